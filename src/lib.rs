@@ -1,0 +1,2 @@
+//! phalanx-secrets.
+pub mod model;

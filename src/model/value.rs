@@ -1,0 +1,69 @@
+//! A secret's bytes.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A secret's bytes: wiped when dropped, redacted when formatted.
+///
+/// There is no `Display` and no `Serialize`. Whoever needs the bytes asks for
+/// them by name, with [`expose`](Self::expose), and such places are few.
+///
+/// ```
+/// # use phalanx_secrets::model::SecretValue;
+/// let value = SecretValue::from("hunter2");
+/// assert_eq!(format!("{value:?}"), "SecretValue(redacted)");
+/// assert_eq!(value.expose(), b"hunter2");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretValue(Zeroizing<Vec<u8>>);
+
+impl SecretValue {
+    /// The bytes themselves.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes as text, or `None` where they are not UTF-8.
+    #[must_use]
+    pub fn expose_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Zeroizing<Vec<u8>>> for SecretValue {
+    fn from(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Vec<u8>> for SecretValue {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl From<String> for SecretValue {
+    fn from(text: String) -> Self {
+        Self::from(text.into_bytes())
+    }
+}
+
+impl From<&str> for SecretValue {
+    fn from(text: &str) -> Self {
+        Self::from(text.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretValue(redacted)")
+    }
+}
