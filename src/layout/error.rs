@@ -1,0 +1,117 @@
+//! What can be wrong with a checkout.
+//!
+//! Messages name the file, the line where there is one, the application and
+//! the key. They may repeat names from the files, never values.
+
+use thiserror::Error;
+
+use crate::model::{ApplicationName, EnvironmentName, InvalidName, KeyName, VaultLocationError};
+use crate::tree::TreeError;
+
+/// A checkout that cannot be read as one.
+#[derive(Debug, Error)]
+pub enum LayoutError {
+    /// A file that cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+
+    /// No such environment.
+    #[error("there is no environment {name:?}: {file} does not exist")]
+    UnknownEnvironment {
+        /// The name asked for.
+        name: EnvironmentName,
+        /// The file that would describe it.
+        file: String,
+        /// The environments that there are.
+        known: Vec<EnvironmentName>,
+    },
+
+    /// A file that must be there and is not.
+    #[error("{file} does not exist")]
+    MissingFile {
+        /// Its path.
+        file: String,
+    },
+
+    /// A file that does not parse.
+    #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+    Malformed {
+        /// Its path.
+        file: String,
+        /// The line, from 1.
+        line: Option<u64>,
+        /// What is wrong there.
+        message: String,
+    },
+
+    /// A name in a file that cannot be one.
+    #[error("{file}")]
+    InvalidName {
+        /// The file's path.
+        file: String,
+        /// The name and its rule.
+        source: InvalidName,
+    },
+
+    /// An environment without a usable place in Vault.
+    #[error("{file}")]
+    InvalidVaultLocation {
+        /// The file's path.
+        file: String,
+        /// What is wrong with it.
+        source: VaultLocationError,
+    },
+
+    /// An environment enables an application that is not there.
+    #[error("{file} enables application {application}, but {folder} does not exist")]
+    UnknownApplication {
+        /// The environment's file.
+        file: String,
+        /// The application.
+        application: ApplicationName,
+        /// Where it would be.
+        folder: String,
+    },
+
+    /// An application named like an entry of the tool's own.
+    #[error(
+        "{file} enables an application named {application}, which is the name of a Vault entry \
+         that this tool makes itself"
+    )]
+    ReservedApplication {
+        /// The environment's file.
+        file: String,
+        /// The application.
+        application: ApplicationName,
+    },
+
+    /// A spec that contradicts itself.
+    #[error("{file}: secret {application}/{key}: {reason}")]
+    InvalidSpec {
+        /// The file that declares it.
+        file: String,
+        /// Its application.
+        application: ApplicationName,
+        /// Its key.
+        key: KeyName,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl LayoutError {
+    /// What to do about it, where that is not plain from the message.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownEnvironment { name, known, .. } => {
+                let names: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
+                Some(match crate::suggest::nearest(name.as_str(), names.iter().copied()) {
+                    Some(nearest) => format!("did you mean {nearest}?"),
+                    None => format!("the environments here are: {}", names.join(", ")),
+                })
+            }
+            _ => None,
+        }
+    }
+}

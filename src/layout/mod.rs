@@ -1,0 +1,82 @@
+//! From a checkout to an [`Environment`]: which applications are enabled, what
+//! each needs, and where Vault is.
+//!
+//! A store has one of two layouts. [`phalanx`] reads a Phalanx checkout as the
+//! Python CLI does; [`standalone`] reads the same model from TOML files of our
+//! own. Both give the same types, and nothing beyond this module knows which
+//! it was.
+
+mod conditions;
+mod error;
+mod phalanx;
+mod rules;
+pub mod schema;
+mod standalone;
+mod values;
+mod yaml;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::LayoutError;
+pub use yaml::{YamlProblem, parse as parse_yaml};
+
+use crate::model::{Environment, EnvironmentName};
+use crate::tree::Tree;
+
+/// Vault entries that the tool itself makes or reads, which no application may
+/// be named after.
+pub const RESERVED_APPLICATIONS: [&str; 3] = [PULL_SECRET, OIDC_CLIENTS, VAULT_WRITE_TOKEN];
+/// The entry with the credentials for container registries.
+pub const PULL_SECRET: &str = "pull-secret";
+/// The folder with the environment's OpenID Connect clients.
+pub const OIDC_CLIENTS: &str = "oidc-clients";
+/// The folder with the token with which `sync` writes.
+pub const VAULT_WRITE_TOKEN: &str = "vault-write-token";
+
+/// Which files describe environments and applications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// A Phalanx checkout.
+    Phalanx,
+    /// TOML files in `secrets/environments` and `secrets/applications`.
+    Standalone,
+}
+
+impl Layout {
+    /// The layout that the files suggest, for a place without a store.
+    #[must_use]
+    pub fn detect(tree: &Tree) -> Option<Self> {
+        if tree.has_file("environments/values.yaml") && tree.has_folder("applications") {
+            Some(Self::Phalanx)
+        } else if tree.has_folder("secrets/environments") {
+            Some(Self::Standalone)
+        } else {
+            None
+        }
+    }
+
+    /// The names of all environments, sorted.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn environments(self, tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutError> {
+        match self {
+            Self::Phalanx => phalanx::environments(tree),
+            Self::Standalone => standalone::environments(tree),
+        }
+    }
+
+    /// Reads one environment with the specs of its enabled applications, all
+    /// conditions decided.
+    ///
+    /// # Errors
+    /// An unknown environment, a file that cannot be read or parsed, or specs
+    /// that contradict themselves.
+    pub fn load(self, tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
+        match self {
+            Self::Phalanx => phalanx::load(tree, name),
+            Self::Standalone => standalone::load(tree, name),
+        }
+    }
+}

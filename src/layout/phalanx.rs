@@ -1,0 +1,134 @@
+//! A Phalanx checkout, read as the Python CLI reads it.
+//!
+//! - `environments/values.yaml`, with `environments/values-<env>.yaml` laid
+//!   over it, says where Vault is and which applications are enabled.
+//! - `applications/<app>/secrets.yaml` declares secrets;
+//!   `secrets-<env>.yaml` beside it replaces the declaration of a key wholly.
+//! - Conditions name settings of `values.yaml` with `values-<env>.yaml` laid
+//!   over it. These are read only for applications that have conditions.
+//!
+//! Source: the `phalanx` package of the Phalanx repository
+//! (`storage/config.py`, `models/secrets.py`, `models/environments.py`).
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::conditions::Settings;
+use super::error::LayoutError;
+use super::rules::Rules;
+use super::{RESERVED_APPLICATIONS, values, yaml};
+use crate::model::{
+    Application, ApplicationName, Environment, EnvironmentName, KeyName, VaultLocation,
+};
+use crate::tree::Tree;
+
+const BASE: &str = "environments/values.yaml";
+
+/// The part of an environment's values that matters here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EnvironmentValues {
+    vault_url: Option<String>,
+    vault_path_prefix: Option<String>,
+    #[serde(default)]
+    applications: IndexMap<String, bool>,
+}
+
+pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutError> {
+    let entries = tree.list("environments")?;
+    Ok(entries
+        .iter()
+        .filter_map(|entry| entry.name.strip_prefix("values-")?.strip_suffix(".yaml")?.parse().ok())
+        .collect())
+}
+
+pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
+    let file = format!("environments/values-{name}.yaml");
+    let Some(own) = read::<EnvironmentValues>(tree, &file)? else {
+        return Err(LayoutError::UnknownEnvironment {
+            name: name.clone(),
+            file,
+            known: environments(tree)?,
+        });
+    };
+    let Some(base) = read::<EnvironmentValues>(tree, BASE)? else {
+        return Err(LayoutError::MissingFile { file: BASE.to_owned() });
+    };
+
+    let invalid_location =
+        |source| LayoutError::InvalidVaultLocation { file: file.clone(), source };
+    let url = own.vault_url.or(base.vault_url).unwrap_or_default();
+    let prefix = own.vault_path_prefix.or(base.vault_path_prefix).unwrap_or_default();
+    let vault = VaultLocation::new(&url, &prefix).map_err(invalid_location)?;
+
+    let mut enabled = base.applications;
+    enabled.extend(own.applications);
+    let mut applications = BTreeMap::new();
+    for (application, _) in enabled.into_iter().filter(|(_, is_enabled)| *is_enabled) {
+        let application = ApplicationName::try_from(application)
+            .map_err(|source| LayoutError::InvalidName { file: file.clone(), source })?;
+        if RESERVED_APPLICATIONS.contains(&application.as_str()) {
+            return Err(LayoutError::ReservedApplication { file, application });
+        }
+        let loaded = load_application(tree, &file, name, &application)?;
+        applications.insert(application, loaded);
+    }
+    Ok(Environment { name: name.clone(), vault, applications })
+}
+
+fn load_application(
+    tree: &Tree,
+    environment_file: &str,
+    environment: &EnvironmentName,
+    application: &ApplicationName,
+) -> Result<Application, LayoutError> {
+    let folder = format!("applications/{application}");
+    if !tree.has_folder(&folder) {
+        return Err(LayoutError::UnknownApplication {
+            file: environment_file.to_owned(),
+            application: application.clone(),
+            folder,
+        });
+    }
+
+    let mut declared: BTreeMap<KeyName, (Rules, String)> = BTreeMap::new();
+    for file in [format!("{folder}/secrets.yaml"), format!("{folder}/secrets-{environment}.yaml")] {
+        for (key, rules) in read::<IndexMap<String, Rules>>(tree, &file)?.unwrap_or_default() {
+            let key = KeyName::try_from(key)
+                .map_err(|source| LayoutError::InvalidName { file: file.clone(), source })?;
+            declared.insert(key, (rules, file.clone()));
+        }
+    }
+
+    let settings = if declared.values().any(|(rules, _)| rules.has_conditions()) {
+        read_settings(tree, &format!("{folder}/values.yaml"))?
+            .merged_with(read_settings(tree, &format!("{folder}/values-{environment}.yaml"))?)
+    } else {
+        Settings::default()
+    };
+
+    super::rules::decide_all(application, declared, &settings)
+}
+
+/// Reads a YAML file, or gives `None` where it does not exist.
+fn read<T: DeserializeOwned + Default>(tree: &Tree, file: &str) -> Result<Option<T>, LayoutError> {
+    let Some(text) = tree.read_text(file)? else { return Ok(None) };
+    yaml::parse(&text).map(Some).map_err(|problem| LayoutError::Malformed {
+        file: file.to_owned(),
+        line: problem.line,
+        message: problem.message,
+    })
+}
+
+/// Reads the settings in a values file, none where it does not exist.
+fn read_settings(tree: &Tree, file: &str) -> Result<Settings, LayoutError> {
+    let Some(text) = tree.read_text(file)? else { return Ok(Settings::default()) };
+    values::parse(&text).map_err(|(line, message)| LayoutError::Malformed {
+        file: file.to_owned(),
+        line: Some(line),
+        message,
+    })
+}

@@ -1,0 +1,111 @@
+//! The standalone layout: the same model in TOML, with no Helm.
+//!
+//! - `secrets/environments/<env>.toml` says where Vault is, which applications
+//!   are enabled, and what their settings are there.
+//! - `secrets/applications/<app>.toml` declares an application's secrets and
+//!   the settings that hold where an environment says nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::RESERVED_APPLICATIONS;
+use super::conditions::Settings;
+use super::error::LayoutError;
+use super::rules::{self, Rules};
+use crate::model::{
+    Application, ApplicationName, Environment, EnvironmentName, KeyName, VaultLocation,
+};
+use crate::tree::Tree;
+
+const ENVIRONMENTS: &str = "secrets/environments";
+const APPLICATIONS: &str = "secrets/applications";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct EnvironmentFile {
+    vault_url: String,
+    vault_path_prefix: String,
+    applications: Vec<String>,
+    #[serde(default)]
+    settings: BTreeMap<String, toml::Table>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplicationFile {
+    #[serde(default)]
+    settings: toml::Table,
+    #[serde(default)]
+    secrets: BTreeMap<String, Rules>,
+}
+
+pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutError> {
+    let entries = tree.list(ENVIRONMENTS)?;
+    Ok(entries.iter().filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok()).collect())
+}
+
+pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
+    let file = format!("{ENVIRONMENTS}/{name}.toml");
+    let Some(mut declared) = read::<EnvironmentFile>(tree, &file)? else {
+        return Err(LayoutError::UnknownEnvironment {
+            name: name.clone(),
+            file,
+            known: environments(tree)?,
+        });
+    };
+    let vault = VaultLocation::new(&declared.vault_url, &declared.vault_path_prefix)
+        .map_err(|source| LayoutError::InvalidVaultLocation { file: file.clone(), source })?;
+
+    let mut applications = BTreeMap::new();
+    for application in declared.applications {
+        let settings = declared.settings.remove(&application).unwrap_or_default();
+        let application = ApplicationName::try_from(application)
+            .map_err(|source| LayoutError::InvalidName { file: file.clone(), source })?;
+        if RESERVED_APPLICATIONS.contains(&application.as_str()) {
+            return Err(LayoutError::ReservedApplication { file, application });
+        }
+        let loaded = load_application(tree, &file, &application, settings.into())?;
+        applications.insert(application, loaded);
+    }
+    if let Some(application) = declared.settings.into_keys().next() {
+        let message = format!("there are settings for {application:?}, which is not enabled");
+        return Err(LayoutError::Malformed { file, line: None, message });
+    }
+    Ok(Environment { name: name.clone(), vault, applications })
+}
+
+fn load_application(
+    tree: &Tree,
+    environment_file: &str,
+    application: &ApplicationName,
+    settings: Settings,
+) -> Result<Application, LayoutError> {
+    let file = format!("{APPLICATIONS}/{application}.toml");
+    let Some(declared) = read::<ApplicationFile>(tree, &file)? else {
+        return Err(LayoutError::UnknownApplication {
+            file: environment_file.to_owned(),
+            application: application.clone(),
+            folder: file,
+        });
+    };
+    let mut secrets = BTreeMap::new();
+    for (key, rules) in declared.secrets {
+        let key = KeyName::try_from(key)
+            .map_err(|source| LayoutError::InvalidName { file: file.clone(), source })?;
+        secrets.insert(key, (rules, file.clone()));
+    }
+    let settings = Settings::from(declared.settings).merged_with(settings);
+    rules::decide_all(application, secrets, &settings)
+}
+
+/// Reads a TOML file, or gives `None` where it does not exist.
+fn read<T: DeserializeOwned>(tree: &Tree, file: &str) -> Result<Option<T>, LayoutError> {
+    let Some(text) = tree.read_text(file)? else { return Ok(None) };
+    toml::from_str(&text).map(Some).map_err(|error| LayoutError::Malformed {
+        file: file.to_owned(),
+        line: error.span().map(|span| crate::tree::line_at(&text, span.start)),
+        message: error.message().to_owned(),
+    })
+}

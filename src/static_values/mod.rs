@@ -1,0 +1,88 @@
+//! The static values of an environment: all that comes from outside.
+//!
+//! They come from the store, or from the static-secrets YAML file of the
+//! Python CLI, and go to [`resolve`](crate::resolve) in this one form.
+
+mod documents;
+mod from_store;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+pub use documents::{InvalidDocument, OidcClient, RegistryCredentials};
+pub use from_store::InvalidStoredValue;
+pub use yaml::{Template, YamlError};
+
+use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
+use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId, SecretValue};
+
+/// The key under which the write token is stored.
+pub const WRITE_TOKEN_KEY: &str = "token";
+
+/// The static values of an environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StaticValues {
+    /// The values of applications' static secrets.
+    pub applications: BTreeMap<ApplicationName, BTreeMap<KeyName, SecretValue>>,
+    /// The environment's OpenID Connect clients, by the name they are kept
+    /// under.
+    pub oidc_clients: IndexMap<String, OidcClient>,
+    /// Credentials for container registries, by the registry's name.
+    pub pull_secret: IndexMap<String, RegistryCredentials>,
+    /// The token with which `sync` may write, if it is kept here.
+    pub vault_write_token: Option<SecretValue>,
+}
+
+impl StaticValues {
+    /// The value of an application's static secret.
+    #[must_use]
+    pub fn get(&self, application: &ApplicationName, key: &KeyName) -> Option<&SecretValue> {
+        self.applications.get(application)?.get(key)
+    }
+
+    /// The pull secret's one Vault value, `.dockerconfigjson`: the document
+    /// that Docker and Kubernetes read. `None` without registries.
+    #[must_use]
+    pub fn dockerconfigjson(&self) -> Option<SecretValue> {
+        documents::dockerconfigjson(&self.pull_secret)
+    }
+
+    /// The JSON list of OpenID Connect clients that Gafaelfawr reads.
+    #[must_use]
+    pub fn oidc_clients_json(&self) -> SecretValue {
+        documents::oidc_clients_json(self.oidc_clients.values())
+    }
+
+    /// Every value as the store keeps it: its id and its plaintext.
+    ///
+    /// # Errors
+    /// A name of a registry or client that the store cannot have.
+    pub fn to_stored(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<Vec<(SecretId, SecretValue)>, crate::model::InvalidName> {
+        let mut stored = Vec::new();
+        for (application, values) in &self.applications {
+            for (key, value) in values {
+                let id = SecretId::new(environment.clone(), application.clone(), key.clone());
+                stored.push((id, value.clone()));
+            }
+        }
+        let environment = environment.as_str();
+        for (registry, credentials) in &self.pull_secret {
+            let id = SecretId::parse(environment, PULL_SECRET, registry)?;
+            stored.push((id, credentials.to_plaintext()));
+        }
+        for (name, client) in &self.oidc_clients {
+            let id = SecretId::parse(environment, OIDC_CLIENTS, name)?;
+            stored.push((id, client.to_plaintext()));
+        }
+        if let Some(token) = &self.vault_write_token {
+            let id = SecretId::parse(environment, VAULT_WRITE_TOKEN, WRITE_TOKEN_KEY)?;
+            stored.push((id, token.clone()));
+        }
+        Ok(stored)
+    }
+}

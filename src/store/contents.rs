@@ -1,0 +1,188 @@
+//! What is stored for an environment, and opening many values at once.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use thiserror::Error;
+
+use super::Holders;
+use super::error::StoreError;
+use super::identities::Identities;
+use super::paths::{SECRETS, key_of_file_stem, sealed_path};
+use super::sealing::{OpenError, Opened, open};
+use crate::model::{ApplicationName, EnvironmentName, HolderName, KeyName, SecretId};
+use crate::tree::{Tree, TreeError};
+
+/// The sealed values of an environment, none of them read yet.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    tree: Tree,
+    environment: EnvironmentName,
+    stored: BTreeMap<ApplicationName, Vec<KeyName>>,
+}
+
+/// A value that was opened.
+#[derive(Debug)]
+pub struct StoredValue {
+    /// The secret that it belongs to.
+    pub id: SecretId,
+    /// The value and its seal.
+    pub opened: Opened,
+}
+
+/// A stored value that could not be opened.
+#[derive(Debug, Error)]
+#[error("{file} cannot be opened")]
+pub struct OpenFailure {
+    /// The secret that it belongs to.
+    pub id: SecretId,
+    /// The sealed file, relative to the root.
+    pub file: String,
+    /// Why.
+    #[source]
+    pub reason: OpenReason,
+}
+
+/// Why a stored value could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenReason {
+    /// The file could not be read.
+    #[error(transparent)]
+    Read(#[from] TreeError),
+    /// The file is not there (any more).
+    #[error("it does not exist")]
+    Absent,
+    /// The file could not be opened with the identities at hand.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+impl Contents {
+    pub(super) fn list(tree: &Tree, environment: &EnvironmentName) -> Result<Self, StoreError> {
+        let mut stored: BTreeMap<ApplicationName, Vec<KeyName>> = BTreeMap::new();
+        let folder = format!("{SECRETS}/{environment}");
+        for application in tree.list(&folder)?.into_iter().filter(|entry| entry.is_folder) {
+            let folder = format!("{folder}/{}", application.name);
+            let Ok(application) = application.name.parse::<ApplicationName>() else { continue };
+            for entry in tree.list(&folder)? {
+                if entry.is_folder || entry.name.starts_with('.') {
+                    continue;
+                }
+                let Some(stem) = entry.name.strip_suffix(".age") else { continue };
+                let Some(key) = key_of_file_stem(stem) else { continue };
+                let key = key.map_err(|source| StoreError::InvalidFileName {
+                    file: format!("{folder}/{}", entry.name),
+                    source,
+                })?;
+                stored.entry(application.clone()).or_default().push(key);
+            }
+        }
+        Ok(Self { tree: tree.clone(), environment: environment.clone(), stored })
+    }
+
+    /// Whether a value is stored.
+    #[must_use]
+    pub fn has(&self, application: &ApplicationName, key: &KeyName) -> bool {
+        self.stored.get(application).is_some_and(|keys| keys.contains(key))
+    }
+
+    /// The ids of all that is stored.
+    pub fn ids(&self) -> impl Iterator<Item = SecretId> {
+        self.stored.iter().flat_map(move |(application, keys)| {
+            keys.iter().map(move |key| {
+                SecretId::new(self.environment.clone(), application.clone(), key.clone())
+            })
+        })
+    }
+
+    /// Opens one value.
+    ///
+    /// # Errors
+    /// The reason why it cannot be.
+    pub fn open_one(
+        &self,
+        id: SecretId,
+        identities: &Identities,
+    ) -> Result<StoredValue, OpenFailure> {
+        let file = sealed_path(&id);
+        let opened = self
+            .tree
+            .read(&file)
+            .map_err(OpenReason::from)
+            .and_then(|bytes| bytes.ok_or(OpenReason::Absent))
+            .and_then(|bytes| open(&bytes, &id, identities).map_err(OpenReason::from));
+        match opened {
+            Ok(opened) => Ok(StoredValue { id, opened }),
+            Err(reason) => Err(OpenFailure { id, file, reason }),
+        }
+    }
+
+    /// Opens the values that `wanted` picks, on all cores, and gives those
+    /// that could be opened and those that could not.
+    #[must_use]
+    pub fn open_all(
+        &self,
+        wanted: impl Fn(&SecretId) -> bool,
+        identities: &Identities,
+    ) -> (Vec<StoredValue>, Vec<OpenFailure>) {
+        let ids: Vec<SecretId> = self.ids().filter(wanted).collect();
+        let opened: Vec<_> = ids.into_par_iter().map(|id| self.open_one(id, identities)).collect();
+        let (mut values, mut failures) = (Vec::new(), Vec::new());
+        for result in opened {
+            match result {
+                Ok(value) => values.push(value),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        (values, failures)
+    }
+}
+
+impl OpenFailure {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self, holders: &Holders, identities: &Identities) -> Option<String> {
+        match &self.reason {
+            OpenReason::Open(OpenError::NoMatchingIdentity) => {
+                Some(access_hint(&self.id, holders, identities))
+            }
+            OpenReason::Open(OpenError::Malformed | OpenError::Tampered(_)) => Some(format!(
+                "look at its history with: git log -- {file}; a good version can be restored with: \
+                 git checkout COMMIT -- {file}",
+                file = self.file
+            )),
+            OpenReason::Open(OpenError::Moved { .. }) => Some(format!(
+                "move it back, or seal the right value with: phalanx-secrets set {} {} {}",
+                self.id.environment, self.id.application, self.id.key
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Which identities were tried, and who could give access.
+fn access_hint(id: &SecretId, holders: &Holders, identities: &Identities) -> String {
+    let mut hint = String::new();
+    if identities.found().is_empty() {
+        hint.push_str("no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY");
+    } else {
+        hint.push_str("these identities were tried:");
+        for identity in identities.found() {
+            let public = identity.recipient.as_ref().map_or("of a plugin", |key| key.as_str());
+            hint.push_str(&format!("\n  {public} from {}", identity.origin));
+        }
+    }
+    for skipped in &identities.skipped {
+        hint.push_str(&format!("\n  (passed over: {})", skipped.reason));
+    }
+    let names: Vec<&str> = holders.who_can_read(id).map(HolderName::as_str).collect();
+    if names.is_empty() {
+        hint.push_str("\nno holder in recipients/ has access to it today");
+    } else {
+        hint.push_str(&format!(
+            "\nit can be read, and access to it granted, by: {}",
+            names.join(", ")
+        ));
+    }
+    hint
+}

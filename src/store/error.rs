@@ -1,0 +1,114 @@
+//! What can be wrong with a store.
+
+use thiserror::Error;
+
+use super::holders::InvalidAccess;
+use super::recipient::InvalidRecipient;
+use super::sealing::SealError;
+use super::write::WriteError;
+use crate::model::{InvalidName, SecretId};
+use crate::tree::TreeError;
+
+/// A store that cannot be read, or a value that cannot be kept in it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// A file that cannot be read.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+
+    /// A TOML file that does not parse.
+    #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+    Malformed {
+        /// Its path.
+        file: String,
+        /// The line, from 1.
+        line: Option<u64>,
+        /// What is wrong there.
+        message: String,
+    },
+
+    /// A store made by a later version.
+    #[error("{file}: format {format} is not one that this version reads (it reads 1)")]
+    UnknownFormat {
+        /// The path of `store.toml`.
+        file: String,
+        /// The format that it names.
+        format: u64,
+    },
+
+    /// A file or folder whose name is not that of a secret, or of a holder.
+    #[error("{file} is named after nothing that can be stored there")]
+    InvalidFileName {
+        /// Its path.
+        file: String,
+        /// The name and its rule.
+        source: InvalidName,
+    },
+
+    /// A holder's key that cannot be sealed to.
+    #[error("{file}: key {position}")]
+    InvalidRecipient {
+        /// The holder's file.
+        file: String,
+        /// Which of its keys, from 1.
+        position: usize,
+        /// What is wrong with it.
+        source: InvalidRecipient,
+    },
+
+    /// A holder's access that is none.
+    #[error("{file}")]
+    InvalidAccess {
+        /// The holder's file.
+        file: String,
+        /// What is wrong with it.
+        source: InvalidAccess,
+    },
+
+    /// Nobody could read a value sealed now.
+    #[error("{id} cannot be sealed: no holder in recipients/ has access to it")]
+    NoHolder {
+        /// The secret.
+        id: SecretId,
+    },
+
+    /// A value that could not be sealed.
+    #[error("{id} could not be sealed")]
+    Seal {
+        /// The secret.
+        id: SecretId,
+        /// Why.
+        source: SealError,
+    },
+
+    /// No value is stored for a secret.
+    #[error("no value is stored for {id}: {file} does not exist")]
+    NotStored {
+        /// The secret.
+        id: SecretId,
+        /// Where it would be.
+        file: String,
+    },
+}
+
+impl StoreError {
+    /// What to do about it, where that is not plain from the message.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoHolder { id } => Some(format!(
+                "give a holder access, by a line such as: access = [\"{}\"]",
+                id.environment
+            )),
+            Self::UnknownFormat { .. } => {
+                Some("a later version of phalanx-secrets made this store; use that".to_owned())
+            }
+            Self::InvalidRecipient { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}

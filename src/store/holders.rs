@@ -1,0 +1,204 @@
+//! Key-holders, and who can read what: `recipients/<holder>.toml`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::error::StoreError;
+use super::paths::RECIPIENTS;
+use super::recipient::{Recipient, RecipientSet};
+use crate::model::{ApplicationName, EnvironmentName, HolderName, InvalidName, SecretId};
+use crate::tree::{Tree, line_at};
+
+/// The stem of the file that records withdrawn access, which is no holder.
+const WITHDRAWN: &str = "withdrawn";
+
+/// What a holder may read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Everything: `*`.
+    Everything,
+    /// An environment: `idfdev`.
+    Environment(EnvironmentName),
+    /// An application of an environment: `summit/nublado`.
+    Application(EnvironmentName, ApplicationName),
+}
+
+/// A text that is no access.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{text:?} is not an access: use \"*\", \"ENVIRONMENT\" or \"ENVIRONMENT/APPLICATION\"")]
+pub struct InvalidAccess {
+    text: String,
+    #[source]
+    source: InvalidName,
+}
+
+impl Access {
+    /// Whether it covers the secrets of an application of an environment.
+    #[must_use]
+    pub fn covers(&self, environment: &EnvironmentName, application: &ApplicationName) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Environment(own) => own == environment,
+            Self::Application(own, own_application) => {
+                own == environment && own_application == application
+            }
+        }
+    }
+}
+
+impl FromStr for Access {
+    type Err = InvalidAccess;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAccess> {
+        let fail = |source| InvalidAccess { text: text.to_owned(), source };
+        match text.split_once('/') {
+            None if text == "*" => Ok(Self::Everything),
+            None => text.parse().map(Self::Environment).map_err(fail),
+            Some((environment, application)) => Ok(Self::Application(
+                environment.parse().map_err(fail)?,
+                application.parse().map_err(fail)?,
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("*"),
+            Self::Environment(environment) => environment.fmt(f),
+            Self::Application(environment, application) => write!(f, "{environment}/{application}"),
+        }
+    }
+}
+
+/// A person or machine with at least one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Their public keys. Whoever has the identity of one can read all that
+    /// the holder may.
+    pub keys: Vec<Recipient>,
+    /// What they may read.
+    pub access: Vec<Access>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HolderFile {
+    keys: Vec<String>,
+    access: Vec<String>,
+}
+
+impl Holder {
+    /// The path of a holder's file.
+    #[must_use]
+    pub fn path(name: &HolderName) -> String {
+        format!("{RECIPIENTS}/{name}.toml")
+    }
+
+    /// The holder as its file has it.
+    ///
+    /// # Errors
+    /// None that a holder's data can cause; serialization may fail as such.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(&HolderFile {
+            keys: self.keys.iter().map(Recipient::to_string).collect(),
+            access: self.access.iter().map(Access::to_string).collect(),
+        })
+    }
+
+    /// Whether they may read the secrets of an application of an environment.
+    #[must_use]
+    pub fn can_read(&self, environment: &EnvironmentName, application: &ApplicationName) -> bool {
+        self.access.iter().any(|access| access.covers(environment, application))
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Self, StoreError> {
+        let parsed: HolderFile = toml::from_str(text).map_err(|error| StoreError::Malformed {
+            file: file.to_owned(),
+            line: error.span().map(|span| line_at(text, span.start)),
+            message: error.message().to_owned(),
+        })?;
+        let keys = parsed.keys.iter().zip(1..).map(|(key, position)| {
+            key.parse().map_err(|source| StoreError::InvalidRecipient {
+                file: file.to_owned(),
+                position,
+                source,
+            })
+        });
+        let access = parsed.access.iter().map(|access| {
+            access
+                .parse()
+                .map_err(|source| StoreError::InvalidAccess { file: file.to_owned(), source })
+        });
+        Ok(Self {
+            keys: keys.collect::<Result<_, _>>()?,
+            access: access.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// All holders of a store.
+#[derive(Debug, Clone, Default)]
+pub struct Holders(BTreeMap<HolderName, Holder>);
+
+impl Holders {
+    pub(super) fn read(tree: &Tree) -> Result<Self, StoreError> {
+        let mut holders = BTreeMap::new();
+        for entry in tree.list(RECIPIENTS)? {
+            let Some(stem) = entry.name.strip_suffix(".toml") else { continue };
+            if entry.is_folder || stem == WITHDRAWN || stem.starts_with('.') {
+                continue;
+            }
+            let file = format!("{RECIPIENTS}/{}", entry.name);
+            let name = stem
+                .parse()
+                .map_err(|source| StoreError::InvalidFileName { file: file.clone(), source })?;
+            let text = tree.read_text(&file)?.unwrap_or_default();
+            holders.insert(name, Holder::parse(&file, &text)?);
+        }
+        Ok(Self(holders))
+    }
+
+    /// The recipients that a value of an application is sealed to today.
+    #[must_use]
+    pub fn recipients_for(
+        &self,
+        environment: &EnvironmentName,
+        application: &ApplicationName,
+    ) -> RecipientSet {
+        let holders = self.0.values().filter(|holder| holder.can_read(environment, application));
+        holders.flat_map(|holder| holder.keys.iter().cloned()).collect()
+    }
+
+    /// The names of those who may read a secret.
+    pub fn who_can_read(&self, id: &SecretId) -> impl Iterator<Item = &HolderName> {
+        let readers =
+            self.0.iter().filter(|(_, holder)| holder.can_read(&id.environment, &id.application));
+        readers.filter(|(_, holder)| !holder.keys.is_empty()).map(|(name, _)| name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_covers_what_it_says() {
+        let (environment, nublado, portal) =
+            ("summit".parse().unwrap(), "nublado".parse().unwrap(), "portal".parse().unwrap());
+        let covers = |access: &str, application| {
+            access.parse::<Access>().unwrap().covers(&environment, application)
+        };
+        assert!(covers("*", &portal) && covers("summit", &portal));
+        assert!(covers("summit/nublado", &nublado) && !covers("summit/nublado", &portal));
+        assert!(!covers("base", &nublado) && !covers("base/nublado", &nublado));
+        for text in ["", "*/nublado", "summit/*", "summit/", "../x", "a/b/c"] {
+            assert!(text.parse::<Access>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Identities: the private keys that open sealed values.
+//!
+//! Where to look is decided by whoever calls, in order; this module reads what
+//! it is given and remembers what it tried, so that "none of them opens it"
+//! can say which.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::recipient::Recipient;
+use crate::model::SecretValue;
+
+/// The largest identity file that is read, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A place where identities may be.
+#[derive(Debug, Clone)]
+pub enum IdentitySource {
+    /// A file that the user named.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// How it was named, such as `-i` or an environment variable.
+        named_by: &'static str,
+    },
+    /// A file that is used if it is there, and passed over if it cannot be.
+    DefaultFile(PathBuf),
+    /// The identities themselves.
+    Text {
+        /// The text of an identity file.
+        text: SecretValue,
+        /// Where it is from, such as an environment variable.
+        named_by: &'static str,
+    },
+}
+
+/// One identity at hand.
+pub struct Identity {
+    key: Box<dyn age::Identity + Send + Sync>,
+    /// Its public key, where that follows from it (not for plugins).
+    pub recipient: Option<Recipient>,
+    /// Where it is from.
+    pub origin: String,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity")
+            .field("recipient", &self.recipient)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A default file that was passed over.
+#[derive(Debug)]
+pub struct SkippedIdentity {
+    /// The file.
+    pub origin: String,
+    /// Why.
+    pub reason: IdentityError,
+}
+
+/// Identities that cannot be used.
+#[derive(Debug, Error)]
+pub enum IdentityError {
+    /// A file that cannot be read.
+    #[error("{origin} cannot be read")]
+    Read {
+        /// The file and how it was named.
+        origin: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line that holds no identity. The line is not repeated.
+    #[error("{origin}: line {line} is not an age identity")]
+    Malformed {
+        /// The file and how it was named.
+        origin: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// An SSH key that cannot be used.
+    #[error("{origin}: this SSH private key cannot be used: {reason}")]
+    Ssh {
+        /// The file and how it was named.
+        origin: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// An identity file that is itself encrypted.
+    #[error("{origin} is itself encrypted, which this version cannot open")]
+    Encrypted {
+        /// The file and how it was named.
+        origin: String,
+    },
+    /// A plugin that is not installed, or that failed.
+    #[error("{origin}: line {line}: the age plugin of this identity cannot be used")]
+    Plugin {
+        /// The file and how it was named.
+        origin: String,
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        source: age::DecryptError,
+    },
+    /// No identity in a file that should have one.
+    #[error("{origin} holds no identity")]
+    Empty {
+        /// The file and how it was named.
+        origin: String,
+    },
+}
+
+/// The identities at hand, in the order in which they are tried.
+#[derive(Debug, Default)]
+pub struct Identities {
+    found: Vec<Identity>,
+    /// Default files that are there and could not be used.
+    pub skipped: Vec<SkippedIdentity>,
+}
+
+impl Identities {
+    /// Reads all identities from the sources, in their order.
+    ///
+    /// # Errors
+    /// A source that the user named and that cannot be used.
+    pub fn load(sources: &[IdentitySource]) -> Result<Self, IdentityError> {
+        let mut identities = Self::default();
+        for source in sources {
+            match source {
+                IdentitySource::File { path, named_by } => {
+                    let origin = format!("the identity file {} ({named_by})", path.display());
+                    let text = read(path)
+                        .map_err(|source| IdentityError::Read { origin: origin.clone(), source })?;
+                    identities.found.extend(parse(&text, &origin)?);
+                }
+                IdentitySource::Text { text, named_by } => {
+                    identities.found.extend(parse(text.expose(), named_by)?);
+                }
+                IdentitySource::DefaultFile(path) => identities.load_default(path),
+            }
+        }
+        Ok(identities)
+    }
+
+    fn load_default(&mut self, path: &Path) {
+        let origin = path.display().to_string();
+        let found = match read(path) {
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return,
+            Err(source) => Err(IdentityError::Read { origin: origin.clone(), source }),
+            Ok(text) => parse(&text, &origin),
+        };
+        match found {
+            Ok(found) => self.found.extend(found),
+            Err(reason) => self.skipped.push(SkippedIdentity { origin, reason }),
+        }
+    }
+
+    /// The identities, as the age library takes them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &dyn age::Identity> {
+        self.found.iter().map(|identity| &*identity.key as &dyn age::Identity)
+    }
+
+    /// The identities that are at hand.
+    #[must_use]
+    pub fn found(&self) -> &[Identity] {
+        &self.found
+    }
+
+    /// The public keys of the identities, as far as they are known.
+    pub fn recipients(&self) -> impl Iterator<Item = &Recipient> {
+        self.found.iter().filter_map(|identity| identity.recipient.as_ref())
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let too_large = || std::io::Error::new(std::io::ErrorKind::FileTooLarge, "larger than 1 MiB");
+    if std::fs::metadata(path)?.len() > MAX_FILE {
+        return Err(too_large());
+    }
+    std::fs::read(path).map(Zeroizing::new)
+}
+
+/// Reads the text of an identity file or of an SSH private key.
+fn parse(text: &[u8], origin: &str) -> Result<Vec<Identity>, IdentityError> {
+    let origin = origin.to_owned();
+    let begins_with = |prefix: &[u8]| text.trim_ascii_start().starts_with(prefix);
+    if begins_with(b"age-encryption.org/") || begins_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
+        return Err(IdentityError::Encrypted { origin });
+    }
+    if begins_with(b"-----BEGIN") {
+        return parse_ssh(text, &origin).map(|identity| vec![identity]);
+    }
+    let mut found = Vec::new();
+    for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        found.push(parse_line(line, number, &origin)?);
+    }
+    if found.is_empty() {
+        return Err(IdentityError::Empty { origin });
+    }
+    Ok(found)
+}
+
+fn parse_line(line: &[u8], number: usize, origin: &str) -> Result<Identity, IdentityError> {
+    let malformed = || IdentityError::Malformed { origin: origin.to_owned(), line: number };
+    let text = std::str::from_utf8(line).map_err(|_| malformed())?;
+    let origin = origin.to_owned();
+    if let Ok(native) = text.parse::<age::x25519::Identity>() {
+        let recipient = native.to_public().to_string().parse().ok();
+        return Ok(Identity { key: Box::new(native), recipient, origin });
+    }
+    let plugin = age::IdentityFile::from_buffer(Cursor::new(line)).map_err(|_| malformed())?;
+    let mut keys = plugin.into_identities().map_err(|source| IdentityError::Plugin {
+        origin: origin.clone(),
+        line: number,
+        source,
+    })?;
+    let key = keys.pop().ok_or_else(malformed)?;
+    Ok(Identity { key, recipient: None, origin })
+}
+
+fn parse_ssh(text: &[u8], origin: &str) -> Result<Identity, IdentityError> {
+    let origin = origin.to_owned();
+    let fail = |reason| IdentityError::Ssh { origin: origin.clone(), reason };
+    let key = age::ssh::Identity::from_buffer(Cursor::new(text), None)
+        .map_err(|_| fail("it is malformed"))?;
+    match &key {
+        age::ssh::Identity::Unencrypted(_) => {}
+        age::ssh::Identity::Encrypted(_) => {
+            return Err(fail("it has a passphrase, which this version does not ask for"));
+        }
+        age::ssh::Identity::Unsupported(_) => {
+            return Err(fail("only unencrypted ssh-ed25519 and ssh-rsa keys are supported"));
+        }
+    }
+    let recipient = age::ssh::Recipient::try_from(key.clone())
+        .ok()
+        .and_then(|recipient| recipient.to_string().parse().ok());
+    Ok(Identity { key: Box::new(key), recipient, origin })
+}
+
+#[cfg(test)]
+mod tests {
+    use age::secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_line_is_named_by_number_only() {
+        let good = age::x25519::Identity::generate().to_string();
+        let text = format!("# comment\n{}\n\nAGE-SECRET-KEY-1OOPS\n", good.expose_secret());
+        let error = parse(text.as_bytes(), "FILE").unwrap_err();
+        assert_eq!(error.to_string(), "FILE: line 4 is not an age identity");
+        assert!(!format!("{error:?}").contains("OOPS"));
+    }
+
+    #[test]
+    fn files_without_an_identity_say_so() {
+        for text in ["", "# only a comment\n"] {
+            assert!(matches!(parse(text.as_bytes(), "F"), Err(IdentityError::Empty { .. })));
+        }
+        let encrypted = b"age-encryption.org/v1\n-> scrypt";
+        assert!(matches!(parse(encrypted, "F"), Err(IdentityError::Encrypted { .. })));
+    }
+}

@@ -1,0 +1,111 @@
+//! The store: `secrets/` and `recipients/` in a git repository.
+//!
+//! One armored age file per value, one TOML file per key-holder. People who
+//! change different secrets never touch the same file, and the history of a
+//! file is the history of its secret. `docs/format.md` describes every file.
+
+mod contents;
+mod error;
+mod holders;
+mod identities;
+mod paths;
+mod recipient;
+mod sealing;
+mod settings;
+mod stanza;
+mod write;
+
+pub use contents::{Contents, OpenFailure, StoredValue};
+pub use error::StoreError;
+pub use holders::{Access, Holder, Holders, InvalidAccess};
+pub use identities::{Identities, Identity, IdentityError, IdentitySource, SkippedIdentity};
+pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
+pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
+pub use sealing::{OpenError, Opened, SealError, inspect, open, seal};
+pub use settings::{STORE_FILE, StoreSettings};
+pub use stanza::{BoundStanza, InvalidStanza};
+pub use write::{WriteError, remove_file, write_file, write_new_file};
+
+use jiff::Timestamp;
+
+use crate::model::{EnvironmentName, SecretId, SecretValue};
+use crate::tree::Tree;
+
+/// An open store: its settings and its key-holders.
+#[derive(Debug)]
+pub struct Store {
+    tree: Tree,
+    /// What `store.toml` says.
+    pub settings: StoreSettings,
+    /// Who can read what.
+    pub holders: Holders,
+}
+
+impl Store {
+    /// Opens the store at a root, or gives `None` where there is none.
+    ///
+    /// # Errors
+    /// A `store.toml` or a holder's file that is wrong.
+    pub fn open(tree: &Tree) -> Result<Option<Self>, StoreError> {
+        let Some(settings) = StoreSettings::read(tree)? else { return Ok(None) };
+        let holders = Holders::read(tree)?;
+        Ok(Some(Self { tree: tree.clone(), settings, holders }))
+    }
+
+    /// What is stored for an environment, still sealed.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, or a sealed file whose name is not that
+    /// of a secret.
+    pub fn contents(&self, environment: &EnvironmentName) -> Result<Contents, StoreError> {
+        Contents::list(&self.tree, environment)
+    }
+
+    /// Seals a value to those who may read the secret, and puts it in its
+    /// place.
+    ///
+    /// # Errors
+    /// No holder with access, or a file that cannot be written.
+    pub fn put(
+        &self,
+        id: &SecretId,
+        value: &SecretValue,
+        set_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let file = sealed_path(id);
+        let sealed = self.seal(id, value, set_at)?;
+        write_file(self.tree.root(), &file, &sealed)?;
+        Ok(())
+    }
+
+    /// Seals a value to those who may read the secret.
+    ///
+    /// # Errors
+    /// No holder with access, or a recipient that cannot be sealed to.
+    pub fn seal(
+        &self,
+        id: &SecretId,
+        value: &SecretValue,
+        set_at: Timestamp,
+    ) -> Result<Vec<u8>, StoreError> {
+        let recipients = self.holders.recipients_for(&id.environment, &id.application);
+        if recipients.is_empty() {
+            return Err(StoreError::NoHolder { id: id.clone() });
+        }
+        seal(value, id, set_at, &recipients)
+            .map_err(|source| StoreError::Seal { id: id.clone(), source })
+    }
+
+    /// Removes a sealed value, and its folder where that leaves it empty.
+    ///
+    /// # Errors
+    /// No such value, or a file that cannot be removed.
+    pub fn remove(&self, id: &SecretId) -> Result<(), StoreError> {
+        let file = sealed_path(id);
+        if !self.tree.has_file(&file) {
+            return Err(StoreError::NotStored { id: id.clone(), file });
+        }
+        remove_file(self.tree.root(), &file)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! Recipients: the public keys that values are sealed to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// A public key, in canonical form: what two spellings of one key share.
+///
+/// ```
+/// # use phalanx_secrets::store::Recipient;
+/// let key: Recipient =
+///     "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p".parse()?;
+/// assert!("AGE-SECRET-KEY-1QQQ".parse::<Recipient>().is_err());
+/// # Ok::<(), phalanx_secrets::store::InvalidRecipient>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Recipient(String);
+
+/// A text that is not a public key to which a value can be sealed.
+///
+/// The text itself is never repeated: it may be a private key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidRecipient {
+    /// A private key, where only public ones may be.
+    #[error("this is a private key")]
+    PrivateKey,
+    /// An SSH key of a type that age does not seal to.
+    #[error("SSH keys of type {0} cannot be sealed to, only ssh-ed25519 and ssh-rsa")]
+    UnsupportedSsh(String),
+    /// An RSA key that is too short to be safe.
+    #[error("this ssh-rsa key has fewer than 2048 bits")]
+    WeakRsa,
+    /// An RSA key longer than any in use.
+    #[error("this ssh-rsa key has more than 4096 bits")]
+    LongRsa,
+    /// Anything else.
+    #[error("this is neither an age recipient (age1…) nor an SSH public key")]
+    Unknown,
+}
+
+impl InvalidRecipient {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::PrivateKey => Some(
+                "put its public key there instead, and take the private key for exposed if it was \
+                 ever committed"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl Recipient {
+    /// The key in canonical form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key as the age library takes it.
+    pub(super) fn to_age(&self) -> Result<Box<dyn age::Recipient>, age::EncryptError> {
+        let text = self.as_str();
+        if let Ok(native) = text.parse::<age::x25519::Recipient>() {
+            return Ok(Box::new(native));
+        }
+        if let Ok(ssh) = text.parse::<age::ssh::Recipient>() {
+            return Ok(Box::new(ssh));
+        }
+        let plugin: age::plugin::Recipient =
+            text.parse().map_err(|_| age::EncryptError::MissingRecipients)?;
+        let name = plugin.plugin().to_owned();
+        let plugin = age::plugin::RecipientPluginV1::new(&name, &[plugin], &[], age::NoCallbacks);
+        Ok(Box::new(plugin.map_err(age::EncryptError::PluginResolve)?))
+    }
+}
+
+impl FromStr for Recipient {
+    type Err = InvalidRecipient;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRecipient> {
+        let text = text.trim();
+        let lower = text.to_ascii_lowercase();
+        if lower.starts_with("age-secret-key-")
+            || lower.starts_with("age-plugin-")
+            || text.contains("-----BEGIN")
+        {
+            return Err(InvalidRecipient::PrivateKey);
+        }
+        if lower.starts_with("age1") {
+            if let Ok(native) = text.parse::<age::x25519::Recipient>() {
+                return Ok(Self(native.to_string()));
+            }
+            if let Ok(plugin) = text.parse::<age::plugin::Recipient>() {
+                return Ok(Self(plugin.to_string()));
+            }
+            return Err(InvalidRecipient::Unknown);
+        }
+        use age::ssh::ParseRecipientKeyError as Ssh;
+        match text.parse::<age::ssh::Recipient>() {
+            Ok(ssh) => Ok(Self(ssh.to_string())),
+            Err(Ssh::Unsupported(kind)) => Err(InvalidRecipient::UnsupportedSsh(kind)),
+            Err(Ssh::RsaModulusTooSmall) => Err(InvalidRecipient::WeakRsa),
+            Err(Ssh::RsaModulusTooLarge) => Err(InvalidRecipient::LongRsa),
+            Err(_) => Err(InvalidRecipient::Unknown),
+        }
+    }
+}
+
+impl fmt::Display for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The recipients that one value is sealed to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecipientSet(BTreeSet<Recipient>);
+
+impl RecipientSet {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The recipients, in canonical order.
+    pub fn iter(&self) -> impl Iterator<Item = &Recipient> {
+        self.0.iter()
+    }
+
+    /// The digest that the seal carries: SHA-256 over a label and the sorted
+    /// canonical recipients, each ended by a line feed.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        hash.update(b"phalanx-secrets recipients 1\n");
+        for recipient in &self.0 {
+            hash.update(recipient.as_str().as_bytes());
+            hash.update(b"\n");
+        }
+        Digest(STANDARD_NO_PAD.encode(hash.finalize()))
+    }
+}
+
+impl FromIterator<Recipient> for RecipientSet {
+    fn from_iter<I: IntoIterator<Item = Recipient>>(recipients: I) -> Self {
+        Self(recipients.into_iter().collect())
+    }
+}
+
+/// A digest of recipients: 43 characters of unpadded base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest(String);
+
+impl Digest {
+    /// The digest as it stands in a seal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let is_sha256 = STANDARD_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32);
+        is_sha256.then(|| Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NATIVE: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+    const SSH: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN";
+
+    #[test]
+    fn comments_and_white_space_are_not_part_of_a_key() {
+        let plain: Recipient = SSH.parse().unwrap();
+        let commented: Recipient = format!(" {SSH} alice@laptop\n").parse().unwrap();
+        assert_eq!(plain, commented);
+        assert_eq!(plain.as_str(), SSH);
+    }
+
+    #[test]
+    fn private_keys_are_refused_without_being_repeated() {
+        for text in [
+            "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+            "AGE-PLUGIN-YUBIKEY-1QQQ",
+        ] {
+            let error = text.parse::<Recipient>().unwrap_err();
+            assert_eq!(error, InvalidRecipient::PrivateKey);
+            assert!(!error.to_string().contains(text));
+        }
+    }
+
+    #[test]
+    fn other_keys_are_refused_with_the_reason() {
+        assert_eq!("age1".parse::<Recipient>(), Err(InvalidRecipient::Unknown));
+        assert_eq!("".parse::<Recipient>(), Err(InvalidRecipient::Unknown));
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nkt5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=";
+        assert_eq!(
+            ecdsa.parse::<Recipient>(),
+            Err(InvalidRecipient::UnsupportedSsh("ecdsa-sha2-nistp256".to_owned()))
+        );
+    }
+
+    #[test]
+    fn the_digest_is_of_the_set() {
+        let (a, b): (Recipient, Recipient) = (NATIVE.parse().unwrap(), SSH.parse().unwrap());
+        let one = RecipientSet::from_iter([a.clone(), b.clone(), a.clone()]);
+        let two = RecipientSet::from_iter([b, a.clone()]);
+        assert_eq!(one.digest(), two.digest());
+        assert_ne!(one.digest(), RecipientSet::from_iter([a]).digest());
+        assert_eq!(Digest::parse(one.digest().as_str()), Some(one.digest()));
+        assert_eq!(Digest::parse("short"), None);
+    }
+}

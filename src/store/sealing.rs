@@ -1,0 +1,199 @@
+//! Sealing a value to recipients, and opening it again.
+//!
+//! A sealed value is a standard age v1 file, armored, with the
+//! [bound stanza](BoundStanza) in its header.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::io::{Read, Write};
+
+use age::armor::{ArmoredReader, ArmoredWriter, Format};
+use age::{DecryptError, Decryptor, EncryptError, Encryptor};
+use age_core::format::{FileKey, Stanza};
+use jiff::Timestamp;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::identities::Identities;
+use super::paths::bound_path;
+use super::recipient::RecipientSet;
+use super::stanza::{BoundStanza, InvalidStanza};
+use crate::model::{SecretId, SecretValue};
+
+/// A value that could not be sealed.
+#[derive(Debug, Error)]
+pub enum SealError {
+    /// A recipient that refused.
+    #[error("a recipient cannot be sealed to")]
+    Recipient(#[from] EncryptError),
+    /// Memory that could not be written to.
+    #[error("sealing failed")]
+    Io(#[from] std::io::Error),
+}
+
+/// A sealed file that could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// It is not an age file, or only part of one.
+    #[error("it is not a whole age file: it was truncated or overwritten")]
+    Malformed,
+    /// Its header or its payload was changed after sealing.
+    #[error("it was changed after it was sealed: {0} does not verify")]
+    Tampered(&'static str),
+    /// No identity at hand opens it.
+    #[error("none of the identities at hand can open it")]
+    NoMatchingIdentity,
+    /// It belongs to another secret.
+    #[error("it was sealed for {path}, and moved or copied here")]
+    Moved {
+        /// The secret that it was sealed for.
+        path: String,
+    },
+    /// Its stanza of ours cannot be understood.
+    #[error(transparent)]
+    Stanza(#[from] InvalidStanza),
+    /// An identity failed: a plugin, or an SSH key.
+    #[error("an identity failed")]
+    Identity(#[source] DecryptError),
+}
+
+/// A value with what its seal says.
+#[derive(Debug)]
+pub struct Opened {
+    /// The value.
+    pub value: SecretValue,
+    /// What its seal says, now verified. `None` in a file made by stock age
+    /// tools, which is bound to no secret.
+    pub seal: Option<BoundStanza>,
+}
+
+/// Seals a value to recipients, bound to its secret.
+///
+/// # Errors
+/// No recipients, or one that refuses.
+pub fn seal(
+    value: &SecretValue,
+    id: &SecretId,
+    set_at: Timestamp,
+    recipients: &RecipientSet,
+) -> Result<Vec<u8>, SealError> {
+    let stanza = BoundStanza { path: bound_path(id), set_at, recipients: recipients.digest() };
+    let wrapped = recipients.iter().map(|recipient| recipient.to_age());
+    let bound = BoundRecipients { stanza, recipients: wrapped.collect::<Result<_, _>>()? };
+    let encryptor = Encryptor::with_recipients(std::iter::once(&bound as &dyn age::Recipient))?;
+    let armored = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
+    let mut writer = encryptor.wrap_output(armored)?;
+    writer.write_all(value.expose())?;
+    Ok(writer.finish()?.finish()?)
+}
+
+/// Opens a sealed file, and verifies that it belongs to the secret.
+///
+/// # Errors
+/// Whatever is wrong with it, before a byte of the value is given out.
+pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opened, OpenError> {
+    let witness = Witness { identities, seal: RefCell::new(Ok(None)) };
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).map_err(open_error)?;
+    let mut payload =
+        decryptor.decrypt(std::iter::once(&witness as &dyn age::Identity)).map_err(open_error)?;
+
+    // From here on the header's MAC has been verified.
+    let seal = witness.seal.into_inner()?;
+    if let Some(seal) = &seal
+        && seal.path != bound_path(id)
+    {
+        return Err(OpenError::Moved { path: seal.path.clone() });
+    }
+
+    // The value is no longer than the file, so the buffer never grows and
+    // leaves no copy behind.
+    let mut value = Zeroizing::new(Vec::with_capacity(file.len()));
+    payload.read_to_end(&mut value).map_err(|_| OpenError::Tampered("its payload"))?;
+    Ok(Opened { value: value.into(), seal })
+}
+
+/// What a sealed file says of itself, read without any key and not verified.
+///
+/// # Errors
+/// A file that is no age file, or whose stanza of ours is malformed.
+pub fn inspect(file: &[u8]) -> Result<Option<BoundStanza>, OpenError> {
+    let nobody = Identities::default();
+    let witness = Witness { identities: &nobody, seal: RefCell::new(Ok(None)) };
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).map_err(open_error)?;
+    // Nobody can open it; the witness has seen the header all the same.
+    let _ = decryptor.decrypt(std::iter::once(&witness as &dyn age::Identity));
+    Ok(witness.seal.into_inner()?)
+}
+
+fn open_error(error: DecryptError) -> OpenError {
+    match error {
+        DecryptError::InvalidMac => OpenError::Tampered("its header"),
+        DecryptError::DecryptionFailed => OpenError::Tampered("its header"),
+        DecryptError::NoMatchingKeys => OpenError::NoMatchingIdentity,
+        DecryptError::InvalidHeader | DecryptError::UnknownFormat | DecryptError::Io(_) => {
+            OpenError::Malformed
+        }
+        error => OpenError::Identity(error),
+    }
+}
+
+/// The recipients of one file together with our stanza.
+///
+/// One recipient for age's purposes, because all recipients of a file must
+/// agree on their labels: this one adopts those of the real ones.
+struct BoundRecipients {
+    stanza: BoundStanza,
+    recipients: Vec<Box<dyn age::Recipient>>,
+}
+
+impl age::Recipient for BoundRecipients {
+    fn wrap_file_key(
+        &self,
+        file_key: &FileKey,
+    ) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
+        let mut stanzas = vec![self.stanza.to_stanza()];
+        let mut labels: Option<HashSet<String>> = None;
+        for recipient in &self.recipients {
+            let (wrapped, own) = recipient.wrap_file_key(file_key)?;
+            match &labels {
+                Some(labels) if *labels != own => {
+                    return Err(EncryptError::IncompatibleRecipients {
+                        l_labels: labels.clone(),
+                        r_labels: own,
+                    });
+                }
+                _ => labels = Some(own),
+            }
+            stanzas.extend(wrapped);
+        }
+        match labels {
+            Some(labels) => Ok((stanzas, labels)),
+            None => Err(EncryptError::MissingRecipients),
+        }
+    }
+}
+
+/// The identities at hand, as one that also reads our stanza in the header.
+struct Witness<'a> {
+    identities: &'a Identities,
+    seal: RefCell<Result<Option<BoundStanza>, InvalidStanza>>,
+}
+
+impl age::Identity for Witness<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        self.unwrap_stanzas(std::slice::from_ref(stanza))
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
+        *self.seal.borrow_mut() = BoundStanza::find(stanzas);
+        let mut failure = None;
+        for identity in self.identities.iter() {
+            match identity.unwrap_stanzas(stanzas) {
+                Some(Err(error)) => failure = failure.or(Some(Err(error))),
+                Some(Ok(file_key)) => return Some(Ok(file_key)),
+                None => {}
+            }
+        }
+        failure
+    }
+}

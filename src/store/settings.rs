@@ -1,0 +1,51 @@
+//! `secrets/store.toml`.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use crate::layout::Layout;
+use crate::tree::{Tree, line_at};
+
+/// The path of the store's settings.
+pub const STORE_FILE: &str = "secrets/store.toml";
+
+/// The format that this version reads and writes.
+const FORMAT: u64 = 1;
+
+/// What `store.toml` says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    format: u64,
+    /// Which files describe environments and applications.
+    pub layout: Layout,
+}
+
+impl StoreSettings {
+    /// The settings of a new store.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        Self { format: FORMAT, layout }
+    }
+
+    pub(super) fn read(tree: &Tree) -> Result<Option<Self>, StoreError> {
+        let Some(text) = tree.read_text(STORE_FILE)? else { return Ok(None) };
+        let malformed = |error: toml::de::Error| StoreError::Malformed {
+            file: STORE_FILE.to_owned(),
+            line: error.span().map(|span| line_at(&text, span.start)),
+            message: error.message().to_owned(),
+        };
+        // The format comes first: a later one may hold settings unknown here.
+        let declared: Format = toml::from_str(&text).map_err(malformed)?;
+        if declared.format != FORMAT {
+            let (file, format) = (STORE_FILE.to_owned(), declared.format);
+            return Err(StoreError::UnknownFormat { file, format });
+        }
+        toml::from_str(&text).map(Some).map_err(malformed)
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u64,
+}
