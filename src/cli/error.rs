@@ -1,0 +1,201 @@
+//! Errors at the edge: every error of the crate becomes one of these, once.
+//!
+//! The policy: the message says what failed and where; each cause says why; a
+//! hint says what to do next. None of them holds the content of a file or a
+//! value. The exit code says whose turn it is.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::layout::LayoutError;
+use crate::model::{EnvironmentName, InvalidName};
+use crate::resolve::Problem;
+use crate::static_values::{InvalidStoredValue, YamlError};
+use crate::store::{Holders, Identities, IdentityError, OpenFailure, StoreError, WriteError};
+use crate::sync::SyncError;
+use crate::vault::{InvalidToken, VaultError};
+
+/// The exit code of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    /// All is done, or clean.
+    Done = 0,
+    /// There are findings.
+    Findings = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The checkout, the store or a key is.
+    Store = 3,
+    /// Vault did not do what was asked of it.
+    Vault = 4,
+    /// Vault changed meanwhile, more often than it was worth trying again.
+    Changed = 5,
+}
+
+/// An error as the user sees it.
+#[derive(Debug)]
+pub(super) struct CliError {
+    pub(super) exit: Exit,
+    pub(super) message: String,
+    pub(super) causes: Vec<String>,
+    pub(super) details: Vec<String>,
+    pub(super) hints: Vec<String>,
+}
+
+impl CliError {
+    /// An error of an error, with its causes.
+    pub(super) fn new(exit: Exit, error: &dyn Error) -> Self {
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // Libraries often repeat their cause in their own message.
+            if causes.last() != Some(&text) {
+                causes.push(text);
+            }
+            source = cause.source();
+        }
+        let (details, hints) = (Vec::new(), Vec::new());
+        Self { exit, message: error.to_string(), causes, details, hints }
+    }
+
+    /// A wrong command line.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::plain(Exit::Usage, message)
+    }
+
+    /// Something wrong with the checkout or the store.
+    pub(super) fn store(message: impl Into<String>) -> Self {
+        Self::plain(Exit::Store, message)
+    }
+
+    fn plain(exit: Exit, message: impl Into<String>) -> Self {
+        let (causes, details, hints) = (Vec::new(), Vec::new(), Vec::new());
+        Self { exit, message: message.into(), causes, details, hints }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hints.extend(hint.into());
+        self
+    }
+
+    pub(super) fn detail(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+
+    /// Values that could not be opened, all of them, with one hint for those
+    /// that share it.
+    pub(super) fn open_failures(
+        failures: &[OpenFailure],
+        holders: &Holders,
+        identities: &Identities,
+    ) -> Self {
+        let mut hints: Vec<String> = Vec::new();
+        for hint in failures.iter().filter_map(|failure| failure.hint(holders, identities)) {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+        let mut error = match failures {
+            [failure] => Self::new(Exit::Store, failure),
+            _ => Self::store(format!("{} stored values cannot be opened", failures.len())).detail(
+                failures.iter().map(|failure| format!("{}: {}", failure.file, failure.reason)),
+            ),
+        };
+        error.hints = hints;
+        error
+    }
+
+    /// Secrets that cannot be resolved, all of them.
+    pub(super) fn unresolved(problems: &[Problem], environment: &EnvironmentName) -> Self {
+        let count = match problems.len() {
+            1 => "1 secret".to_owned(),
+            count => format!("{count} secrets"),
+        };
+        let message = format!("{count} of {environment} cannot be resolved; nothing was written");
+        let mut error =
+            Self::store(message).detail(problems.iter().map(Problem::to_string));
+        let mut hints = problems.iter().filter_map(|problem| problem.hint(environment));
+        error.hints.extend(hints.next());
+        if problems.len() > 1 {
+            error.hints.push(format!(
+                "many values at once can be stored from a file: phalanx-secrets static-template \
+                 {environment}, fill it in, then phalanx-secrets import {environment} FILE"
+            ));
+        }
+        error
+    }
+
+    pub(super) fn sync(error: SyncError, environment: &EnvironmentName) -> Self {
+        match error {
+            SyncError::Unresolved(problems) => Self::unresolved(&problems, environment),
+            SyncError::Read(error) => error.into(),
+            SyncError::Write(failures) => {
+                let hint = failures.first().and_then(|(_, error)| error.hint());
+                let failed: Vec<String> = failures
+                    .iter()
+                    .map(|(name, error)| format!("{name}: {}", Chain(error)))
+                    .collect();
+                Self::new(Exit::Vault, &SyncError::Write(failures)).detail(failed).hint(hint)
+            }
+            SyncError::Changed(_) => Self::new(Exit::Changed, &error)
+                .hint("another sync is probably running; try again when it is done".to_owned()),
+            SyncError::Mint(_) => Self::new(Exit::Store, &error),
+        }
+    }
+}
+
+/// An error and its causes on one line.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<LayoutError> for CliError {
+    fn from(error: LayoutError) -> Self {
+        Self::new(Exit::Store, &error).hint(error.hint())
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::new(Exit::Store, &error).hint(error.hint())
+    }
+}
+
+impl From<VaultError> for CliError {
+    fn from(error: VaultError) -> Self {
+        Self::new(Exit::Vault, &error).hint(error.hint())
+    }
+}
+
+macro_rules! from_error {
+    ($($type:ty => $exit:expr),* $(,)?) => {
+        $(impl From<$type> for CliError {
+            fn from(error: $type) -> Self {
+                Self::new($exit, &error)
+            }
+        })*
+    };
+}
+
+from_error! {
+    IdentityError => Exit::Store,
+    InvalidName => Exit::Usage,
+    InvalidStoredValue => Exit::Store,
+    InvalidToken => Exit::Vault,
+    WriteError => Exit::Store,
+    YamlError => Exit::Store,
+    std::io::Error => Exit::Store,
+}

@@ -1,0 +1,172 @@
+//! The command line: arguments in, calls to the rest of the crate, text out.
+//!
+//! One file a command. Standard output is data; messages, warnings and
+//! progress go to standard error. This is the only part that knows of a
+//! terminal, of environment variables and of exit codes.
+
+mod audit;
+mod checkout;
+mod error;
+mod export;
+mod get;
+mod import;
+mod init;
+mod list;
+mod remove;
+mod schema;
+mod set;
+mod settings;
+mod static_template;
+mod sync;
+mod ui;
+mod vault;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use checkout::Checkout;
+use error::{CliError, Exit};
+use settings::Settings;
+use ui::Ui;
+
+/// Keeps the secrets of Phalanx environments sealed in git, and syncs them
+/// into Vault.
+#[derive(Debug, Parser)]
+#[command(name = "phalanx-secrets", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done or clean; 1 findings (audit); 2 usage; 3 the store or a \
+                        key; 4 Vault; 5 Vault changed meanwhile.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// Root of the checkout [default: found from the current folder upwards]
+    #[arg(short, long, global = true, value_name = "FOLDER")]
+    config: Option<PathBuf>,
+
+    /// File with an age identity or an SSH private key; repeatable. Named
+    /// here, no other is looked for
+    #[arg(short, long = "identity", global = true, value_name = "FILE")]
+    identities: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a store here, with you as its first key-holder
+    Init(init::Args),
+    /// List every secret that an environment needs
+    List(list::Args),
+    /// Print one stored value
+    Get(get::Args),
+    /// Store one value: from a prompt, standard input or a file
+    Set(set::Args),
+    /// Remove one stored value
+    Remove(remove::Args),
+    /// Store the values of a static-secrets YAML file
+    Import(import::Args),
+    /// Print all stored values as a static-secrets YAML file
+    Export(export::Args),
+    /// Print an empty static-secrets YAML file
+    StaticTemplate(static_template::Args),
+    /// Print the JSON schema of secrets.yaml
+    Schema(schema::Args),
+    /// Compare Vault with what it should hold
+    Audit(audit::Args),
+    /// Bring Vault in line: open, generate, copy and write
+    Sync(sync::Args),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    protect_memory();
+    let settings = Settings::from_process();
+    let ui = Ui::of_process();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, to standard output.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { 0 });
+        }
+    };
+    match run(cli, &settings, &ui) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::from(error.exit as u8)
+        }
+    }
+}
+
+fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
+    let global = &cli.global;
+    match cli.command {
+        // These two need no checkout.
+        Command::Init(args) => return init::run(&args, global, settings, ui),
+        Command::Schema(args) => return schema::run(&args, ui),
+        _ => {}
+    }
+    let checkout = Checkout::find(global.config.as_deref(), settings)?;
+    let context = Context { checkout, global, settings, ui };
+    match cli.command {
+        Command::List(args) => list::run(&args, &context),
+        Command::Get(args) => get::run(&args, &context),
+        Command::Set(args) => set::run(&args, &context),
+        Command::Remove(args) => remove::run(&args, &context),
+        Command::Import(args) => import::run(&args, &context),
+        Command::Export(args) => export::run(&args, &context),
+        Command::StaticTemplate(args) => static_template::run(&args, &context),
+        Command::Audit(args) => audit::run(&args, &context),
+        Command::Sync(args) => sync::run(&args, &context),
+        Command::Init(_) | Command::Schema(_) => Ok(Exit::Done),
+    }
+}
+
+/// What a command works with.
+struct Context<'a> {
+    checkout: Checkout,
+    global: &'a Global,
+    settings: &'a Settings,
+    ui: &'a Ui,
+}
+
+impl Context<'_> {
+    /// The identities at hand.
+    fn identities(&self) -> Result<crate::store::Identities, CliError> {
+        let sources = self.settings.identity_sources(&self.global.identities);
+        Ok(crate::store::Identities::load(&sources)?)
+    }
+}
+
+/// Keeps secrets out of core dumps, and other processes of the user out of
+/// this one's memory.
+fn protect_memory() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

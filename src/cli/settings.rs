@@ -1,0 +1,156 @@
+//! Settings from environment variables, read in this one place.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::error::CliError;
+use crate::model::SecretValue;
+use crate::store::IdentitySource;
+use crate::vault::VaultSettings;
+
+/// The variable that names an identity file or holds an identity.
+const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
+
+/// What the process's environment says.
+pub(super) struct Settings {
+    variable: Box<dyn Fn(&str) -> Option<OsString>>,
+    pub(super) current_folder: std::io::Result<PathBuf>,
+}
+
+impl Settings {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub(super) fn from_process() -> Self {
+        Self {
+            variable: Box::new(|name| std::env::var_os(name).filter(|value| !value.is_empty())),
+            current_folder: std::env::current_dir(),
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        (self.variable)(name).map(PathBuf::from)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name)?.into_string().ok()
+    }
+
+    /// A Vault setting, under OpenBao's name or Vault's.
+    fn vault_variable(&self, name: &str) -> Option<String> {
+        self.text(&format!("VAULT_{name}")).or_else(|| self.text(&format!("BAO_{name}")))
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        self.path("HOME").or_else(|| self.path("USERPROFILE"))
+    }
+
+    fn config_folder(&self) -> Option<PathBuf> {
+        self.path("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")))
+    }
+
+    /// The name of the user, as the system has it.
+    pub(super) fn user(&self) -> Option<String> {
+        self.text("USER").or_else(|| self.text("USERNAME"))
+    }
+
+    /// Where a new identity goes.
+    pub(super) fn own_identity_file(&self) -> Option<PathBuf> {
+        Some(self.config_folder()?.join("phalanx-secrets").join("identity.txt"))
+    }
+
+    /// Where identities may be, in order. Those named on the command line
+    /// leave no others.
+    pub(super) fn identity_sources(&self, named: &[PathBuf]) -> Vec<IdentitySource> {
+        if !named.is_empty() {
+            let file = |path: &PathBuf| IdentitySource::File { path: path.clone(), named_by: "-i" };
+            return named.iter().map(file).collect();
+        }
+        let mut sources = Vec::new();
+        if let Some(value) = self.text(IDENTITY).map(Zeroizing::new) {
+            let is_identity =
+                value.trim_start().starts_with("AGE-") || value.contains("-----BEGIN");
+            sources.push(if is_identity {
+                IdentitySource::Text { text: value.as_str().into(), named_by: IDENTITY }
+            } else {
+                IdentitySource::File { path: value.as_str().into(), named_by: IDENTITY }
+            });
+        }
+        if let Some(path) = self.path("SOPS_AGE_KEY_FILE") {
+            sources.push(IdentitySource::File { path, named_by: "SOPS_AGE_KEY_FILE" });
+        }
+        if let Some(text) = self.text("SOPS_AGE_KEY") {
+            sources.push(IdentitySource::Text { text: text.into(), named_by: "SOPS_AGE_KEY" });
+        }
+        let defaults = [
+            self.own_identity_file(),
+            self.config_folder().map(|folder| folder.join("sops").join("age").join("keys.txt")),
+            self.home().map(|home| home.join(".ssh").join("id_ed25519")),
+        ];
+        sources.extend(defaults.into_iter().flatten().map(IdentitySource::DefaultFile));
+        sources
+    }
+
+    /// The token in `VAULT_TOKEN`.
+    pub(super) fn vault_token(&self) -> Option<SecretValue> {
+        self.vault_variable("TOKEN").map(SecretValue::from)
+    }
+
+    /// The token that `vault login` leaves behind.
+    pub(super) fn vault_token_file(&self) -> Result<Option<SecretValue>, CliError> {
+        let Some(path) = self.home().map(|home| home.join(".vault-token")) else {
+            return Ok(None);
+        };
+        match std::fs::read(&path) {
+            Ok(token) => Ok(Some(SecretValue::from(token)).filter(|token| !token.is_empty())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let mut failed = CliError::store(format!("{} cannot be read", path.display()));
+                failed.causes.push(error.to_string());
+                Err(failed)
+            }
+        }
+    }
+
+    /// How to talk to Vault.
+    pub(super) fn vault(&self) -> Result<VaultSettings, CliError> {
+        let path = |name| self.vault_variable(name).map(PathBuf::from);
+        let client_certificate = match (path("CLIENT_CERT"), path("CLIENT_KEY")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                return Err(CliError::usage(
+                    "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY must both be set, or neither",
+                ));
+            }
+        };
+        let mut settings = VaultSettings {
+            namespace: self.vault_variable("NAMESPACE"),
+            ca_certificate: path("CACERT"),
+            client_certificate,
+            skip_verify: self.vault_variable("SKIP_VERIFY").is_some_and(|value| is_yes(&value)),
+            ..VaultSettings::default()
+        };
+        if let Some(timeout) = self.vault_variable("CLIENT_TIMEOUT") {
+            settings.timeout = parse_seconds(&timeout).ok_or_else(|| {
+                CliError::usage("VAULT_CLIENT_TIMEOUT is not a number of seconds from 1 to 3600")
+            })?;
+        }
+        Ok(settings)
+    }
+}
+
+fn is_yes(value: &str) -> bool {
+    matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true")
+}
+
+fn parse_seconds(text: &str) -> Option<Duration> {
+    let seconds: u64 = text.strip_suffix('s').unwrap_or(text).parse().ok()?;
+    (1..=3600).contains(&seconds).then(|| Duration::from_secs(seconds))
+}
+
+/// Whether a path is the conventional name of standard input.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}

@@ -1,0 +1,179 @@
+//! The terminal: output, messages, prompts, progress.
+
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use zeroize::Zeroizing;
+
+use super::error::CliError;
+use crate::model::SecretValue;
+
+const BOLD_RED: Style = AnsiColor::Red.on_default().bold();
+const BOLD_YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// Where text goes and comes from.
+#[derive(Debug)]
+pub(super) struct Ui {
+    stdin_is_terminal: bool,
+    stdout_is_terminal: bool,
+    stderr_is_terminal: bool,
+}
+
+impl Ui {
+    pub(super) fn of_process() -> Self {
+        Self {
+            stdin_is_terminal: io::stdin().is_terminal(),
+            stdout_is_terminal: io::stdout().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+        }
+    }
+
+    /// Writes data, to the byte. A reader that went away is no error.
+    pub(super) fn data(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a line of data.
+    pub(super) fn line(&self, text: &str) -> Result<(), CliError> {
+        self.data(format!("{text}\n").as_bytes())
+    }
+
+    /// Writes a JSON document.
+    pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(document)
+            .map_err(|error| CliError::new(super::Exit::Store, &error))?;
+        self.line(&text)
+    }
+
+    /// Writes a value: to the byte, but that on a terminal the next prompt
+    /// begins on a line of its own.
+    pub(super) fn value(&self, value: &SecretValue) -> Result<(), CliError> {
+        self.data(value.expose())?;
+        if self.stdout_is_terminal && !value.expose().ends_with(b"\n") {
+            self.data(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// Says what was done.
+    pub(super) fn status(&self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    /// Warns.
+    pub(super) fn warn(&self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{BOLD_YELLOW}Warning:{BOLD_YELLOW:#} {text}");
+    }
+
+    /// Suggests what to do next.
+    pub(super) fn hint(&self, text: &str) {
+        let text = text.replace('\n', "\n      ");
+        let _ = writeln!(anstream::stderr(), "{CYAN}Hint:{CYAN:#} {text}");
+    }
+
+    /// Reports an error.
+    pub(super) fn error(&self, error: &CliError) {
+        let mut stderr = anstream::stderr();
+        let _ = writeln!(stderr, "{BOLD_RED}Error:{BOLD_RED:#} {}", error.message);
+        for cause in &error.causes {
+            let _ = writeln!(stderr, "Caused by: {cause}");
+        }
+        for detail in &error.details {
+            let _ = writeln!(stderr, "  • {detail}");
+        }
+        for hint in &error.hints {
+            self.hint(hint);
+        }
+    }
+
+    /// Shows that something is under way, on a terminal, once it has taken a
+    /// moment. It goes when dropped.
+    pub(super) fn progress(&self, text: String) -> Progress {
+        let target = if self.stderr_is_terminal {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(None, target).with_style(
+            ProgressStyle::with_template("{spinner} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
+        bar.set_message(text);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Progress(bar)
+    }
+
+    /// Reads a value: hidden and twice from a terminal, else all of standard
+    /// input.
+    pub(super) fn read_value(&self, what: &str) -> Result<SecretValue, CliError> {
+        if !self.stdin_is_terminal {
+            return read_all(io::stdin().lock());
+        }
+        let first = self.prompt_hidden(&format!("Value of {what}: "))?;
+        let second = self.prompt_hidden("The same again: ")?;
+        if *first != *second {
+            return Err(CliError::usage("the two values differ; nothing was stored"));
+        }
+        Ok(first.as_str().into())
+    }
+
+    fn prompt_hidden(&self, prompt: &str) -> Result<Zeroizing<String>, CliError> {
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
+            let mut failed = CliError::usage("the value could not be asked for");
+            failed.causes.push(error.to_string());
+            failed.hint("pass it on standard input, or with --from-file FILE".to_owned())
+        })
+    }
+
+    /// Asks a question that is answered by yes or no.
+    pub(super) fn confirm(&self, question: &str) -> Result<bool, CliError> {
+        if !self.stdin_is_terminal {
+            return Err(CliError::usage(format!("{question} There is no terminal to ask at"))
+                .hint("pass --yes to say yes beforehand".to_owned()));
+        }
+        let _ = write!(anstream::stderr(), "{question} [y/N] ");
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+}
+
+/// Reads everything into memory that is wiped.
+pub(super) fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
+    /// Nothing that Vault would take is larger.
+    const MAX: u64 = 16 << 20;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
+    input.by_ref().take(MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX {
+        return Err(CliError::usage("the input is larger than 16 MiB"));
+    }
+    Ok(bytes.into())
+}
+
+/// Something under way, shown until dropped.
+#[derive(Debug)]
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    pub(super) fn message(&self, text: String) {
+        self.0.set_message(text);
+    }
+
+    /// Runs `print` with the terminal to itself.
+    pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,206 @@
+//! What must change in Vault: desired against current.
+//!
+//! Pure, like [`resolve`](crate::resolve). A plan names secrets and never
+//! holds a value, so it can be printed and passed on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::layout::PULL_SECRET;
+use crate::model::{ApplicationName, SecretValue};
+use crate::resolve::{Desired, Policy, Resolved};
+use crate::vault::{CurrentSecrets, CurrentValue, Entry};
+
+/// The one key of the pull secret's entry.
+pub const DOCKERCONFIGJSON: &str = ".dockerconfigjson";
+
+/// What must change in Vault.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The entries that change, one write each.
+    pub changes: BTreeMap<ApplicationName, EntryChange>,
+    /// What Vault holds and no spec names, and is kept.
+    pub unknown: BTreeSet<UnknownSecret>,
+}
+
+/// How the entry of one application changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum EntryChange {
+    /// There is none yet.
+    Create {
+        /// The keys that it gets.
+        keys: BTreeMap<String, KeyChange>,
+    },
+    /// Some of its keys change; all others stay.
+    Update {
+        /// The keys that change.
+        keys: BTreeMap<String, KeyChange>,
+    },
+    /// It goes.
+    Delete,
+}
+
+/// How one key changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyChange {
+    /// It is added.
+    Create,
+    /// Its value changes.
+    Update,
+    /// It goes.
+    Delete,
+}
+
+/// An entry in Vault, or a key of one, that no spec names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct UnknownSecret {
+    /// The entry's name.
+    pub application: String,
+    /// The key, or `None` for all of the entry.
+    pub key: Option<String>,
+}
+
+impl std::fmt::Display for UnknownSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{} {key}", self.application),
+            None => f.write_str(&self.application),
+        }
+    }
+}
+
+impl Plan {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+/// Compares desired with current.
+///
+/// With `delete`, what no spec names goes; without, it is listed.
+#[must_use]
+pub fn plan(resolved: &Resolved, current: &CurrentSecrets, policy: &Policy, delete: bool) -> Plan {
+    let mut plan = Plan::default();
+    for (application, secrets) in &resolved.applications {
+        let entry = current.entries.get(application).and_then(|entry| entry.data.as_ref());
+        let mut keys = BTreeMap::new();
+        for (key, desired) in secrets {
+            let now = entry.and_then(|data| data.get(key.as_str()));
+            if let Some(change) = key_change(desired, now) {
+                keys.insert(key.as_str().to_owned(), change);
+            }
+        }
+        for key in entry.into_iter().flat_map(BTreeMap::keys) {
+            if !secrets.contains_key(key.as_str()) {
+                plan.unneeded(application, key, delete, &mut keys);
+            }
+        }
+        match entry {
+            _ if keys.is_empty() => {}
+            None => {
+                plan.changes.insert(application.clone(), EntryChange::Create { keys });
+            }
+            Some(_) => {
+                plan.changes.insert(application.clone(), EntryChange::Update { keys });
+            }
+        }
+    }
+    plan.pull_secret(resolved.pull_secret.as_ref(), current, policy);
+    plan.unknown_entries(resolved, current, policy, delete);
+    plan
+}
+
+fn key_change(desired: &Desired, now: Option<&CurrentValue>) -> Option<KeyChange> {
+    match (desired, now) {
+        (Desired::Value(desired), Some(CurrentValue::Text(now))) if desired == now => None,
+        (_, Some(_)) => Some(KeyChange::Update),
+        (_, None) => Some(KeyChange::Create),
+    }
+}
+
+impl Plan {
+    fn unneeded(
+        &mut self,
+        application: &ApplicationName,
+        key: &str,
+        delete: bool,
+        keys: &mut BTreeMap<String, KeyChange>,
+    ) {
+        if delete {
+            keys.insert(key.to_owned(), KeyChange::Delete);
+        } else {
+            let (application, key) = (application.as_str().to_owned(), Some(key.to_owned()));
+            self.unknown.insert(UnknownSecret { application, key });
+        }
+    }
+
+    /// The pull secret is wholly the tool's own: where the environment has
+    /// one, its entry holds that and nothing else, as with the Python CLI.
+    fn pull_secret(
+        &mut self,
+        desired: Option<&SecretValue>,
+        current: &CurrentSecrets,
+        policy: &Policy,
+    ) {
+        let (Some(desired), Ok(application)) = (desired, PULL_SECRET.parse::<ApplicationName>())
+        else {
+            return;
+        };
+        if policy.exclude.contains(&application) {
+            return;
+        }
+        let Some(data) = current.entries.get(&application).and_then(|entry| entry.data.as_ref())
+        else {
+            let keys = BTreeMap::from([(DOCKERCONFIGJSON.to_owned(), KeyChange::Create)]);
+            self.changes.insert(application, EntryChange::Create { keys });
+            return;
+        };
+        let desired = Desired::Value(desired.clone());
+        let mut keys: BTreeMap<String, KeyChange> = data
+            .keys()
+            .filter(|key| *key != DOCKERCONFIGJSON)
+            .map(|key| (key.clone(), KeyChange::Delete))
+            .collect();
+        if let Some(change) = key_change(&desired, data.get(DOCKERCONFIGJSON)) {
+            keys.insert(DOCKERCONFIGJSON.to_owned(), change);
+        }
+        if !keys.is_empty() {
+            self.changes.insert(application, EntryChange::Update { keys });
+        }
+    }
+
+    /// Entries that belong to nothing. A pull secret that only Vault has is
+    /// kept without a word where static values are kept in Vault.
+    fn unknown_entries(
+        &mut self,
+        resolved: &Resolved,
+        current: &CurrentSecrets,
+        policy: &Policy,
+        delete: bool,
+    ) {
+        let has_data = |entry: &Entry| entry.data.is_some();
+        for (application, _) in current.entries.iter().filter(|(_, entry)| has_data(entry)) {
+            let is_known = resolved.applications.contains_key(application)
+                || policy.exclude.contains(application)
+                || (application.as_str() == PULL_SECRET
+                    && (resolved.pull_secret.is_some() || policy.keep_vault_static));
+            if is_known {
+                continue;
+            }
+            if delete {
+                self.changes.insert(application.clone(), EntryChange::Delete);
+            } else {
+                let application = application.as_str().to_owned();
+                self.unknown.insert(UnknownSecret { application, key: None });
+            }
+        }
+        for name in &current.unreadable_names {
+            self.unknown.insert(UnknownSecret { application: name.clone(), key: None });
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The story of a sync, from top to bottom.
+//!
+//! 1. Read Vault, while the static values are opened on other threads.
+//! 2. Resolve everything. Whatever cannot be resolved is reported at once, and
+//!    nothing is written.
+//! 3. Plan. A dry run stops here, and so does a plan without changes.
+//! 4. Generate what is yet to be made, and write: one KV version for each
+//!    entry that changes, on condition that the entry is still what was read.
+//!
+//! Where an entry changed meanwhile, everything is read and resolved anew: the
+//! other writer's generated values are kept, and their copies follow. What this
+//! run generated is used again where it is still wanted. Stopped at any point,
+//! the next run finds what is done and does the rest.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use rand::CryptoRng;
+use thiserror::Error;
+
+use crate::layout::PULL_SECRET;
+use crate::model::{ApplicationName, Environment, SecretValue};
+use crate::plan::{DOCKERCONFIGJSON, EntryChange, KeyChange, Plan, plan};
+use crate::resolve::{
+    Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve,
+};
+use crate::static_values::StaticValues;
+use crate::vault::{CurrentSecrets, CurrentValue, VaultClient, VaultError};
+
+/// How often everything is read anew because an entry changed meanwhile.
+const MAX_ROUNDS: usize = 8;
+/// How many entries are written at once.
+const CONCURRENT_WRITES: usize = 8;
+
+/// A sync that did not do all that it should.
+#[derive(Debug, Error)]
+pub enum SyncError {
+    /// Secrets that cannot be resolved. Nothing was written.
+    #[error("{} of the environment's secrets cannot be resolved; nothing was written", .0.len())]
+    Unresolved(Vec<Problem>),
+    /// A secret that cannot be generated. Nothing was written in this round.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// Vault could not be read. Nothing was written in this round.
+    #[error("Vault could not be read")]
+    Read(#[source] VaultError),
+    /// Entries that could not be written. All others were.
+    #[error(
+        "{} could not be written; what was written is complete, and running this again does the \
+         rest",
+        names(.0)
+    )]
+    Write(Vec<(ApplicationName, VaultError)>),
+    /// Vault kept changing.
+    #[error("{} kept changing in Vault while being written", names_only(.0))]
+    Changed(Vec<ApplicationName>),
+}
+
+fn names(failures: &[(ApplicationName, VaultError)]) -> String {
+    failures.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn names_only(names: &[ApplicationName]) -> String {
+    names.iter().map(ApplicationName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What happens on the way, for whoever shows it.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// This is what will be done.
+    Planned(&'a Plan),
+    /// Values are being generated, which may take seconds.
+    Generating,
+    /// An entry was written.
+    Written(&'a ApplicationName, &'a EntryChange),
+    /// Entries changed meanwhile; everything is read anew.
+    Retrying(&'a [ApplicationName]),
+}
+
+/// A sync with all that it needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Sync<'a> {
+    /// The environment with its specs.
+    pub environment: &'a Environment,
+    /// Values from outside.
+    pub static_values: &'a StaticValues,
+    /// The Vault that it goes to.
+    pub vault: &'a VaultClient,
+    /// What the user decided.
+    pub policy: &'a Policy,
+    /// Whether what no spec names is deleted.
+    pub delete: bool,
+}
+
+impl Sync<'_> {
+    /// Resolves and plans, without writing.
+    ///
+    /// # Errors
+    /// Secrets that cannot be resolved.
+    pub fn plan(
+        &self,
+        current: &CurrentSecrets,
+        minted: &Minted,
+    ) -> Result<(Resolved, Plan), Vec<Problem>> {
+        let (environment, static_values, policy) =
+            (self.environment, self.static_values, self.policy);
+        let resolved = resolve(&Inputs { environment, static_values, current, minted, policy })?;
+        let plan = plan(&resolved, current, policy, self.delete);
+        Ok((resolved, plan))
+    }
+
+    /// Brings Vault in line, starting from what was just read from it.
+    ///
+    /// # Errors
+    /// The first step that fails. What was written before it is complete.
+    pub async fn run(
+        &self,
+        mut current: CurrentSecrets,
+        random: &mut impl CryptoRng,
+        clock: impl Fn() -> Timestamp,
+        mut observe: impl FnMut(Event<'_>),
+    ) -> Result<(), SyncError> {
+        let mut minted = Minted::default();
+        let mut conflicts = Vec::new();
+        for round in 0..MAX_ROUNDS {
+            if round > 0 {
+                observe(Event::Retrying(&conflicts));
+                current = self.read().await?;
+            }
+            let (resolved, plan) =
+                self.plan(&current, &minted).map_err(SyncError::Unresolved)?;
+            if round == 0 {
+                observe(Event::Planned(&plan));
+            }
+            if plan.is_empty() {
+                return Ok(());
+            }
+            observe(Event::Generating);
+            let values = mint(&resolved, &mut minted, random, clock())?;
+            let pull_secret = resolved.pull_secret.as_ref();
+            conflicts = self.apply(&plan, &current, &values, pull_secret, &mut observe).await?;
+            if conflicts.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(SyncError::Changed(conflicts))
+    }
+
+    /// Reads what Vault holds for the environment.
+    ///
+    /// # Errors
+    /// Any entry that could not be read.
+    pub async fn read(&self) -> Result<CurrentSecrets, SyncError> {
+        read(self.vault, self.environment).await
+    }
+
+    /// Writes every entry that changes, and gives those that had changed
+    /// meanwhile. One failure does not keep the others from being written.
+    async fn apply(
+        &self,
+        plan: &Plan,
+        current: &CurrentSecrets,
+        values: &Values,
+        pull_secret: Option<&SecretValue>,
+        observe: &mut impl FnMut(Event<'_>),
+    ) -> Result<Vec<ApplicationName>, SyncError> {
+        let (mut conflicts, mut failures) = (Vec::new(), Vec::new());
+        let mut writes = stream::iter(&plan.changes)
+            .map(|(application, change)| async move {
+                let written = match change {
+                    EntryChange::Delete => self.vault.delete_entry(application).await,
+                    EntryChange::Create { keys } | EntryChange::Update { keys } => {
+                        let entry = current.entries.get(application);
+                        let version = entry.map_or(0, |entry| entry.version);
+                        let data = entry.and_then(|entry| entry.data.as_ref());
+                        let data = merged(application, keys, data, values, pull_secret);
+                        self.vault.write_entry(application, &data, version).await.map(|_| ())
+                    }
+                };
+                (application, change, written)
+            })
+            .buffered(CONCURRENT_WRITES);
+        while let Some((application, change, written)) = writes.next().await {
+            match written {
+                Ok(()) => observe(Event::Written(application, change)),
+                Err(error) if error.is_conflict() => conflicts.push(application.clone()),
+                Err(error) => failures.push((application.clone(), error)),
+            }
+        }
+        if failures.is_empty() { Ok(conflicts) } else { Err(SyncError::Write(failures)) }
+    }
+}
+
+/// Reads what Vault holds for an environment.
+///
+/// # Errors
+/// Any entry that could not be read.
+pub async fn read(
+    vault: &VaultClient,
+    environment: &Environment,
+) -> Result<CurrentSecrets, SyncError> {
+    let needed = environment.applications.iter().filter(|(_, needs)| !needs.secrets.is_empty());
+    vault.read_environment(needed.map(|(name, _)| name)).await.map_err(SyncError::Read)
+}
+
+/// What an entry will hold: what it holds now, with the changes made.
+fn merged(
+    application: &ApplicationName,
+    keys: &BTreeMap<String, KeyChange>,
+    current: Option<&BTreeMap<String, CurrentValue>>,
+    values: &Values,
+    pull_secret: Option<&SecretValue>,
+) -> BTreeMap<String, CurrentValue> {
+    let mut data = current.cloned().unwrap_or_default();
+    for (key, change) in keys {
+        let value = if application.as_str() == PULL_SECRET && key == DOCKERCONFIGJSON {
+            pull_secret
+        } else {
+            values.get(application).and_then(|values| values.get(key.as_str()))
+        };
+        match (change, value) {
+            (KeyChange::Create | KeyChange::Update, Some(value)) => {
+                data.insert(key.clone(), CurrentValue::Text(value.clone()));
+            }
+            (KeyChange::Create | KeyChange::Update, None) => {}
+            (KeyChange::Delete, _) => {
+                data.remove(key);
+            }
+        }
+    }
+    data
+}
