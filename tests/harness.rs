@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -103,8 +104,10 @@ fn a_server_of_its_own_counts_seals_and_goes_away() {
 
     let address = server.url().trim_start_matches("http://").to_owned();
     assert!(TcpStream::connect(&address).is_ok());
+    let process = format!("/proc/{}", server.process_id());
     drop(server);
     assert!(TcpStream::connect(&address).is_err());
+    assert!(!Path::new(&process).exists());
 }
 
 #[test]
@@ -183,6 +186,13 @@ fn input_output_and_codes_are_passed_on() {
 #[should_panic(expected = "--- stderr\nwhy\n")]
 fn a_failure_shows_everything() {
     Sandbox::new().program("sh", ["-c", "echo why >&2; exit 1"]).run().success();
+}
+
+#[test]
+#[should_panic(expected = "ended by a signal, or by the time limit")]
+fn a_command_that_hangs_is_killed() {
+    let sandbox = Sandbox::new();
+    sandbox.program("sleep", ["100"]).time_limit(Duration::from_millis(100)).run().success();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a command may take before it is killed.
+/// How long a command may take before it is killed, unless it says otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// A temporary directory with its own home, configuration and temporary files,
@@ -184,6 +184,12 @@ impl Command {
         self
     }
 
+    /// Kills it sooner than the usual limit of two minutes.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.command.timeout(limit);
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(mut self) -> Output {
@@ -228,10 +234,10 @@ impl Output {
     ///
     /// # Panics
     ///
-    /// When a signal ended it: the time limit does so with `SIGKILL`.
+    /// When a signal ended it, as the time limit does.
     #[track_caller]
     pub fn code(&self) -> i32 {
-        self.code.unwrap_or_else(|| panic!("ended by a signal ({TIME_LIMIT:?} at most)\n{self:?}"))
+        self.code.unwrap_or_else(|| panic!("ended by a signal, or by the time limit\n{self:?}"))
     }
 
     /// Asserts that it succeeded.

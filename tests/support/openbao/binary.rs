@@ -59,24 +59,18 @@ const WHEELS: [Wheel; 4] = [
 ///
 /// When there is none: a test that needs a server is never skipped.
 pub(super) fn find() -> PathBuf {
-    static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    FOUND
-        .get_or_init(|| {
-            if let Some(path) = env::var_os(OVERRIDE).map(PathBuf::from) {
-                assert!(path.is_file(), "{OVERRIDE} names {}, which is no file", path.display());
-                return path;
-            }
-            find_on_path("bao").or_else(|| find_on_path("vault")).unwrap_or_else(|| {
-                fetched().unwrap_or_else(|reason| {
-                    panic!(
-                        "These tests need an OpenBao server, and there is none: {reason}\n\
-                         Put `bao` (https://openbao.org/docs/install/) on the path, or name \
-                         it in {OVERRIDE}."
-                    )
-                })
-            })
-        })
-        .clone()
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| match env::var_os(OVERRIDE).map(PathBuf::from) {
+        Some(path) if path.is_file() => Ok(path),
+        Some(path) => Err(format!("{OVERRIDE} names {}, which is no file.", path.display())),
+        None => find_on_path("bao").or_else(|| find_on_path("vault")).map_or_else(fetched, Ok),
+    });
+    found.clone().unwrap_or_else(|reason| {
+        panic!(
+            "This needs an OpenBao server, and there is none: {reason}\n\
+             Put `bao` (https://openbao.org/docs/install/) on the path, or name it in {OVERRIDE}."
+        )
+    })
 }
 
 /// A program on the path.

@@ -49,17 +49,22 @@ pub use self::binary::find_on_path;
 /// How long a server may take to start; it usually takes 0.1 s.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs the server, waits for its input to end, then cleans up. Signals from a
-/// terminal are ignored: the pipe says when to stop.
+/// Runs the server, waits for its own input to end, then stops the server and
+/// cleans up. Signals from a terminal are ignored: the pipe says when to stop.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 directory=$1
 shift
-"$@" >"$directory/server.log" 2>&1 </dev/null &
-server=$!
+{
+    "$@" >"$directory/server.log" 2>&1 </dev/null &
+    echo "$!" >"$directory/pid"
+    wait "$!"
+    echo "$?" >"$directory/ended"
+} &
 while read -r _; do :; done
-kill -KILL "$server"
-wait "$server"
+until [ -s "$directory/pid" ]; do sleep 1; done
+[ -e "$directory/ended" ] || kill -KILL "$(cat "$directory/pid")"
+wait
 rm -rf -- "$directory"
 "#;
 
@@ -218,6 +223,12 @@ impl OpenBao {
         self.tls.as_ref().expect("a server started with TLS")
     }
 
+    /// The server's process id.
+    pub fn process_id(&self) -> u32 {
+        let text = fs::read_to_string(self.directory.join("pid")).expect("a process id");
+        text.trim().parse().expect("a number")
+    }
+
     /// What the server has written to its standard output and error.
     pub fn log(&self) -> String {
         fs::read(self.directory.join("server.log"))
@@ -281,13 +292,13 @@ impl OpenBao {
                 }
                 _ => {}
             }
-            let log = self.log();
-            if log.contains("bind: address already in use") {
-                return Err(StartFailure::PortTaken);
-            }
-            let failed = log.lines().any(|line| line.starts_with("Error"));
-            if failed || log.contains("not found") || began.elapsed() > START_LIMIT {
-                return Err(StartFailure::Other(log));
+            if self.directory.join("ended").exists() || began.elapsed() > START_LIMIT {
+                let log = self.log();
+                return Err(if log.contains("bind: address already in use") {
+                    StartFailure::PortTaken
+                } else {
+                    StartFailure::Other(log)
+                });
             }
             sleep(Duration::from_millis(10));
         }
