@@ -1,0 +1,56 @@
+//! The stock `age`: what we seal must open with it, and the other way round.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::cli::Sandbox;
+use super::notice;
+use super::openbao::find_on_path;
+
+/// The stock `age`, or `None` after saying that there is none:
+/// `let Some(age) = AgeTool::find() else { return };`
+#[derive(Debug, Clone)]
+pub struct AgeTool {
+    path: PathBuf,
+}
+
+impl AgeTool {
+    /// # Panics
+    ///
+    /// When it is missing in CI (the variable `CI` is set), where it must be.
+    pub fn find() -> Option<Self> {
+        static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let found = FOUND.get_or_init(|| {
+            let path = find_on_path("age");
+            if path.is_none() {
+                assert!(std::env::var_os("CI").is_none(), "`age` must be installed in CI");
+                notice("skipped: `age` is not installed, so nothing is compared with it");
+            }
+            path
+        });
+        found.clone().map(|path| Self { path })
+    }
+
+    /// Opens a file and answers its plaintext.
+    #[track_caller]
+    pub fn decrypt(&self, sandbox: &Sandbox, file: &Path, identity: &Path) -> Vec<u8> {
+        let command = sandbox.program(&self.path, ["--decrypt", "--identity"]);
+        command.args([identity, file]).run().success().stdout_bytes().to_vec()
+    }
+
+    /// Whether a file opens with an identity.
+    pub fn can_decrypt(&self, sandbox: &Sandbox, file: &Path, identity: &Path) -> bool {
+        let command = sandbox.program(&self.path, ["--decrypt", "--identity"]);
+        command.args([identity, file]).run().code() == 0
+    }
+
+    /// Seals a plaintext to recipients and answers the armored file.
+    #[track_caller]
+    pub fn encrypt(&self, sandbox: &Sandbox, recipients: &[&str], plaintext: &[u8]) -> Vec<u8> {
+        let mut command = sandbox.program(&self.path, ["--encrypt", "--armor"]).stdin(plaintext);
+        for recipient in recipients {
+            command = command.args(["--recipient", recipient]);
+        }
+        command.run().success().stdout_bytes().to_vec()
+    }
+}
