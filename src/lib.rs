@@ -1,2 +1,3 @@
 //! phalanx-secrets.
 pub mod model;
+pub mod vault;

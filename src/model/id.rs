@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn keys_are_any_printable_text() {
-        for key in ["a", ".dockerconfigjson", "aws-credentials.ini", "with space", "ключ", "a/b"] {
+        for key in ["a", ".dockerconfigjson", "aws-credentials.ini", "with space", "ключ", "a/b"]
+        {
             assert!(key.parse::<KeyName>().is_ok(), "{key:?}");
         }
         for key in ["", "a\nb", "\u{7f}", " a", "a ", &"x".repeat(201)] {
