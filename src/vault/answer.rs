@@ -1,0 +1,228 @@
+//! What Vault's answers mean: one function for each operation.
+//!
+//! `serde_json`'s own messages quote what they trip over, which may be a
+//! secret. Only the position is passed on.
+
+use std::collections::BTreeMap;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::transport::Reply;
+use super::{CurrentValue, Entry, Failure, VaultMessages};
+
+/// Whether a write is known to have landed.
+pub(super) enum Written {
+    /// It has, as this version.
+    Version(u64),
+    /// It met another version than it names; but an earlier attempt may have
+    /// made that one.
+    MaybeBefore(VaultMessages),
+}
+
+/// Reads the answer to a read.
+///
+/// # Errors
+/// A 404 that means anything else than that there is no such entry, or no
+/// longer.
+pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        errors: Option<Vec<String>>,
+        #[serde(borrow)]
+        data: Option<Versioned<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Versioned<'a> {
+        #[serde(borrow)]
+        data: Option<BTreeMap<String, &'a RawValue>>,
+        metadata: Option<Metadata>,
+    }
+    #[derive(Deserialize)]
+    struct Metadata {
+        version: u64,
+    }
+
+    if !matches!(reply.status, StatusCode::OK | StatusCode::NOT_FOUND) {
+        return Err(refusal(reply));
+    }
+    let body: Body<'_> = parse(reply)?;
+    match (reply.status, body.data, body.errors) {
+        (_, Some(Versioned { data, metadata: Some(metadata) }), _) => {
+            let data = data.map(|data| values(reply, data)).transpose()?;
+            Ok(Entry { version: metadata.version, data })
+        }
+        (StatusCode::NOT_FOUND, None, Some(errors)) if errors.is_empty() => Ok(Entry::default()),
+        (StatusCode::NOT_FOUND, ..) => Err(refusal(reply)),
+        _ => Err(Failure::Unversioned { mount: reply.request.mount().to_owned() }),
+    }
+}
+
+fn values(
+    reply: &Reply<'_>,
+    data: BTreeMap<String, &RawValue>,
+) -> Result<BTreeMap<String, CurrentValue>, Failure> {
+    data.into_iter()
+        .map(|(key, raw)| match CurrentValue::from_raw(raw) {
+            Some(value) => Ok((key, value)),
+            None => Err(malformed(reply, format!("the value of key {key:?} is not text"))),
+        })
+        .collect()
+}
+
+/// Reads the answer to a list: the names, without folders.
+pub(super) fn names(reply: &Reply<'_>) -> Result<Vec<String>, Failure> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: Keys,
+    }
+    #[derive(Deserialize)]
+    struct Keys {
+        keys: Vec<String>,
+    }
+
+    match reply.status {
+        StatusCode::OK => {
+            let names = parse::<Body>(reply)?.data.keys;
+            Ok(names.into_iter().filter(|name| !name.ends_with('/')).collect())
+        }
+        StatusCode::NOT_FOUND if errors(&reply.body).is_some_and(|all| all.is_empty()) => {
+            Ok(Vec::new())
+        }
+        _ => Err(refusal(reply)),
+    }
+}
+
+/// Reads the answer to the question of what a mount is of.
+///
+/// # Errors
+/// Another engine than KV v2. A 403 is none: the token may do nothing there,
+/// or there is no such mount, and what follows will tell.
+pub(super) fn is_kv2(reply: &Reply<'_>) -> Result<(), Failure> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: Mount,
+    }
+    #[derive(Deserialize)]
+    struct Mount {
+        r#type: String,
+        options: Option<Options>,
+    }
+    #[derive(Deserialize)]
+    struct Options {
+        version: Option<String>,
+    }
+
+    match reply.status {
+        StatusCode::OK => {}
+        StatusCode::FORBIDDEN => return Ok(()),
+        StatusCode::NOT_FOUND if errors(&reply.body).is_some_and(|all| all.is_empty()) => {
+            return Err(Failure::NotTheApi);
+        }
+        _ => return Err(refusal(reply)),
+    }
+    let Mount { r#type, options } = parse::<Body>(reply)?.data;
+    let version = options.and_then(|options| options.version);
+    let engine = match (r#type.as_str(), version.as_deref()) {
+        ("kv", Some("2")) => return Ok(()),
+        ("kv" | "generic", _) => "KV version 1".to_owned(),
+        _ => r#type,
+    };
+    Err(Failure::OtherEngine { mount: reply.request.mount().to_owned(), engine })
+}
+
+/// Reads the answer to a write.
+pub(super) fn written(reply: &Reply<'_>) -> Result<Written, Failure> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: Option<Data>,
+    }
+    #[derive(Deserialize)]
+    struct Data {
+        version: Option<u64>,
+    }
+
+    let unversioned = || Failure::Unversioned { mount: reply.request.mount().to_owned() };
+    match reply.status {
+        StatusCode::OK => {
+            let version = parse::<Body>(reply)?.data.and_then(|data| data.version);
+            version.map(Written::Version).ok_or_else(unversioned)
+        }
+        // What a write to a KV v1 mount is answered with.
+        StatusCode::NO_CONTENT => Err(unversioned()),
+        _ => match refusal(reply) {
+            Failure::Conflict(messages) if reply.may_have_landed => {
+                Ok(Written::MaybeBefore(messages))
+            }
+            failure => Err(failure),
+        },
+    }
+}
+
+/// Reads the answer to a deletion.
+pub(super) fn deleted(reply: &Reply<'_>) -> Result<(), Failure> {
+    match reply.status {
+        StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
+        _ => Err(refusal(reply)),
+    }
+}
+
+/// Whether an answer says that the server is sealed.
+pub(super) fn says_sealed(status: StatusCode, body: &[u8]) -> bool {
+    status == StatusCode::SERVICE_UNAVAILABLE
+        && errors(body).is_some_and(|errors| VaultMessages::new(&errors).mention("sealed"))
+}
+
+/// What an answer other than success means.
+fn refusal(reply: &Reply<'_>) -> Failure {
+    let Reply { request, status, .. } = *reply;
+    let messages = errors(&reply.body).map(|errors| VaultMessages::new(&errors));
+    let known = messages.is_some();
+    let messages = messages.unwrap_or_default();
+    match status {
+        StatusCode::FORBIDDEN => Failure::Forbidden {
+            capabilities: request.operation.capabilities(),
+            path: request.path.clone(),
+            messages,
+        },
+        StatusCode::SERVICE_UNAVAILABLE if messages.mention("sealed") => Failure::Sealed(messages),
+        StatusCode::NOT_FOUND if messages.mention("namespace not found") => {
+            Failure::NoSuchNamespace(messages)
+        }
+        StatusCode::NOT_FOUND if messages.mention("no handler for route") => {
+            Failure::NoSuchMount { mount: request.mount().to_owned(), messages }
+        }
+        StatusCode::NOT_FOUND if !known => {
+            malformed(reply, "it is not JSON with a list of errors".to_owned())
+        }
+        StatusCode::BAD_REQUEST if messages.mention("check-and-set parameter did not match") => {
+            Failure::Conflict(messages)
+        }
+        StatusCode::BAD_REQUEST if messages.mention("check-and-set parameter required") => {
+            Failure::CasRequired(messages)
+        }
+        _ => Failure::Refused { status, messages },
+    }
+}
+
+/// The `errors` of an answer, if it has them.
+fn errors(body: &[u8]) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Body {
+        errors: Vec<String>,
+    }
+
+    serde_json::from_slice::<Body>(body).ok().map(|body| body.errors)
+}
+
+fn parse<'a, T: Deserialize<'a>>(reply: &'a Reply<'_>) -> Result<T, Failure> {
+    serde_json::from_slice(&reply.body).map_err(|error| {
+        let what = if error.is_data() { "unexpected JSON" } else { "no JSON" };
+        malformed(reply, format!("{what} at line {} column {}", error.line(), error.column()))
+    })
+}
+
+fn malformed(reply: &Reply<'_>, problem: String) -> Failure {
+    Failure::Malformed { status: reply.status, problem }
+}

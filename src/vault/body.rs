@@ -1,0 +1,78 @@
+//! The body of a write.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use super::{CurrentValue, json_text};
+
+/// The longest prelude, separators and closing braces, and then some.
+const FRAME: usize = 64;
+
+/// The JSON of a KV v2 write, in memory that is wiped when the last request
+/// that holds it is gone.
+///
+/// # Errors
+/// The key of the first value that is not UTF-8: JSON holds nothing else.
+pub(super) fn write_body(data: &BTreeMap<String, CurrentValue>, cas: u64) -> Result<Bytes, &str> {
+    // Reserved for the longest form, because a buffer that grows leaves copies.
+    let room = data.iter().map(|(key, value)| {
+        let value = match value {
+            CurrentValue::Text(value) => json_text::longest_escape(value.expose().len()),
+            CurrentValue::Other(json) => json.expose().len(),
+        };
+        json_text::longest_escape(key.len()) + value + 2
+    });
+    let mut body = Zeroizing::new(Vec::with_capacity(FRAME + room.sum::<usize>()));
+
+    body.extend_from_slice(b"{\"options\":{\"cas\":");
+    body.extend_from_slice(cas.to_string().as_bytes());
+    body.extend_from_slice(b"},\"data\":{");
+    for (position, (key, value)) in data.iter().enumerate() {
+        if position > 0 {
+            body.push(b',');
+        }
+        json_text::escape(key, &mut body);
+        body.push(b':');
+        match value {
+            CurrentValue::Text(value) => {
+                json_text::escape(value.expose_str().ok_or(key.as_str())?, &mut body);
+            }
+            CurrentValue::Other(json) => body.extend_from_slice(json.expose().as_bytes()),
+        }
+    }
+    body.extend_from_slice(b"}}");
+    Ok(Bytes::from_owner(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SecretValue;
+
+    #[test]
+    fn a_body_is_json_with_other_values_to_the_letter() {
+        let json = r#"{ "b": 1.0,"a":[123456789012345678901234567890]}"#;
+        let data = BTreeMap::from([
+            ("a\"key".to_owned(), CurrentValue::from(SecretValue::from("line\n\"é\""))),
+            ("other".to_owned(), CurrentValue::from_json(json).unwrap()),
+        ]);
+        let body = write_body(&data, u64::MAX).unwrap();
+        assert_eq!(
+            std::str::from_utf8(&body).unwrap(),
+            format!(
+                r#"{{"options":{{"cas":18446744073709551615}},"data":{{"a\"key":"line\u000a\"é\"","other":{json}}}}}"#
+            )
+        );
+        let empty = write_body(&BTreeMap::new(), 0).unwrap();
+        assert_eq!(&empty[..], br#"{"options":{"cas":0},"data":{}}"#);
+    }
+
+    #[test]
+    fn a_value_that_is_not_text_is_refused_by_key() {
+        let binary = CurrentValue::from(SecretValue::from(vec![0xff]));
+        let data = BTreeMap::from([("keytab".to_owned(), binary)]);
+        assert_eq!(write_body(&data, 0), Err("keytab"));
+    }
+}

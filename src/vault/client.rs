@@ -1,0 +1,139 @@
+//! What is asked of Vault, one method each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::answer::{self, Written};
+use super::body::write_body;
+use super::request::{Operation, Request};
+use super::transport::Transport;
+use super::{CurrentValue, Entry, Failure, VaultError, VaultSettings, VaultToken};
+use crate::model::{ApplicationName, VaultLocation};
+
+/// The secrets of one environment in one Vault, in one token's name.
+///
+/// Clones share their connections.
+#[derive(Clone)]
+pub struct VaultClient {
+    transport: Transport,
+    mount: String,
+    path: String,
+    pub(super) concurrency: usize,
+}
+
+impl VaultClient {
+    /// Makes a client. Nothing is sent yet; certificate files are read.
+    ///
+    /// # Errors
+    /// A URL, namespace or certificate that is no use.
+    pub fn new(
+        location: &VaultLocation,
+        token: VaultToken,
+        settings: &VaultSettings,
+    ) -> Result<Self, VaultError> {
+        Ok(Self {
+            transport: Transport::new(&location.url, &token, settings)?,
+            mount: location.mount.clone(),
+            path: location.path.clone(),
+            concurrency: settings.concurrency.max(1),
+        })
+    }
+
+    /// Checks that the mount is of KV version 2, as far as the token may know.
+    ///
+    /// To be called before anything that a read says is relied on, because on
+    /// a KV version 1 mount every entry looks absent, and a write would land
+    /// beside where it belongs.
+    ///
+    /// # Errors
+    /// Another secrets engine, or no answer. A refusal is no error.
+    pub async fn check_mount(&self) -> Result<(), VaultError> {
+        let path = format!("sys/internal/ui/mounts/{}", self.mount);
+        let request = Request::new(Operation::CheckMount, path);
+        self.transport.send(&request, answer::is_kv2).await
+    }
+
+    /// The names of the environment's entries, deleted ones too, without
+    /// folders.
+    ///
+    /// # Errors
+    /// Any answer but a list, and but the one that says that there is nothing.
+    pub async fn list_entries(&self) -> Result<Vec<String>, VaultError> {
+        let path = format!("{}/metadata/{}/", self.mount, self.path);
+        let request = Request::new(Operation::ListEntries, path);
+        self.transport.send(&request, answer::names).await
+    }
+
+    /// The newest version of an application's entry.
+    ///
+    /// # Errors
+    /// Any answer but the entry, and but those that say that it is absent or
+    /// deleted.
+    pub async fn read_entry(&self, application: &ApplicationName) -> Result<Entry, VaultError> {
+        let operation = Operation::ReadEntry(application.clone());
+        let request = Request::new(operation, self.entry_path(application));
+        self.transport.send(&request, answer::entry).await
+    }
+
+    /// Replaces an application's entry, provided that its version is still
+    /// `cas`, and says which version the new one is.
+    ///
+    /// # Errors
+    /// A [conflict](VaultError::is_conflict) where the entry has changed; a
+    /// value that is not UTF-8; or a refusal. After a time-out or a broken
+    /// connection, the write may have landed.
+    pub async fn write_entry(
+        &self,
+        application: &ApplicationName,
+        data: &BTreeMap<String, CurrentValue>,
+        cas: u64,
+    ) -> Result<u64, VaultError> {
+        let operation = Operation::WriteEntry(application.clone());
+        let mut request = Request::new(operation, self.entry_path(application));
+        match write_body(data, cas) {
+            Ok(body) => request.body = Some(body),
+            Err(key) => {
+                let failure = Failure::NotText { key: key.to_owned() };
+                return Err(self.transport.error(&request, failure, 0, None));
+            }
+        }
+        match self.transport.send(&request, answer::written).await? {
+            Written::Version(version) => Ok(version),
+            // The attempt whose answer was lost may have made the version that
+            // its own retry met.
+            Written::MaybeBefore(messages) => {
+                let now = self.read_entry(application).await?;
+                if now.version == cas.saturating_add(1) && now.data.as_ref() == Some(data) {
+                    Ok(now.version)
+                } else {
+                    Err(self.transport.error(&request, Failure::Conflict(messages), 1, None))
+                }
+            }
+        }
+    }
+
+    /// Deletes the newest version of an application's entry, such that it can
+    /// be undeleted. Where there is none, nothing happens.
+    ///
+    /// # Errors
+    /// A refusal, or no answer.
+    pub async fn delete_entry(&self, application: &ApplicationName) -> Result<(), VaultError> {
+        let operation = Operation::DeleteEntry(application.clone());
+        let request = Request::new(operation, self.entry_path(application));
+        self.transport.send(&request, answer::deleted).await
+    }
+
+    fn entry_path(&self, application: &ApplicationName) -> String {
+        format!("{}/data/{}/{application}", self.mount, self.path)
+    }
+}
+
+impl fmt::Debug for VaultClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VaultClient")
+            .field("server", &self.transport.server().as_str())
+            .field("mount", &self.mount)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

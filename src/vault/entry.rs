@@ -1,0 +1,29 @@
+//! What Vault holds: an entry for each application.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::CurrentValue;
+use crate::model::ApplicationName;
+
+/// The newest version of an application's entry.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Entry {
+    /// The version that a write has to name in order to replace this one: 0
+    /// where there is no entry or none of its versions was ever written. A
+    /// deleted entry keeps its version.
+    pub version: u64,
+    /// The values by key; `None` where the entry is absent, deleted or
+    /// destroyed.
+    pub data: Option<BTreeMap<String, CurrentValue>>,
+}
+
+/// What Vault holds for an environment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CurrentSecrets {
+    /// The entries of the applications that were asked for, whether or not
+    /// they exist, and of every other application that Vault lists.
+    pub entries: BTreeMap<ApplicationName, Entry>,
+    /// Listed names that no application can have. Such entries are neither
+    /// read nor changed.
+    pub unreadable_names: BTreeSet<String>,
+}

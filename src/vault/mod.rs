@@ -1,0 +1,50 @@
+//! The environment's secrets in Vault: a KV v2 secrets engine of HashiCorp
+//! Vault or OpenBao, read and written over HTTP.
+//!
+//! From the outside in: [`VaultClient`] has a method for each thing asked of
+//! Vault; `request` says what is asked, in words and as a path; `transport`
+//! brings an answer back, with retries and redirects; `answer` reads it.
+//!
+//! Three rules hold everywhere here.
+//!
+//! - **Nothing is taken for empty that is not.** Vault answers 404 for a
+//!   missing entry, a deleted one, a missing mount and a missing namespace
+//!   alike, and on a KV v1 mount every v2 path looks like a missing entry. The
+//!   body and the mount decide, and what cannot be told apart is an error.
+//! - **A write replaces what was read, or nothing.** Every write carries the
+//!   version it starts from (`cas`), so a retried write cannot land twice, nor
+//!   on top of someone else's.
+//! - **No secret in an error.** Errors carry the server, the path and Vault's
+//!   own messages; never a token, a request body, or an answer with data.
+//!
+//! Tokens, bodies and values are kept in memory that is wiped. What the HTTP
+//! and TLS libraries copy into their own buffers on the way is not.
+
+mod answer;
+mod body;
+mod client;
+mod connect;
+mod entry;
+mod environment;
+mod error;
+mod failure;
+mod json_text;
+mod request;
+mod retry;
+mod settings;
+mod token;
+mod transport;
+mod value;
+
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod tests;
+
+pub use client::VaultClient;
+pub use entry::{CurrentSecrets, Entry};
+pub use error::{RequestError, SetupError, VaultError};
+pub use failure::{Failure, VaultMessages};
+pub use settings::VaultSettings;
+pub use token::{InvalidToken, VaultToken};
+pub use value::{CurrentValue, OtherJson};

@@ -1,0 +1,318 @@
+//! Sends a request and brings back an answer: through redirects, again and
+//! again where that may help, into memory that is wiped.
+
+use bytes::Bytes;
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+use zeroize::Zeroizing;
+
+use super::request::Request;
+use super::{Failure, RequestError, SetupError, VaultError, VaultSettings, VaultToken};
+use super::{answer, connect, retry};
+
+/// The longest answer that is read, in bytes. Vault stores no entry of more
+/// than 1 MiB unless it is told to.
+const LONGEST_ANSWER: usize = 8 << 20;
+
+/// How many redirects are followed. One leads from a standby to the active
+/// node.
+const MOST_REDIRECTS: usize = 3;
+
+const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
+const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
+/// Vault refuses requests without it where it must guard against forged ones.
+const IS_REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
+
+/// A way to one server, in one caller's name.
+#[derive(Clone)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    server: Url,
+    headers: HeaderMap,
+    retries: u32,
+}
+
+/// An answer that arrived, whatever it says.
+pub(super) struct Reply<'a> {
+    /// What it answers.
+    pub(super) request: &'a Request,
+    /// Its status.
+    pub(super) status: StatusCode,
+    /// Its body.
+    pub(super) body: Zeroizing<Vec<u8>>,
+    /// Whether an earlier attempt may have done what it was to do, though its
+    /// answer did not say so.
+    pub(super) may_have_landed: bool,
+}
+
+/// The answer to one attempt.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// Why there is no answer to one attempt.
+struct NoAnswer {
+    failure: Failure,
+    source: Option<reqwest::Error>,
+}
+
+impl Transport {
+    /// Makes a transport. Nothing is sent yet.
+    pub(super) fn new(
+        server: &str,
+        token: &VaultToken,
+        settings: &VaultSettings,
+    ) -> Result<Self, SetupError> {
+        let server = connect::server_url(server)?;
+        let http = connect::http_client(&server, settings)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(IS_REQUEST, HeaderValue::from_static("true"));
+        headers.insert(TOKEN, token_header(token));
+        if let Some(namespace) = settings.namespace.as_deref().filter(|name| !name.is_empty()) {
+            let value = namespace
+                .parse()
+                .map_err(|_| SetupError::Namespace { namespace: namespace.to_owned() })?;
+            headers.insert(NAMESPACE, value);
+        }
+        Ok(Self { http, server, headers, retries: settings.retries })
+    }
+
+    /// The server's URL.
+    pub(super) fn server(&self) -> &Url {
+        &self.server
+    }
+
+    /// Sends a request and reads the answer with a function of
+    /// [`answer`](super::answer).
+    pub(super) async fn send<T>(
+        &self,
+        request: &Request,
+        read: impl FnOnce(&Reply<'_>) -> Result<T, Failure>,
+    ) -> Result<T, VaultError> {
+        let mut attempts = 0;
+        let mut may_have_landed = false;
+        loop {
+            let outcome = self.attempt(request).await;
+            attempts += 1;
+            let again = attempts <= self.retries;
+            let asked = match outcome {
+                Ok(answer) if again && answer.may_pass() => {
+                    may_have_landed |= answer.status != StatusCode::TOO_MANY_REQUESTS;
+                    answer.asked_wait()
+                }
+                Err(NoAnswer { failure, .. }) if again && retry::may_not_repeat(&failure) => {
+                    may_have_landed |= failure != Failure::Unreachable;
+                    None
+                }
+                Ok(Answer { status, body, .. }) => {
+                    let reply = Reply { request, status, body, may_have_landed };
+                    return read(&reply)
+                        .map_err(|failure| self.error(request, failure, attempts, None));
+                }
+                Err(NoAnswer { failure, source }) => {
+                    return Err(self.error(request, failure, attempts, source));
+                }
+            };
+            let wait = asked.unwrap_or_else(|| retry::backoff(attempts - 1, rand::random()));
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// The error of a request.
+    pub(super) fn error(
+        &self,
+        request: &Request,
+        failure: Failure,
+        attempts: u32,
+        source: Option<reqwest::Error>,
+    ) -> VaultError {
+        Box::new(RequestError::new(&self.server, request, failure, attempts, source)).into()
+    }
+
+    /// Sends a request once, and follows where it is sent.
+    async fn attempt(&self, request: &Request) -> Result<Answer, NoAnswer> {
+        let mut url = request.url(&self.server);
+        for _ in 0..=MOST_REDIRECTS {
+            let mut sending = self
+                .http
+                .request(request.operation.method(), url.clone())
+                .headers(self.headers.clone());
+            if let Some(body) = &request.body {
+                sending = sending.body(body.clone());
+            }
+            let response = sending.send().await?;
+            if !response.status().is_redirection() {
+                return Answer::receive(response).await;
+            }
+            let location = header_text(response.headers(), LOCATION);
+            url = redirected(&url, response.status(), location)?;
+        }
+        Err(redirect_failure(&url, "after too many other redirects").into())
+    }
+}
+
+/// The header with the token: kept out of logs, and wiped with its last copy.
+fn token_header(token: &VaultToken) -> HeaderValue {
+    let bytes = Bytes::from_owner(token.to_header_bytes());
+    // A token is printable ASCII by construction, so this always succeeds.
+    let mut value =
+        HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Where a redirect leads, if a token and a body may go there: the statuses
+/// that keep the request, and never from TLS to plain text.
+fn redirected(from: &Url, status: StatusCode, location: Option<&str>) -> Result<Url, Failure> {
+    let Some(to) = location.and_then(|location| from.join(location).ok()) else {
+        return Err(redirect_failure(from, "without saying where to"));
+    };
+    if !matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
+        return Err(redirect_failure(&to, "with a status that does not keep the request"));
+    }
+    match (from.scheme(), to.scheme()) {
+        ("http", "http") | (_, "https") => Ok(to),
+        ("https", "http") => Err(redirect_failure(&to, "which would send the token unencrypted")),
+        _ => Err(redirect_failure(&to, "which is not HTTP")),
+    }
+}
+
+fn redirect_failure(to: &Url, reason: &'static str) -> Failure {
+    let mut target = to.clone();
+    target.set_query(None);
+    target.set_fragment(None);
+    // Only a URL that cannot have them refuses.
+    let _ = target.set_username("");
+    let _ = target.set_password(None);
+    Failure::Redirect { target: target.into(), reason }
+}
+
+impl Answer {
+    /// Reads a response to its end.
+    async fn receive(mut response: Response) -> Result<Self, NoAnswer> {
+        let announced = response.content_length().unwrap_or(0);
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        if announced > LONGEST_ANSWER {
+            return Err(Failure::TooLong { limit: LONGEST_ANSWER }.into());
+        }
+        let mut body = Zeroizing::new(Vec::with_capacity(announced));
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > LONGEST_ANSWER {
+                return Err(Failure::TooLong { limit: LONGEST_ANSWER }.into());
+            }
+            append(&mut body, &chunk);
+        }
+        Ok(Self {
+            status: response.status(),
+            headers: std::mem::take(response.headers_mut()),
+            body,
+        })
+    }
+
+    /// Whether the server may answer differently if it is asked again. A
+    /// sealed one does not unseal itself.
+    fn may_pass(&self) -> bool {
+        retry::may_pass(self.status) && !answer::says_sealed(self.status, &self.body)
+    }
+
+    /// How long the server asks to wait.
+    fn asked_wait(&self) -> Option<std::time::Duration> {
+        retry::asked(header_text(&self.headers, RETRY_AFTER)?, header_text(&self.headers, DATE))
+    }
+}
+
+/// Appends to a buffer whose old memory is wiped when it has to move.
+fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    let length = buffer.len() + bytes.len();
+    if length > buffer.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * buffer.capacity())));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+    buffer.extend_from_slice(bytes);
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        Self { failure, source: None }
+    }
+}
+
+impl From<reqwest::Error> for NoAnswer {
+    fn from(source: reqwest::Error) -> Self {
+        let failure = if source.is_timeout() {
+            Failure::Timeout
+        } else if is_tls(&source) {
+            Failure::Tls
+        } else if source.is_connect() {
+            Failure::Unreachable
+        } else {
+            Failure::Interrupted
+        };
+        Self { failure, source: Some(source) }
+    }
+}
+
+/// Whether TLS is what failed. Its errors come wrapped in input/output errors,
+/// which do not count what they wrap as their source.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
+    }
+    let io_error = error.downcast_ref::<std::io::Error>();
+    match io_error.and_then(std::io::Error::get_ref) {
+        Some(wrapped) => is_tls(wrapped),
+        None => error.source().is_some_and(is_tls),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SecretValue;
+
+    #[test]
+    fn the_token_header_is_sensitive() {
+        let token = VaultToken::try_from(SecretValue::from("canary")).unwrap();
+        let header = token_header(&token);
+        assert_eq!(header.as_bytes(), b"canary");
+        assert!(!format!("{header:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_redirect_may_not_leave_tls_nor_lose_the_request() {
+        let go = |from: &str, status, location| {
+            let status = StatusCode::from_u16(status).unwrap();
+            redirected(&from.parse().unwrap(), status, location)
+                .map(String::from)
+                .map_err(|failure| failure.to_string())
+        };
+        assert_eq!(go("http://a/x", 307, Some("http://b/y")), Ok("http://b/y".to_owned()));
+        assert_eq!(go("http://a/x", 308, Some("https://b/y")), Ok("https://b/y".to_owned()));
+        assert_eq!(go("https://a/x", 307, Some("/y")), Ok("https://a/y".to_owned()));
+        assert_eq!(
+            go("https://a/x", 307, Some("http://u:p@b/y?state=1")).unwrap_err(),
+            "the server redirects to http://b/y, which would send the token unencrypted"
+        );
+        for (status, location) in
+            [(302, Some("https://b/y")), (301, Some("/y")), (307, None), (307, Some("ftp://b"))]
+        {
+            assert!(go("https://a/x", status, location).is_err(), "{status} {location:?}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_grows_by_doubling() {
+        let mut buffer = Zeroizing::new(Vec::with_capacity(4));
+        for chunk in [&b"abc"[..], b"d", b"e", b"0123456789"] {
+            append(&mut buffer, chunk);
+        }
+        assert_eq!(buffer.as_slice(), b"abcde0123456789");
+    }
+}
