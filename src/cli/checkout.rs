@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::CliError;
 use super::settings::Settings;
+use super::ui::Ui;
 use crate::layout::Layout;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName};
-use crate::store::{STORE_FILE, Store};
+use crate::store::{STORE_FILE, Store, StoredValue, sealed_path};
 use crate::suggest::nearest;
 use crate::tree::Tree;
 
@@ -92,4 +93,23 @@ pub(super) fn unknown_secret(
     CliError::usage(format!("{application} needs no secret named {key} in {name}"))
         .hint(hint)
         .hint(format!("see what it needs with: phalanx-secrets list {name}"))
+}
+
+/// Warns of values whose seals are not what they should be: bound to no
+/// secret, or sealed to others than today's holders.
+pub(super) fn warn_of_seals(ui: &Ui, store: &Store, values: &[StoredValue]) {
+    for StoredValue { id, opened } in values {
+        let file = sealed_path(id);
+        match &opened.seal {
+            None => ui.warn(&format!(
+                "{file} was not sealed by this tool, so nothing shows that it belongs to {id}"
+            )),
+            Some(seal) => {
+                let today = store.holders.recipients_for(&id.environment, &id.application);
+                if seal.recipients != today.digest() {
+                    ui.warn(&format!("{file} is not sealed to exactly today's holders"));
+                }
+            }
+        }
+    }
 }

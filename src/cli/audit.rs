@@ -1,0 +1,142 @@
+//! `audit`: compare Vault with what it should hold.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::vault::{CompareArgs, Session, Unbound, block_on};
+use super::{CliError, Context, Exit};
+use crate::layout::PULL_SECRET;
+use crate::model::EnvironmentName;
+use crate::plan::{EntryChange, KeyChange, Plan};
+use crate::resolve::{Minted, Regenerate};
+use crate::sync::Sync;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Environment
+    environment: EnvironmentName,
+
+    #[command(flatten)]
+    compare: CompareArgs,
+
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found, each an `APPLICATION KEY`.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    unresolved: Vec<String>,
+    missing: BTreeSet<String>,
+    mismatch: BTreeSet<String>,
+    unknown: BTreeSet<String>,
+}
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
+    let read =
+        args.compare.read(&args.environment, Regenerate::Nothing, Unbound::Allowed, context);
+    let session = block_on(read)?;
+    drop(progress);
+    let report = compare(&session);
+    if args.json {
+        context.ui.json(&report)?;
+    } else {
+        context.ui.data(report.to_text().as_bytes())?;
+    }
+    if !report.unresolved.is_empty() || !report.missing.is_empty() || !report.mismatch.is_empty() {
+        let name = &args.environment;
+        context.ui.hint(&format!("see what a sync would do: phalanx-secrets sync {name} --dry-run"));
+    }
+    Ok(if report.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn compare(session: &Session) -> Report {
+    let Session { environment, static_values, vault, current, policy } = session;
+    let sync = Sync { environment, static_values, vault, policy, delete: false };
+    match sync.plan(current, &Minted::default()) {
+        Ok((_, plan)) => Report::of_plan(&plan, session),
+        Err(problems) => Report {
+            unresolved: problems.iter().map(ToString::to_string).collect(),
+            ..Report::default()
+        },
+    }
+}
+
+impl Report {
+    fn of_plan(plan: &Plan, session: &Session) -> Self {
+        let mut report = Self::default();
+        for (application, change) in &plan.changes {
+            let (EntryChange::Create { keys } | EntryChange::Update { keys }) = change else {
+                continue;
+            };
+            for (key, change) in keys {
+                // The pull secret is one thing, whatever of it differs.
+                let name = if application.as_str() == PULL_SECRET {
+                    PULL_SECRET.to_owned()
+                } else {
+                    format!("{application} {key}")
+                };
+                match (change, matches!(application.as_str(), PULL_SECRET)) {
+                    (KeyChange::Create, false) => report.missing.insert(name),
+                    (KeyChange::Create, true) if session.has_no_entry(PULL_SECRET) => {
+                        report.missing.insert(name)
+                    }
+                    _ => report.mismatch.insert(name),
+                };
+            }
+        }
+        for unknown in &plan.unknown {
+            match &unknown.key {
+                Some(_) => report.unknown.extend([unknown.to_string()]),
+                None => report.unknown.extend(session.keys_of(&unknown.application)),
+            }
+        }
+        report
+    }
+
+    fn is_empty(&self) -> bool {
+        self.unresolved.is_empty()
+            && self.missing.is_empty()
+            && self.mismatch.is_empty()
+            && self.unknown.is_empty()
+    }
+
+    /// The report as the Python CLI words it.
+    fn to_text(&self) -> String {
+        let section = |heading: &str, secrets: Vec<&String>| {
+            let bullets: String =
+                secrets.iter().map(|secret| format!("• {secret}\n")).collect();
+            (!secrets.is_empty()).then(|| format!("{heading}:\n{bullets}"))
+        };
+        let sections = [
+            section("Unresolved secrets", self.unresolved.iter().collect()),
+            section("Missing secrets", self.missing.iter().collect()),
+            section(
+                "Secrets that do not have their expected value",
+                self.mismatch.iter().collect(),
+            ),
+            section("Unknown secrets in Vault", self.unknown.iter().collect()),
+        ];
+        sections.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Session {
+    fn has_no_entry(&self, application: &str) -> bool {
+        self.current.entries.get(application).is_none_or(|entry| entry.data.is_none())
+    }
+
+    /// The names of all that an entry holds.
+    fn keys_of(&self, application: &str) -> Vec<String> {
+        let entry = self.current.entries.get(application);
+        match entry.and_then(|entry| entry.data.as_ref()) {
+            Some(data) if application != PULL_SECRET && !data.is_empty() => {
+                data.keys().map(|key| format!("{application} {key}")).collect()
+            }
+            _ => vec![application.to_owned()],
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `export`: print all stored values as a static-secrets YAML file.
+
+use super::{CliError, Context, Exit, checkout};
+use crate::model::EnvironmentName;
+use crate::static_values::{StaticValues, Template};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "The file holds every value in the clear. To pass it on without writing it \
+to a disk:\n  phalanx secrets sync --secrets <(phalanx-secrets export ENV) ENV")]
+pub(super) struct Args {
+    /// Environment
+    environment: EnvironmentName,
+}
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let store = context.checkout.store()?;
+    let environment = context.checkout.environment(&args.environment)?;
+    let identities = context.identities()?;
+    let contents = store.contents(&args.environment)?;
+    let (values, failures) = contents.open_all(|_| true, &identities);
+    if !failures.is_empty() {
+        return Err(CliError::open_failures(&failures, &store.holders, &identities));
+    }
+    checkout::warn_of_seals(context.ui, store, &values);
+    let values = StaticValues::from_stored(values)?;
+    let yaml = Template::filled(&environment, &values).to_yaml()?;
+    context.ui.data(yaml.as_bytes())?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,203 @@
+//! `import`: store the values of a static-secrets YAML file.
+//!
+//! Everything or nothing is decided before the first file is written: all
+//! values are sealed in memory first. Should the machine stop between two
+//! files, the same import does the rest.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::set::now;
+use super::vault::read_yaml;
+use super::{CliError, Context, Exit};
+use crate::layout::RESERVED_APPLICATIONS;
+use crate::model::{Environment, EnvironmentName, Kind, SecretId, SecretValue};
+use crate::store::{Identities, Store, sealed_path, write_file};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Environment
+    environment: EnvironmentName,
+    /// The file ("-" for standard input)
+    file: PathBuf,
+
+    /// Replace stored values that differ
+    #[arg(long)]
+    replace: bool,
+
+    /// Store values too that no spec of the environment asks for (yet)
+    #[arg(long, conflicts_with = "skip_unknown")]
+    allow_unknown: bool,
+
+    /// Leave out values that no spec of the environment asks for
+    #[arg(long)]
+    skip_unknown: bool,
+
+    /// Show what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+/// What is to become of each value in the file.
+#[derive(Debug, Default)]
+struct Sorted {
+    new: Vec<(SecretId, SecretValue)>,
+    different: Vec<(SecretId, SecretValue)>,
+    equal: usize,
+    /// Of secrets that are generated or copied: nothing would ever use them.
+    not_static: Vec<SecretId>,
+    unknown: Vec<SecretId>,
+}
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let store = context.checkout.store()?;
+    let environment = context.checkout.environment(&args.environment)?;
+    let values = read_yaml(&args.file)?.to_stored(&args.environment)?;
+    let sorted = sort(args, context, store, &environment, values)?;
+    refuse(args, &sorted)?;
+
+    let ui = context.ui;
+    for id in &sorted.not_static {
+        ui.warn(&format!("{id} is not static, so its value in the file is left out"));
+    }
+    for id in &sorted.unknown {
+        ui.warn(&match args.skip_unknown {
+            true => format!("no spec asks for {id}, so its value in the file is left out"),
+            false => format!("no spec asks for {id}; it is stored all the same"),
+        });
+    }
+    if !args.dry_run {
+        put_all(store, context, sorted.new.iter().chain(&sorted.different))?;
+    }
+    let verb = if args.dry_run { "Would store" } else { "Stored" };
+    ui.status(&format!(
+        "{verb} {} new and {} different values; {} were stored already.",
+        sorted.new.len(),
+        sorted.different.len(),
+        sorted.equal
+    ));
+    say_what_is_missing(args, context, store, &environment, &sorted)?;
+    Ok(Exit::Done)
+}
+
+fn sort(
+    args: &Args,
+    context: &Context<'_>,
+    store: &Store,
+    environment: &Environment,
+    values: Vec<(SecretId, SecretValue)>,
+) -> Result<Sorted, CliError> {
+    let contents = store.contents(&environment.name)?;
+    let mut sorted = Sorted::default();
+    let mut stored = BTreeMap::new();
+    for (id, value) in values {
+        let is_reserved = RESERVED_APPLICATIONS.contains(&id.application.as_str());
+        match environment.spec(&id.application, &id.key).map(|spec| &spec.kind) {
+            Some(Kind::Static) => {}
+            _ if is_reserved => {}
+            Some(_) => {
+                sorted.not_static.push(id);
+                continue;
+            }
+            None => {
+                sorted.unknown.push(id.clone());
+                if !args.allow_unknown {
+                    continue;
+                }
+            }
+        }
+        if contents.has(&id.application, &id.key) {
+            stored.insert(id, value);
+        } else {
+            sorted.new.push((id, value));
+        }
+    }
+    if stored.is_empty() {
+        return Ok(sorted);
+    }
+
+    // What is stored already must be opened, to leave alone what is equal.
+    let identities: Identities = context.identities()?;
+    let (opened, failures) = contents.open_all(|id| stored.contains_key(id), &identities);
+    if !failures.is_empty() && !args.replace {
+        let error = CliError::open_failures(&failures, &store.holders, &identities);
+        return Err(error.hint(
+            "--replace stores the file's values without comparing them with the stored ones"
+                .to_owned(),
+        ));
+    }
+    for value in opened {
+        if stored.get(&value.id) == Some(&value.opened.value) {
+            stored.remove(&value.id);
+            sorted.equal += 1;
+        }
+    }
+    sorted.different = stored.into_iter().collect();
+    Ok(sorted)
+}
+
+/// Stops where the file holds what must be decided first.
+fn refuse(args: &Args, sorted: &Sorted) -> Result<(), CliError> {
+    let list = |ids: Vec<&SecretId>| ids.into_iter().map(ToString::to_string).collect::<Vec<_>>();
+    if !sorted.unknown.is_empty() && !args.allow_unknown && !args.skip_unknown {
+        let message = "the file holds values that no spec of the environment asks for; nothing \
+                       was stored";
+        return Err(CliError::store(message).detail(list(sorted.unknown.iter().collect())).hint(
+            "store them too with --allow-unknown, or leave them out with --skip-unknown"
+                .to_owned(),
+        ));
+    }
+    if !sorted.different.is_empty() && !args.replace {
+        let message = "other values are stored for some secrets; nothing was stored";
+        let ids = list(sorted.different.iter().map(|(id, _)| id).collect());
+        return Err(CliError::store(message)
+            .detail(ids)
+            .hint("replace them with --replace".to_owned()));
+    }
+    Ok(())
+}
+
+/// Seals everything, then writes everything.
+fn put_all<'a>(
+    store: &Store,
+    context: &Context<'_>,
+    values: impl Iterator<Item = &'a (SecretId, SecretValue)>,
+) -> Result<(), CliError> {
+    let set_at = now();
+    let mut sealed = Vec::new();
+    for (id, value) in values {
+        sealed.push((sealed_path(id), store.seal(id, value, set_at)?));
+    }
+    for (file, content) in &sealed {
+        write_file(context.checkout.tree.root(), file, content)?;
+    }
+    Ok(())
+}
+
+fn say_what_is_missing(
+    args: &Args,
+    context: &Context<'_>,
+    store: &Store,
+    environment: &Environment,
+    sorted: &Sorted,
+) -> Result<(), CliError> {
+    let contents = store.contents(&environment.name)?;
+    let is_new = |id: &SecretId| args.dry_run && sorted.new.iter().any(|(new, _)| new == id);
+    let missing: Vec<SecretId> = environment
+        .secrets()
+        .filter(|(application, key, spec)| {
+            spec.kind == Kind::Static && !contents.has(application, key)
+        })
+        .map(|(application, key, _)| {
+            SecretId::new(environment.name.clone(), application.clone(), key.clone())
+        })
+        .filter(|id| !is_new(id))
+        .collect();
+    if !missing.is_empty() {
+        context.ui.status(&format!("{} static secrets still have no value:", missing.len()));
+        for id in missing {
+            context.ui.status(&format!("  • {id}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! `sync`: bring Vault in line.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::ui::{Progress, Ui};
+use super::vault::{CompareArgs, Session, Unbound, block_on};
+use super::{CliError, Context, Exit};
+use crate::layout::PULL_SECRET;
+use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
+use crate::plan::{EntryChange, KeyChange, Plan};
+use crate::resolve::{Minted, Regenerate};
+use crate::sync::{Event, Sync, SyncError};
+
+/// What `--regenerate` means without a value.
+const EVERYTHING: &str = "*";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Environment
+    environment: EnvironmentName,
+
+    #[command(flatten)]
+    compare: CompareArgs,
+
+    /// Show what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    /// Delete what is in Vault and no spec names
+    #[arg(long)]
+    delete: bool,
+
+    /// Generate secrets anew that Vault has: all, those of an application, or
+    /// one; repeatable
+    #[arg(
+        long,
+        value_name = "APPLICATION[/KEY]",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = EVERYTHING
+    )]
+    regenerate: Vec<String>,
+
+    /// Use stored values that were sealed by other tools, and so are bound to
+    /// no secret
+    #[arg(long)]
+    allow_unbound: bool,
+
+    /// Print the plan as JSON instead of a line for each change
+    #[arg(long)]
+    json: bool,
+}
+
+/// The plan, as JSON.
+#[derive(Serialize)]
+struct Document<'a> {
+    environment: &'a EnvironmentName,
+    dry_run: bool,
+    #[serde(flatten)]
+    plan: &'a Plan,
+}
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let environment = context.checkout.environment(&args.environment)?;
+    let regenerate = regenerate(&args.regenerate, &environment)?;
+    let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
+    block_on(sync(args, regenerate, context, &progress))
+}
+
+async fn sync(
+    args: &Args,
+    regenerate: Regenerate,
+    context: &Context<'_>,
+    progress: &Progress,
+) -> Result<Exit, CliError> {
+    let ui = context.ui;
+    let name = &args.environment;
+    let unbound = if args.allow_unbound { Unbound::Allowed } else { Unbound::Refused };
+    let session = args.compare.read(name, regenerate, unbound, context).await?;
+    let Session { environment, static_values, vault, current, policy } = session;
+    let sync = Sync {
+        environment: &environment,
+        static_values: &static_values,
+        vault: &vault,
+        policy: &policy,
+        delete: args.delete,
+    };
+
+    let (_, plan) = sync
+        .plan(&current, &Minted::default())
+        .map_err(|problems| CliError::unresolved(&problems, name))?;
+    progress.suspend(|| warn_of_deleted(&plan, &current, ui));
+    if !args.dry_run {
+        let mut printed = Ok(());
+        let observe = |event: Event<'_>| match event {
+            Event::Planned(_) => {}
+            Event::Generating => progress.message(format!("Writing {name} to Vault")),
+            Event::Retrying(changed) => {
+                let names: Vec<&str> = changed.iter().map(ApplicationName::as_str).collect();
+                let names = names.join(", ");
+                progress.suspend(|| {
+                    ui.status(&format!("{names} changed in Vault meanwhile; reading it anew"));
+                });
+            }
+            Event::Written(application, change) if !args.json && printed.is_ok() => {
+                printed = progress.suspend(|| print_change(ui, application, change, false));
+            }
+            Event::Written(..) => {}
+        };
+        let outcome = sync.run(current, &mut rand::rng(), Timestamp::now, observe).await;
+        printed?;
+        outcome.map_err(|error: SyncError| CliError::sync(error, name))?;
+    } else if !args.json {
+        progress.suspend(|| {
+            plan.changes.iter().try_for_each(|(application, change)| {
+                print_change(ui, application, change, true)
+            })
+        })?;
+    }
+    progress.suspend(|| finish(args, &plan, ui))
+}
+
+/// What is said at the end.
+fn finish(args: &Args, plan: &Plan, ui: &Ui) -> Result<Exit, CliError> {
+    if args.json {
+        ui.json(&Document { environment: &args.environment, dry_run: args.dry_run, plan })?;
+    }
+    if !plan.unknown.is_empty() {
+        let (count, what) = match plan.unknown.len() {
+            1 => ("1 secret", "it"),
+            count => (&*format!("{count} secrets"), "them"),
+        };
+        ui.status(&format!("Kept {count} in Vault that no spec names (--delete removes {what}):"));
+        for unknown in &plan.unknown {
+            ui.status(&format!("  • {unknown}"));
+        }
+    }
+    if plan.is_empty() {
+        ui.status(&format!("Vault is in line with {}; nothing was written.", args.environment));
+    } else if args.dry_run {
+        ui.status("This was a dry run; nothing was written.");
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints a change in the words of the Python CLI.
+fn print_change(
+    ui: &Ui,
+    application: &ApplicationName,
+    change: &EntryChange,
+    is_dry_run: bool,
+) -> Result<(), CliError> {
+    let [create, update, delete] = if is_dry_run {
+        ["Would create", "Would update", "Would delete"]
+    } else {
+        ["Created", "Updated", "Deleted"]
+    };
+    match change {
+        EntryChange::Create { .. } => ui.line(&format!("{create} Vault secret for {application}")),
+        EntryChange::Delete => ui.line(&format!("{delete} Vault secret for {application}")),
+        EntryChange::Update { .. } if application.as_str() == PULL_SECRET => {
+            ui.line(&format!("{update} Vault secret for {application}"))
+        }
+        EntryChange::Update { keys } => keys.iter().try_for_each(|(key, change)| {
+            let verb = if *change == KeyChange::Delete { delete } else { update };
+            ui.line(&format!("{verb} Vault secret for {application} {key}"))
+        }),
+    }
+}
+
+/// Warns where an entry that once existed is made anew: what was generated for
+/// it could still be brought back.
+fn warn_of_deleted(plan: &Plan, current: &crate::vault::CurrentSecrets, ui: &Ui) {
+    for (application, change) in &plan.changes {
+        let version = current.entries.get(application).map_or(0, |entry| entry.version);
+        if matches!(change, EntryChange::Create { .. }) && version > 0 {
+            ui.warn(&format!(
+                "{application} was deleted in Vault (version {version}), so its generated secrets \
+                 are made anew; to have the old ones back instead, undelete that version first"
+            ));
+        }
+    }
+}
+
+/// Reads the values of `--regenerate`, each of which must name something that
+/// is generated.
+fn regenerate(values: &[String], environment: &Environment) -> Result<Regenerate, CliError> {
+    if values.is_empty() {
+        return Ok(Regenerate::Nothing);
+    }
+    if values.iter().any(|value| value == EVERYTHING) {
+        return Ok(Regenerate::Everything);
+    }
+    let mut targets = Vec::new();
+    for value in values {
+        let (application, key) = match value.split_once('/') {
+            Some((application, key)) => (application.parse()?, Some(key.parse::<KeyName>()?)),
+            None => (value.parse::<ApplicationName>()?, None),
+        };
+        let target = Regenerate::Only(vec![(application, key)]);
+        let names_something = environment.secrets().any(|(application, key, spec)| {
+            matches!(spec.kind, Kind::Generate(_)) && target.names(application, key)
+        });
+        if !names_something {
+            return Err(CliError::usage(format!(
+                "--regenerate={value} names no generated secret of {}",
+                environment.name
+            ))
+            .hint(format!("see them with: phalanx-secrets list {} --json", environment.name)));
+        }
+        if let Regenerate::Only(target) = target {
+            targets.extend(target);
+        }
+    }
+    Ok(Regenerate::Only(targets))
+}
