@@ -159,6 +159,12 @@ impl Failure {
             Self::Refused { status, .. } if *status == StatusCode::TOO_MANY_REQUESTS => {
                 "wait a while: the server limits how often it may be asked"
             }
+            // As Go answers plain HTTP on a TLS port.
+            Self::Refused { status, messages }
+                if *status == StatusCode::BAD_REQUEST && messages.0.is_empty() =>
+            {
+                "if the server speaks TLS, the environment's Vault URL begins with https://"
+            }
             Self::Refused { .. } => return None,
         };
         Some(hint.to_owned())

@@ -85,7 +85,7 @@ impl Transport {
     }
 
     /// Sends a request and reads the answer with a function of
-    /// [`answer`](super::answer).
+    /// [`answer`].
     pub(super) async fn send<T>(
         &self,
         request: &Request,
