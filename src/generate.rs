@@ -53,16 +53,16 @@ pub fn password(random: &mut impl CryptoRng) -> SecretValue {
 pub fn gafaelfawr_token(random: &mut impl CryptoRng) -> SecretValue {
     let mut text = Zeroizing::new(String::with_capacity(64));
     text.push_str("gt-");
-    URL_SAFE_NO_PAD.encode_string(&*random_bytes::<16>(random), &mut text);
+    URL_SAFE_NO_PAD.encode_string(*random_bytes::<16>(random), &mut text);
     text.push('.');
-    URL_SAFE_NO_PAD.encode_string(&*random_bytes::<16>(random), &mut text);
+    URL_SAFE_NO_PAD.encode_string(*random_bytes::<16>(random), &mut text);
     text.as_str().into()
 }
 
 /// A Fernet key: 32 random bytes in padded URL-safe base64.
 pub fn fernet_key(random: &mut impl CryptoRng) -> SecretValue {
     let mut text = Zeroizing::new(String::with_capacity(64));
-    URL_SAFE.encode_string(&*random_bytes::<32>(random), &mut text);
+    URL_SAFE.encode_string(*random_bytes::<32>(random), &mut text);
     text.as_str().into()
 }
 

@@ -1,4 +1,36 @@
-//! phalanx-secrets.
+//! Keeps the secrets of [Phalanx](https://phalanx.lsst.io) environments sealed
+//! in the git repository that describes them, and syncs them into Vault.
+//!
+//! The `phalanx-secrets` command is a thin edge around this library. Data flows
+//! one way:
+//!
+//! ```text
+//! layout ──┐
+//! store ───┼──▶ resolve ──▶ plan ──▶ vault
+//! vault ───┘
+//! ```
+//!
+//! | module | what it knows |
+//! | --- | --- |
+//! | [`model`] | names, values, specs, environments |
+//! | [`layout`] | a checkout → an environment and its specs |
+//! | [`store`] | sealed values, key-holders, identities, the one way to write a file |
+//! | [`static_values`] | what comes from outside: the store's, or a static-secrets YAML file |
+//! | [`generate`] | one function a generator |
+//! | [`resolve`], [`plan`](mod@plan) | the pure heart: no clock, no randomness, no input or output |
+//! | [`vault`] | KV v2 over HTTP |
+//! | [`sync`] | the story of a sync, from top to bottom |
+//! | [`cli`] | arguments, terminal, environment variables, exit codes |
+//!
+//! # What it protects
+//!
+//! A value is in the clear in memory only: in a [`model::SecretValue`], which is
+//! wiped when dropped and redacted when formatted, and which cannot be
+//! serialized. It reaches no argument, log, error message or file. Errors name
+//! files, lines and secrets, and never repeat content. A sealed file is bound
+//! to its secret, so that one cannot pass for another. `docs/threat-model.md`
+//! says what all this stops, and what it does not.
+
 pub mod cli;
 pub mod generate;
 pub mod layout;
@@ -8,7 +40,7 @@ mod python_json;
 pub mod resolve;
 pub mod static_values;
 pub mod store;
-pub mod suggest;
+mod suggest;
 pub mod sync;
 pub mod tree;
 pub mod vault;

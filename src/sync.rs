@@ -22,9 +22,7 @@ use thiserror::Error;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, SecretValue};
 use crate::plan::{DOCKERCONFIGJSON, EntryChange, KeyChange, Plan, plan};
-use crate::resolve::{
-    Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve,
-};
+use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve};
 use crate::static_values::StaticValues;
 use crate::vault::{CurrentSecrets, CurrentValue, VaultClient, VaultError};
 
@@ -128,8 +126,7 @@ impl Sync<'_> {
                 observe(Event::Retrying(&conflicts));
                 current = self.read().await?;
             }
-            let (resolved, plan) =
-                self.plan(&current, &minted).map_err(SyncError::Unresolved)?;
+            let (resolved, plan) = self.plan(&current, &minted).map_err(SyncError::Unresolved)?;
             if round == 0 {
                 observe(Event::Planned(&plan));
             }

@@ -36,8 +36,7 @@ struct Report {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    let read =
-        args.compare.read(&args.environment, Regenerate::Nothing, Unbound::Allowed, context);
+    let read = args.compare.read(&args.environment, Regenerate::Nothing, Unbound::Allowed, context);
     let session = block_on(read)?;
     drop(progress);
     let report = compare(&session);
@@ -48,7 +47,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     }
     if !report.unresolved.is_empty() || !report.missing.is_empty() || !report.mismatch.is_empty() {
         let name = &args.environment;
-        context.ui.hint(&format!("see what a sync would do: phalanx-secrets sync {name} --dry-run"));
+        context
+            .ui
+            .hint(&format!("see what a sync would do: phalanx-secrets sync {name} --dry-run"));
     }
     Ok(if report.is_empty() { Exit::Done } else { Exit::Findings })
 }
@@ -107,8 +108,7 @@ impl Report {
     /// The report as the Python CLI words it.
     fn to_text(&self) -> String {
         let section = |heading: &str, secrets: Vec<&String>| {
-            let bullets: String =
-                secrets.iter().map(|secret| format!("• {secret}\n")).collect();
+            let bullets: String = secrets.iter().map(|secret| format!("• {secret}\n")).collect();
             (!secrets.is_empty()).then(|| format!("{heading}:\n{bullets}"))
         };
         let sections = [

@@ -115,8 +115,7 @@ impl CliError {
             count => format!("{count} secrets"),
         };
         let message = format!("{count} of {environment} cannot be resolved; nothing was written");
-        let mut error =
-            Self::store(message).detail(problems.iter().map(Problem::to_string));
+        let mut error = Self::store(message).detail(problems.iter().map(Problem::to_string));
         let mut hints = problems.iter().filter_map(|problem| problem.hint(environment));
         error.hints.extend(hints.next());
         if problems.len() > 1 {

@@ -5,8 +5,10 @@ use crate::model::EnvironmentName;
 use crate::static_values::{StaticValues, Template};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The file holds every value in the clear. To pass it on without writing it \
-to a disk:\n  phalanx secrets sync --secrets <(phalanx-secrets export ENV) ENV")]
+#[command(
+    after_help = "The file holds every value in the clear. To pass it on without writing it \
+to a disk:\n  phalanx secrets sync --secrets <(phalanx-secrets export ENV) ENV"
+)]
 pub(super) struct Args {
     /// Environment
     environment: EnvironmentName,

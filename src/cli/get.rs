@@ -16,8 +16,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let store = context.checkout.store()?;
-    let id =
-        SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
+    let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     let contents = store.contents(&id.environment)?;
     if !contents.has(&id.application, &id.key) {
         return Err(not_stored(context, id));

@@ -143,8 +143,7 @@ fn refuse(args: &Args, sorted: &Sorted) -> Result<(), CliError> {
         let message = "the file holds values that no spec of the environment asks for; nothing \
                        was stored";
         return Err(CliError::store(message).detail(list(sorted.unknown.iter().collect())).hint(
-            "store them too with --allow-unknown, or leave them out with --skip-unknown"
-                .to_owned(),
+            "store them too with --allow-unknown, or leave them out with --skip-unknown".to_owned(),
         ));
     }
     if !sorted.different.is_empty() && !args.replace {

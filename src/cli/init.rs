@@ -65,9 +65,8 @@ pub(super) fn run(
         None => Layout::detect(&tree).unwrap_or(Layout::Standalone),
     };
     if layout == Layout::Phalanx && Layout::detect(&tree) != Some(Layout::Phalanx) {
-        return Err(CliError::store(format!("{} is no Phalanx checkout", root.display())).hint(
-            "change into its root, or name it with -c FOLDER".to_owned(),
-        ));
+        return Err(CliError::store(format!("{} is no Phalanx checkout", root.display()))
+            .hint("change into its root, or name it with -c FOLDER".to_owned()));
     }
     let name = holder_name(args, settings)?;
     let keys = keys(args, global, settings, ui)?;
@@ -100,9 +99,9 @@ fn root(global: &Global, settings: &Settings) -> Result<PathBuf, CliError> {
             };
             Ok(here.ancestors().find(is_checkout).unwrap_or(here).to_owned())
         }
-        (None, Err(error)) => Err(CliError::store(format!(
-            "the current folder cannot be determined: {error}"
-        ))),
+        (None, Err(error)) => {
+            Err(CliError::store(format!("the current folder cannot be determined: {error}")))
+        }
     }
 }
 
@@ -112,9 +111,8 @@ fn holder_name(args: &Args, settings: &Settings) -> Result<HolderName, CliError>
     }
     let user = settings.user().and_then(|user| user.parse().ok());
     user.ok_or_else(|| {
-        CliError::usage("the name of the first holder is not known").hint(
-            "name yourself with --name HOLDER: letters, digits, '.', '_' and '-'".to_owned(),
-        )
+        CliError::usage("the name of the first holder is not known")
+            .hint("name yourself with --name HOLDER: letters, digits, '.', '_' and '-'".to_owned())
     })
 }
 
@@ -140,8 +138,10 @@ fn keys(
     keys.sort();
     keys.dedup();
     if keys.is_empty() {
-        let mut error = CliError::store("no identity of yours was found, so nobody could read \
-                                         what you store");
+        let mut error = CliError::store(
+            "no identity of yours was found, so nobody could read \
+                                         what you store",
+        );
         for skipped in &identities.skipped {
             error.details.push(format!("passed over: {}", skipped.reason));
         }

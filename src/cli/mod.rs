@@ -35,8 +35,10 @@ use ui::Ui;
 /// into Vault.
 #[derive(Debug, Parser)]
 #[command(name = "phalanx-secrets", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done or clean; 1 findings (audit); 2 usage; 3 the store or a \
-                        key; 4 Vault; 5 Vault changed meanwhile.")]
+#[command(
+    after_help = "Exit codes: 0 done or clean; 1 findings (audit); 2 usage; 3 the store or a \
+                        key; 4 Vault; 5 Vault changed meanwhile."
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,

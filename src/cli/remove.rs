@@ -20,8 +20,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let store = context.checkout.store()?;
-    let id =
-        SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
+    let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     let file = sealed_path(&id);
     if !store.contents(&id.environment)?.has(&id.application, &id.key) {
         return Err(StoreError::NotStored { id, file }.into());

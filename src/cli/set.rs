@@ -9,16 +9,20 @@ use super::settings::is_stdin;
 use super::ui::read_all;
 use super::{CliError, Context, Exit, checkout};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
-use crate::model::{ApplicationName, EnvironmentName, HolderName, KeyName, Kind, SecretId, SecretValue};
+use crate::model::{
+    ApplicationName, EnvironmentName, HolderName, KeyName, Kind, SecretId, SecretValue,
+};
 use crate::static_values::{OidcClient, RegistryCredentials, WRITE_TOKEN_KEY};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The value is never an argument, where other users of the machine could see \
+#[command(
+    after_help = "The value is never an argument, where other users of the machine could see \
 it. Without\n--from-file it is asked for, hidden, or read from standard input when that is not a \
 terminal.\nIt is stored to the byte: a line feed at its end is part of it (printf leaves it out, \
 echo\nadds one).\n\nBeyond applications' static secrets, three names hold what the environment as \
 a whole needs:\n  pull-secret REGISTRY       username:password\n  oidc-clients CLIENT        \
-{\"id\": …, \"secret\": …, \"return_uri\": …}\n  vault-write-token token    a Vault token")]
+{\"id\": …, \"secret\": …, \"return_uri\": …}\n  vault-write-token token    a Vault token"
+)]
 pub(super) struct Args {
     /// Environment
     environment: EnvironmentName,
@@ -50,8 +54,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let store = context.checkout.store()?;
-    let id =
-        SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
+    let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     check_id(args, context, &id)?;
     // Before the value is asked for: whether anybody could read it.
     let readers: Vec<&str> = store.holders.who_can_read(&id).map(HolderName::as_str).collect();

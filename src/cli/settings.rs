@@ -16,7 +16,7 @@ const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
 
 /// What the process's environment says.
 pub(super) struct Settings {
-    variable: Box<dyn Fn(&str) -> Option<OsString>>,
+    variable: fn(&str) -> Option<OsString>,
     pub(super) current_folder: std::io::Result<PathBuf>,
 }
 
@@ -24,7 +24,7 @@ impl Settings {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub(super) fn from_process() -> Self {
         Self {
-            variable: Box::new(|name| std::env::var_os(name).filter(|value| !value.is_empty())),
+            variable: |name| std::env::var_os(name).filter(|value| !value.is_empty()),
             current_folder: std::env::current_dir(),
         }
     }

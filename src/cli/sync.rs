@@ -113,9 +113,9 @@ async fn sync(
         outcome.map_err(|error: SyncError| CliError::sync(error, name))?;
     } else if !args.json {
         progress.suspend(|| {
-            plan.changes.iter().try_for_each(|(application, change)| {
-                print_change(ui, application, change, true)
-            })
+            plan.changes
+                .iter()
+                .try_for_each(|(application, change)| print_change(ui, application, change, true))
         })?;
     }
     progress.suspend(|| finish(args, &plan, ui))

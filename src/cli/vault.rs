@@ -98,11 +98,7 @@ impl CompareArgs {
         Ok(Session { environment, static_values, vault, current, policy })
     }
 
-    fn source(
-        &self,
-        environment: &Environment,
-        context: &Context<'_>,
-    ) -> Result<Source, CliError> {
+    fn source(&self, environment: &Environment, context: &Context<'_>) -> Result<Source, CliError> {
         if let Some(path) = &self.secrets {
             return Ok(Source::Values(read_yaml(path)?));
         }
@@ -134,15 +130,12 @@ pub(super) fn read_yaml(path: &std::path::Path) -> Result<StaticValues, CliError
         })?;
         read_all(file)?
     };
-    let text = bytes
-        .expose_str()
-        .ok_or_else(|| CliError::store(format!("{name} is not UTF-8 text")))?;
+    let text =
+        bytes.expose_str().ok_or_else(|| CliError::store(format!("{name} is not UTF-8 text")))?;
     StaticValues::from_yaml(text).map_err(|error| {
         let mut failed = CliError::from(error);
         failed.message = format!("{name}: {}", failed.message);
-        failed.hint(
-            "its form is that of: phalanx-secrets static-template ENVIRONMENT".to_owned(),
-        )
+        failed.hint("its form is that of: phalanx-secrets static-template ENVIRONMENT".to_owned())
     })
 }
 
@@ -190,8 +183,7 @@ impl Source {
         let from_values = || match self {
             Self::Values(values) => Ok(values.vault_write_token.clone()),
             Self::Store { contents, identities, environment } => {
-                let id =
-                    SecretId::parse(environment.as_str(), VAULT_WRITE_TOKEN, WRITE_TOKEN_KEY)?;
+                let id = SecretId::parse(environment.as_str(), VAULT_WRITE_TOKEN, WRITE_TOKEN_KEY)?;
                 if !contents.has(&id.application, &id.key) {
                     return Ok(None);
                 }
@@ -273,9 +265,7 @@ impl OpenedSource {
 }
 
 /// Runs the one asynchronous part of a command.
-pub(super) fn block_on<T>(
-    work: impl Future<Output = Result<T, CliError>>,
-) -> Result<T, CliError> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(work)
 }

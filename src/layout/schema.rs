@@ -86,21 +86,20 @@ fn condition() -> Value {
 }
 
 fn generator(types: &[&str], has_source: bool) -> Value {
-    let mut schema = json!({
+    let kind = json!({ "enum": types, "description": "How the secret is generated." });
+    let source = json!({
+        "type": "string",
+        "description": "The key of the same application that the secret is generated from.",
+    });
+    let (required, properties) = if has_source {
+        (json!(["type", "source"]), json!({ "if": condition(), "type": kind, "source": source }))
+    } else {
+        (json!(["type"]), json!({ "if": condition(), "type": kind }))
+    };
+    json!({
         "type": "object",
         "additionalProperties": false,
-        "required": ["type"],
-        "properties": {
-            "if": condition(),
-            "type": { "enum": types, "description": "How the secret is generated." },
-        },
-    });
-    if has_source {
-        schema["required"] = json!(["type", "source"]);
-        schema["properties"]["source"] = json!({
-            "type": "string",
-            "description": "The key of the same application that the secret is generated from.",
-        });
-    }
-    schema
+        "required": required,
+        "properties": properties,
+    })
 }

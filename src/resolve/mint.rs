@@ -128,10 +128,9 @@ impl<R: CryptoRng> Minter<'_, R> {
             Generator::GafaelfawrToken => Ok(generate::gafaelfawr_token(self.random)),
             Generator::FernetKey => Ok(generate::fernet_key(self.random)),
             Generator::RsaPrivateKey => generate::rsa_private_key(self.random),
-            Generator::BcryptPasswordHash { .. } => generate::bcrypt_password_hash(
-                source.as_ref().unwrap_or(&nothing),
-                self.random,
-            ),
+            Generator::BcryptPasswordHash { .. } => {
+                generate::bcrypt_password_hash(source.as_ref().unwrap_or(&nothing), self.random)
+            }
             Generator::Mtime { .. } => Ok(generate::mtime(self.now)),
             // Always resolved to a value, never pending.
             Generator::OidcClients => Ok(SecretValue::from("[]")),
@@ -141,9 +140,10 @@ impl<R: CryptoRng> Minter<'_, R> {
             key: key.clone(),
             source,
         })?;
-        self.minted
-            .0
-            .insert((application.clone(), key.clone()), MintedValue { value: value.clone(), source });
+        self.minted.0.insert(
+            (application.clone(), key.clone()),
+            MintedValue { value: value.clone(), source },
+        );
         Ok(value)
     }
 }

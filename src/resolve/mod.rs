@@ -277,8 +277,7 @@ impl<'a> Resolver<'a> {
         application: &'a ApplicationName,
         source: &'a KeyName,
     ) -> Result<Desired, Reason> {
-        let named =
-            || CopySource { application: application.clone(), key: source.clone() };
+        let named = || CopySource { application: application.clone(), key: source.clone() };
         match self.secret(application, source) {
             Ok(desired) => Ok(desired),
             Err(Reason::NotNeeded) => Err(Reason::SourceNotNeeded(named())),

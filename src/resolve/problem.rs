@@ -84,7 +84,9 @@ impl fmt::Display for Reason {
                 write!(f, "it is made from {source}, which cannot be resolved")
             }
             Self::Circle(names) => write!(f, "it depends on itself: {}", names.join(" → ")),
-            Self::TooLongAChain => f.write_str("the chain of secrets that it is made from is too long"),
+            Self::TooLongAChain => {
+                f.write_str("the chain of secrets that it is made from is too long")
+            }
             Self::OidcClientsOnlyInVault => f.write_str(
                 "Vault holds OpenID Connect clients and the store has none, so they would be lost",
             ),

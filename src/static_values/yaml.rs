@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_saphyr::{FoldStr, LitStr};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -56,11 +55,13 @@ pub enum YamlError {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct File {
-    applications: Option<IndexMap<String, Option<IndexMap<String, Option<Secret>>>>>,
+    applications: Option<IndexMap<String, Option<Secrets>>>,
     oidc_clients: Option<IndexMap<String, Client>>,
     pull_secret: Option<PullSecret>,
     vault_write_token: Option<Text>,
 }
+
+type Secrets = IndexMap<String, Option<Secret>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,16 +196,14 @@ impl<'a> Template<'a> {
             applications,
             oidc_clients: clients.map(|(name, client)| (name.as_str(), client.into())).collect(),
             pull_secret: PullSecretEntry {
-                description: Description(PULL_SECRET_DESCRIPTION),
+                description: PULL_SECRET_DESCRIPTION,
                 registries: registries.map(|(name, it)| (name.as_str(), it.into())).collect(),
             },
             vault_write_token: self.values.vault_write_token.as_ref().map(Exposed),
         };
 
         let options = serde_saphyr::ser_options! {
-            min_fold_chars: 0,
             folded_wrap_chars: 70,
-            prefer_block_scalars: false,
         };
         // Room for everything, so that the text is not moved as it grows.
         let mut yaml = Zeroizing::new(String::with_capacity((64 << 10) + 2 * size));
@@ -226,20 +225,18 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct SecretEntry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<Description<'a>>,
+    description: Option<&'a str>,
     value: Option<Exposed<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<Description<'a>>,
+    warning: Option<&'a str>,
 }
 
 impl<'a> SecretEntry<'a> {
     fn new(spec: Option<&'a Spec>, value: Option<&'a SecretValue>) -> Self {
         Self {
-            description: spec.and_then(|spec| spec.description.as_deref()).map(Description),
+            description: spec.and_then(|spec| spec.description.as_deref()),
             value: value.map(Exposed),
-            warning: spec
-                .is_some_and(|spec| spec.onepassword_encoded)
-                .then_some(Description(ENCODED_WARNING)),
+            warning: spec.is_some_and(|spec| spec.onepassword_encoded).then_some(ENCODED_WARNING),
         }
     }
 }
@@ -259,7 +256,7 @@ impl<'a> From<&'a OidcClient> for ClientEntry<'a> {
 
 #[derive(Serialize)]
 struct PullSecretEntry<'a> {
-    description: Description<'a>,
+    description: &'a str,
     registries: IndexMap<&'a str, RegistryEntry<'a>>,
 }
 
@@ -283,19 +280,6 @@ impl Serialize for Exposed<'_> {
         match self.0.expose_str() {
             Some(text) => serializer.serialize_str(text),
             None => Err(serde::ser::Error::custom("a value is not UTF-8 text")),
-        }
-    }
-}
-
-/// Prose, folded where nothing is lost by it.
-struct Description<'a>(&'a str);
-
-impl Serialize for Description<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.contains('\n') {
-            LitStr(self.0).serialize(serializer)
-        } else {
-            FoldStr(self.0).serialize(serializer)
         }
     }
 }
