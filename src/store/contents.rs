@@ -180,7 +180,7 @@ fn access_hint(id: &SecretId, holders: &Holders, identities: &Identities) -> Str
         hint.push_str("\nno holder in recipients/ has access to it today");
     } else {
         hint.push_str(&format!(
-            "\nit can be read, and access to it granted, by: {}",
+            "\nask someone who can read it to give you access: {}",
             names.join(", ")
         ));
     }

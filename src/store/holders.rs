@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::error::StoreError;
 use super::paths::RECIPIENTS;
-use super::recipient::{Recipient, RecipientSet};
+use super::recipient::{Recipient, RecipientSet, find_private_key};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, InvalidName, SecretId};
 use crate::tree::{Tree, line_at};
 
@@ -118,6 +118,13 @@ impl Holder {
     }
 
     fn parse(file: &str, text: &str) -> Result<Self, StoreError> {
+        // Before anything else could quote it.
+        if let Some(offset) = find_private_key(text) {
+            return Err(StoreError::PrivateKey {
+                file: file.to_owned(),
+                line: line_at(text, offset),
+            });
+        }
         let parsed: HolderFile = toml::from_str(text).map_err(|error| StoreError::Malformed {
             file: file.to_owned(),
             line: error.span().map(|span| line_at(text, span.start)),
