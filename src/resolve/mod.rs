@@ -8,6 +8,8 @@
 
 mod mint;
 mod problem;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
