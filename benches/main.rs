@@ -5,7 +5,13 @@
 //! its resolving. The reference data of Phalanx is used where it lies beside
 //! the repository; without it that benchmark says so and is left out.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros, and a bench may stop")]
+#![allow(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "criterion's macros, and a bench may stop at the first surprise"
+)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -130,7 +136,7 @@ fn planning(criterion: &mut Criterion) {
                 .iter()
                 .map(|(key, value)| (key.as_str().to_owned(), CurrentValue::Text(value.clone())))
                 .collect();
-            (application.clone(), Entry { version: 1, data: Some(data) })
+            (application.clone(), Entry { version: 1, data: Some(data), ..Entry::default() })
         })
         .collect();
     let current = CurrentSecrets { entries, ..CurrentSecrets::default() };

@@ -98,6 +98,11 @@ impl CompareArgs {
         Ok(Session { environment, static_values, vault, current, policy })
     }
 
+    /// Whether static values come from the store.
+    pub(super) fn is_from_store(&self) -> bool {
+        self.secrets.is_none()
+    }
+
     fn source(&self, environment: &Environment, context: &Context<'_>) -> Result<Source, CliError> {
         if let Some(path) = &self.secrets {
             return Ok(Source::Values(read_yaml(path)?));

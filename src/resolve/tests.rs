@@ -136,7 +136,8 @@ impl World {
         let values = mint(&resolved, &mut minted, &mut random, Timestamp::UNIX_EPOCH).unwrap();
         for (application, values) in &values {
             let entry = self.current.entries.entry(application.clone()).or_default();
-            *entry = Entry { version: entry.version + 1, data: entry.data.take() };
+            *entry =
+                Entry { version: entry.version + 1, data: entry.data.take(), ..Entry::default() };
             let data = entry.data.get_or_insert_default();
             for (key, value) in values {
                 data.insert(key.as_str().to_owned(), CurrentValue::Text(value.clone()));
