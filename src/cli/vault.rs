@@ -107,18 +107,14 @@ impl CompareArgs {
         if let Some(path) = &self.secrets {
             return Ok(Source::Values(read_yaml(path)?));
         }
-        match context.checkout.store_if_any() {
-            None if self.keep_vault_static => Ok(Source::Values(StaticValues::default())),
-            None => {
-                context.checkout.store()?;
-                Ok(Source::Values(StaticValues::default()))
-            }
-            Some(store) => Ok(Source::Store {
-                contents: store.contents(&environment.name)?,
-                identities: context.identities()?,
-                environment: environment.name.clone(),
-            }),
+        if self.keep_vault_static && context.checkout.store_if_any().is_none() {
+            return Ok(Source::Values(StaticValues::default()));
         }
+        Ok(Source::Store {
+            contents: context.checkout.store()?.contents(&environment.name)?,
+            identities: context.identities()?,
+            environment: environment.name.clone(),
+        })
     }
 }
 
