@@ -259,6 +259,8 @@ impl<'a> Resolver<'a> {
         });
         if !regenerate && !source_changes {
             match self.current(application, key) {
+                // An empty text is as good as none, as it is for the Python CLI.
+                Some(CurrentValue::Text(value)) if value.is_empty() => {}
                 Some(CurrentValue::Text(value)) => return Ok(Desired::Value(value.clone())),
                 Some(CurrentValue::Other(_)) => return Err(Reason::VaultHoldsNoText),
                 None => {}
