@@ -36,7 +36,8 @@ struct Report {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    let read = args.compare.read(&args.environment, Regenerate::Nothing, Unbound::Allowed, context);
+    let environment = context.checkout.environment(&args.environment)?;
+    let read = args.compare.read(environment, Regenerate::Nothing, Unbound::Allowed, context);
     let session = block_on(read)?;
     drop(progress);
     let report = compare(&session);

@@ -68,11 +68,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let environment = context.checkout.environment(&args.environment)?;
     let regenerate = regenerate(&args.regenerate, &environment)?;
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    block_on(sync(args, regenerate, context, &progress))
+    block_on(sync(args, environment, regenerate, context, &progress))
 }
 
 async fn sync(
     args: &Args,
+    environment: Environment,
     regenerate: Regenerate,
     context: &Context<'_>,
     progress: &Progress,
@@ -80,7 +81,7 @@ async fn sync(
     let ui = context.ui;
     let name = &args.environment;
     let unbound = if args.allow_unbound { Unbound::Allowed } else { Unbound::Refused };
-    let session = args.compare.read(name, regenerate, unbound, context).await?;
+    let session = args.compare.read(environment, regenerate, unbound, context).await?;
     let Session { environment, static_values, vault, current, policy } = session;
     let sync = Sync {
         environment: &environment,

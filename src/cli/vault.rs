@@ -56,15 +56,15 @@ pub(super) struct Session {
 }
 
 impl CompareArgs {
-    /// Reads the environment, its static values and its Vault.
+    /// Reads an environment's static values and its Vault.
     pub(super) async fn read(
         &self,
-        name: &EnvironmentName,
+        environment: Environment,
         regenerate: Regenerate,
         unbound: Unbound,
         context: &Context<'_>,
     ) -> Result<Session, CliError> {
-        let environment = context.checkout.environment(name)?;
+        let name = &environment.name;
         let policy = Policy {
             exclude: self.exclude.iter().cloned().collect(),
             regenerate,
