@@ -87,7 +87,7 @@ fn static_templates_hold_the_same_in_the_same_order() {
     for name in answered(&reference) {
         let output = sandbox.run(["-c", &checkout(&reference), "static-template", &name]).success();
         let expected = phalanx::expected(&reference, &name, "static-template.yaml");
-        assert_eq!(flat(&output.stdout()), flat(&expected), "{name}");
+        assert_eq!(flat(output.stdout()), flat(&expected), "{name}");
     }
 }
 
@@ -97,7 +97,7 @@ fn kinds_are_the_same() {
     let sandbox = Sandbox::new();
     for name in answered(&reference) {
         let output = sandbox.run(["-c", &checkout(&reference), "list", &name, "--json"]).success();
-        let mut listed: Vec<Value> = serde_json::from_str(&output.stdout()).unwrap();
+        let mut listed: Vec<Value> = serde_json::from_str(output.stdout()).unwrap();
         for row in &mut listed {
             let row = row.as_object_mut().unwrap();
             let origin = row.remove("origin").unwrap();
@@ -165,7 +165,7 @@ fn values_are_read_only_where_a_condition_needs_them() {
 fn the_schema_takes_what_the_reference_takes() {
     let Some(reference) = phalanx::reference() else { return };
     let sandbox = Sandbox::new();
-    let ours: Value = serde_json::from_str(&sandbox.run(["schema"]).success().stdout()).unwrap();
+    let ours: Value = serde_json::from_str(sandbox.run(["schema"]).success().stdout()).unwrap();
     let theirs = std::fs::read_to_string(reference.join("expected/secrets-schema.json")).unwrap();
     let theirs: Value = serde_json::from_str(&theirs).unwrap();
     let ours = jsonschema::validator_for(&ours).unwrap();

@@ -33,5 +33,11 @@ pub fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem
 fn problem(error: &Error) -> YamlProblem {
     let error = error.without_snippet();
     let line = error.location().map(|location| location.line()).filter(|line| *line > 0);
-    YamlProblem { line, message: error.to_string() }
+    let message = error.to_string();
+    // The caller says where; the library says it again at the end.
+    let message = match message.rsplit_once(" at line ") {
+        Some((message, _)) => message.to_owned(),
+        None => message,
+    };
+    YamlProblem { line, message }
 }
