@@ -16,7 +16,7 @@ pub enum LayoutError {
     Tree(#[from] TreeError),
 
     /// No such environment.
-    #[error("there is no environment {name:?}: {file} does not exist")]
+    #[error("there is no environment {name}: {file} does not exist")]
     UnknownEnvironment {
         /// The name asked for.
         name: EnvironmentName,
