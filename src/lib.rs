@@ -44,5 +44,6 @@ pub mod static_values;
 pub mod store;
 mod suggest;
 pub mod sync;
+mod toml_file;
 pub mod tree;
 pub mod vault;
