@@ -172,7 +172,7 @@ fn conditions_are_as_true_as_for_python() {
     for path in
         ["yes", "letter", "quoted", "zero", "empty", "list", "map.inner", "missing.inner", "over"]
     {
-        writeln!(secrets, "{path}: {{if: {path}}}").unwrap();
+        writeln!(secrets, "\"{path}\": {{if: \"{path}\"}}").unwrap();
     }
     let repository = phalanx(&sandbox, "conditions", &secrets)
         .file(
