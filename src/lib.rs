@@ -18,6 +18,7 @@
 //! | [`static_values`] | what comes from outside: the store's, or a static-secrets YAML file |
 //! | [`generate`] | one function a generator |
 //! | [`resolve`], [`plan`](mod@plan) | the pure heart: no clock, no randomness, no input or output |
+//! | [`repo`] | the git repository around it all |
 //! | [`vault`] | KV v2 over HTTP |
 //! | [`sync`] | the story of a sync, from top to bottom |
 //! | [`cli`] | arguments, terminal, environment variables, exit codes |
@@ -37,10 +38,12 @@ pub mod layout;
 pub mod model;
 pub mod plan;
 mod python_json;
+pub mod repo;
 pub mod resolve;
 pub mod static_values;
 pub mod store;
 mod suggest;
 pub mod sync;
+mod toml_file;
 pub mod tree;
 pub mod vault;

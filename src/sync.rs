@@ -6,6 +6,7 @@
 //! 3. Plan. A dry run stops here, and so does a plan without changes.
 //! 4. Generate what is yet to be made, and write: one KV version for each
 //!    entry that changes, on condition that the entry is still what was read.
+//!    Beside it goes a note of the commit that it is from, if Vault allows.
 //!
 //! Where an entry changed meanwhile, everything is read and resolved anew: the
 //! other writer's generated values are kept, and their copies follow. What this
@@ -72,6 +73,8 @@ pub enum Event<'a> {
     Generating,
     /// An entry was written.
     Written(&'a ApplicationName, &'a EntryChange),
+    /// An entry was written, but not the note of where it is from.
+    NotNoted(&'a ApplicationName, VaultError),
     /// Entries changed meanwhile; everything is read anew.
     Retrying(&'a [ApplicationName]),
 }
@@ -89,6 +92,8 @@ pub struct Sync<'a> {
     pub policy: &'a Policy,
     /// Whether what no spec names is deleted.
     pub delete: bool,
+    /// What to note in the custom metadata of each entry that is written.
+    pub note: &'a BTreeMap<String, String>,
 }
 
 impl Sync<'_> {
@@ -175,10 +180,17 @@ impl Sync<'_> {
                         self.vault.write_entry(application, &data, version).await.map(|_| ())
                     }
                 };
-                (application, change, written)
+                let noted = match &written {
+                    Ok(()) => self.note(application, change, current).await,
+                    Err(_) => Ok(()),
+                };
+                (application, change, written, noted)
             })
             .buffered(CONCURRENT_WRITES);
-        while let Some((application, change, written)) = writes.next().await {
+        while let Some((application, change, written, noted)) = writes.next().await {
+            if let Err(error) = noted {
+                observe(Event::NotNoted(application, error));
+            }
             match written {
                 Ok(()) => observe(Event::Written(application, change)),
                 Err(error) if error.is_conflict() => conflicts.push(application.clone()),
@@ -186,6 +198,22 @@ impl Sync<'_> {
             }
         }
         if failures.is_empty() { Ok(conflicts) } else { Err(SyncError::Write(failures)) }
+    }
+
+    /// Notes where an entry is from, beside what others have noted there.
+    async fn note(
+        &self,
+        application: &ApplicationName,
+        change: &EntryChange,
+        current: &CurrentSecrets,
+    ) -> Result<(), VaultError> {
+        if self.note.is_empty() || *change == EntryChange::Delete {
+            return Ok(());
+        }
+        let entry = current.entries.get(application);
+        let mut note = entry.map(|entry| entry.custom_metadata.clone()).unwrap_or_default();
+        note.extend(self.note.clone());
+        self.vault.write_metadata(application, &note).await
     }
 }
 

@@ -123,10 +123,3 @@ pub struct TreeEntry {
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
-
-/// The line, from 1, of a byte offset in a text.
-#[must_use]
-pub fn line_at(text: &str, offset: usize) -> u64 {
-    let before = text.as_bytes().iter().take(offset);
-    1 + before.filter(|byte| **byte == b'\n').count() as u64
-}

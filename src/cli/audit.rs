@@ -1,6 +1,6 @@
 //! `audit`: compare Vault with what it should hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -36,7 +36,8 @@ struct Report {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    let read = args.compare.read(&args.environment, Regenerate::Nothing, Unbound::Allowed, context);
+    let environment = context.checkout.environment(&args.environment)?;
+    let read = args.compare.read(environment, Regenerate::Nothing, Unbound::Allowed, context);
     let session = block_on(read)?;
     drop(progress);
     let report = compare(&session);
@@ -56,7 +57,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 
 fn compare(session: &Session) -> Report {
     let Session { environment, static_values, vault, current, policy } = session;
-    let sync = Sync { environment, static_values, vault, policy, delete: false };
+    let note = &BTreeMap::new();
+    let sync = Sync { environment, static_values, vault, policy, delete: false, note };
     match sync.plan(current, &Minted::default()) {
         Ok((_, plan)) => Report::of_plan(&plan, session),
         Err(problems) => Report {

@@ -110,25 +110,23 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     let global = &cli.global;
+    let context = || {
+        let checkout = Checkout::find(global.config.as_deref(), settings)?;
+        Ok::<_, CliError>(Context { checkout, global, settings, ui })
+    };
     match cli.command {
         // These two need no checkout.
-        Command::Init(args) => return init::run(&args, global, settings, ui),
-        Command::Schema(args) => return schema::run(&args, ui),
-        _ => {}
-    }
-    let checkout = Checkout::find(global.config.as_deref(), settings)?;
-    let context = Context { checkout, global, settings, ui };
-    match cli.command {
-        Command::List(args) => list::run(&args, &context),
-        Command::Get(args) => get::run(&args, &context),
-        Command::Set(args) => set::run(&args, &context),
-        Command::Remove(args) => remove::run(&args, &context),
-        Command::Import(args) => import::run(&args, &context),
-        Command::Export(args) => export::run(&args, &context),
-        Command::StaticTemplate(args) => static_template::run(&args, &context),
-        Command::Audit(args) => audit::run(&args, &context),
-        Command::Sync(args) => sync::run(&args, &context),
-        Command::Init(_) | Command::Schema(_) => Ok(Exit::Done),
+        Command::Init(args) => init::run(&args, global, settings, ui),
+        Command::Schema(args) => schema::run(&args, ui),
+        Command::List(args) => list::run(&args, &context()?),
+        Command::Get(args) => get::run(&args, &context()?),
+        Command::Set(args) => set::run(&args, &context()?),
+        Command::Remove(args) => remove::run(&args, &context()?),
+        Command::Import(args) => import::run(&args, &context()?),
+        Command::Export(args) => export::run(&args, &context()?),
+        Command::StaticTemplate(args) => static_template::run(&args, &context()?),
+        Command::Audit(args) => audit::run(&args, &context()?),
+        Command::Sync(args) => sync::run(&args, &context()?),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     }
     if !args.yes && !context.ui.confirm(&format!("Remove {file}?"))? {
         context.ui.status("Nothing was removed.");
-        return Ok(Exit::Findings);
+        return Ok(Exit::Done);
     }
     store.remove(&id)?;
     context.ui.status(&format!(

@@ -1,14 +1,17 @@
 //! `sync`: bring Vault in line.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::ui::{Progress, Ui};
 use super::vault::{CompareArgs, Session, Unbound, block_on};
-use super::{CliError, Context, Exit};
+use super::{Checkout, CliError, Context, Exit};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
 use crate::plan::{EntryChange, KeyChange, Plan};
+use crate::repo::Revision;
 use crate::resolve::{Minted, Regenerate};
 use crate::sync::{Event, Sync, SyncError};
 
@@ -65,11 +68,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let environment = context.checkout.environment(&args.environment)?;
     let regenerate = regenerate(&args.regenerate, &environment)?;
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    block_on(sync(args, regenerate, context, &progress))
+    block_on(sync(args, environment, regenerate, context, &progress))
 }
 
 async fn sync(
     args: &Args,
+    environment: Environment,
     regenerate: Regenerate,
     context: &Context<'_>,
     progress: &Progress,
@@ -77,7 +81,7 @@ async fn sync(
     let ui = context.ui;
     let name = &args.environment;
     let unbound = if args.allow_unbound { Unbound::Allowed } else { Unbound::Refused };
-    let session = args.compare.read(name, regenerate, unbound, context).await?;
+    let session = args.compare.read(environment, regenerate, unbound, context).await?;
     let Session { environment, static_values, vault, current, policy } = session;
     let sync = Sync {
         environment: &environment,
@@ -85,14 +89,18 @@ async fn sync(
         vault: &vault,
         policy: &policy,
         delete: args.delete,
+        note: &BTreeMap::new(),
     };
 
     let (_, plan) = sync
         .plan(&current, &Minted::default())
         .map_err(|problems| CliError::unresolved(&problems, name))?;
     progress.suspend(|| warn_of_deleted(&plan, &current, ui));
-    if !args.dry_run {
+    if !args.dry_run && !plan.is_empty() {
+        let note = note(args, context);
+        let sync = Sync { note: &note, ..sync };
         let mut printed = Ok(());
+        let mut has_warned = false;
         let observe = |event: Event<'_>| match event {
             Event::Planned(_) => {}
             Event::Generating => progress.message(format!("Writing {name} to Vault")),
@@ -107,11 +115,21 @@ async fn sync(
                 printed = progress.suspend(|| print_change(ui, application, change, false));
             }
             Event::Written(..) => {}
+            Event::NotNoted(application, error) if !has_warned => {
+                has_warned = true;
+                progress.suspend(|| {
+                    ui.warn(&format!(
+                        "Vault does not take the note of the commit that {application} is from, \
+                         nor perhaps of others: {error}"
+                    ));
+                });
+            }
+            Event::NotNoted(..) => {}
         };
         let outcome = sync.run(current, &mut rand::rng(), Timestamp::now, observe).await;
         printed?;
         outcome.map_err(|error: SyncError| CliError::sync(error, name))?;
-    } else if !args.json {
+    } else if args.dry_run && !args.json {
         progress.suspend(|| {
             plan.changes
                 .iter()
@@ -119,6 +137,21 @@ async fn sync(
         })?;
     }
     progress.suspend(|| finish(args, &plan, ui))
+}
+
+/// What is noted in Vault beside each entry: the commit and this version. Of
+/// values from elsewhere than the store no commit could tell.
+fn note(args: &Args, context: &Context<'_>) -> BTreeMap<String, String> {
+    let Checkout { tree, layout, .. } = &context.checkout;
+    let mut note = BTreeMap::new();
+    if args.compare.is_from_store()
+        && let Some(revision) = Revision::of_work_tree(tree.root(), *layout)
+    {
+        note.insert("phalanx-secrets-commit".to_owned(), revision.to_string());
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        note.insert("phalanx-secrets-version".to_owned(), version);
+    }
+    note
 }
 
 /// What is said at the end.

@@ -55,15 +55,15 @@ pub(super) struct Session {
 }
 
 impl CompareArgs {
-    /// Reads the environment, its static values and its Vault.
+    /// Reads an environment's static values and its Vault.
     pub(super) async fn read(
         &self,
-        name: &EnvironmentName,
+        environment: Environment,
         regenerate: Regenerate,
         unbound: Unbound,
         context: &Context<'_>,
     ) -> Result<Session, CliError> {
-        let environment = context.checkout.environment(name)?;
+        let name = &environment.name;
         let policy = Policy {
             exclude: self.exclude.iter().cloned().collect(),
             regenerate,
@@ -97,22 +97,23 @@ impl CompareArgs {
         Ok(Session { environment, static_values, vault, current, policy })
     }
 
+    /// Whether static values come from the store.
+    pub(super) fn is_from_store(&self) -> bool {
+        self.secrets.is_none()
+    }
+
     fn source(&self, environment: &Environment, context: &Context<'_>) -> Result<Source, CliError> {
         if let Some(path) = &self.secrets {
             return Ok(Source::Values(read_yaml(path)?));
         }
-        match context.checkout.store_if_any() {
-            None if self.keep_vault_static => Ok(Source::Values(StaticValues::default())),
-            None => {
-                context.checkout.store()?;
-                Ok(Source::Values(StaticValues::default()))
-            }
-            Some(store) => Ok(Source::Store {
-                contents: store.contents(&environment.name)?,
-                identities: context.identities()?,
-                environment: environment.name.clone(),
-            }),
+        if self.keep_vault_static && context.checkout.store_if_any().is_none() {
+            return Ok(Source::Values(StaticValues::default()));
         }
+        Ok(Source::Store {
+            contents: context.checkout.store()?.contents(&environment.name)?,
+            identities: context.identities()?,
+            environment: environment.name.clone(),
+        })
     }
 }
 

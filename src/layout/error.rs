@@ -16,7 +16,7 @@ pub enum LayoutError {
     Tree(#[from] TreeError),
 
     /// No such environment.
-    #[error("there is no environment named {name}: {file} does not exist")]
+    #[error("there is no environment {name}: {file} does not exist")]
     UnknownEnvironment {
         /// The name asked for.
         name: EnvironmentName,
@@ -45,7 +45,7 @@ pub enum LayoutError {
     },
 
     /// A name in a file that cannot be one.
-    #[error("{file}")]
+    #[error("{file}: a name in it cannot be used")]
     InvalidName {
         /// The file's path.
         file: String,
@@ -54,7 +54,7 @@ pub enum LayoutError {
     },
 
     /// An environment without a usable place in Vault.
-    #[error("{file}")]
+    #[error("{file}: it does not say where in Vault the secrets belong")]
     InvalidVaultLocation {
         /// The file's path.
         file: String,

@@ -7,8 +7,11 @@
 //! `value`, unless a condition keeps them apart.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::conditions::Settings;
 use super::error::LayoutError;
@@ -18,45 +21,67 @@ use crate::model::{
 
 /// A secret's rules.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the rules of a secret")]
 pub(super) struct Rules {
     #[serde(rename = "if")]
-    condition: Option<String>,
-    description: Option<String>,
+    condition: Option<Text>,
+    description: Option<Text>,
     copy: Option<CopyRule>,
     generate: Option<GenerateRule>,
-    onepassword: Option<Onepassword>,
-    value: Option<Literal>,
+    #[serde(default)]
+    onepassword: Onepassword,
+    value: Option<Text>,
 }
 
-/// A literal value, which has no business in `Debug` output even so.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-struct Literal(String);
+/// Text that is text in the file too. YAML's `if: true` is none: taken for the
+/// setting called "true", it would drop the secret without a word.
+#[derive(Clone)]
+struct Text<T = String>(T);
 
-impl std::fmt::Debug for Literal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Literal(redacted)")
+impl<T> fmt::Debug for Text<T> {
+    // It may be a literal value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Text(redacted)")
+    }
+}
+
+impl<'de, T: TryFrom<String, Error: fmt::Display>> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor(PhantomData))
+    }
+}
+
+struct TextVisitor<T>(PhantomData<T>);
+
+impl<T: TryFrom<String, Error: fmt::Display>> Visitor<'_> for TextVisitor<T> {
+    type Value = Text<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text (in quotes, if it looks like something else)")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<T>, E> {
+        text.to_owned().try_into().map(Text).map_err(E::custom)
     }
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the rules of a copy")]
 struct CopyRule {
     #[serde(rename = "if")]
-    condition: Option<String>,
-    application: ApplicationName,
-    key: KeyName,
+    condition: Option<Text>,
+    application: Text<ApplicationName>,
+    key: Text<KeyName>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the rules of a generator")]
 struct GenerateRule {
     #[serde(rename = "if")]
-    condition: Option<String>,
+    condition: Option<Text>,
     #[serde(rename = "type")]
     generator: GeneratorName,
-    source: Option<KeyName>,
+    source: Option<Text<KeyName>>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -71,7 +96,8 @@ enum GeneratorName {
     OidcClients,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(expecting = "the rules of 1Password")]
 struct Onepassword {
     #[serde(default)]
     encoded: bool,
@@ -81,13 +107,12 @@ impl Rules {
     /// Whether any part of the rules hangs on a setting.
     pub(super) fn has_conditions(&self) -> bool {
         [
-            self.condition.as_deref(),
-            self.copy.as_ref().and_then(|rule| rule.condition.as_deref()),
-            self.generate.as_ref().and_then(|rule| rule.condition.as_deref()),
+            &self.condition,
+            self.copy.as_ref().map_or(&None, |rule| &rule.condition),
+            self.generate.as_ref().map_or(&None, |rule| &rule.condition),
         ]
         .into_iter()
-        .flatten()
-        .any(|condition| !condition.is_empty())
+        .any(|condition| !is_unconditional(condition))
     }
 
     /// Checks what must hold whatever the settings are.
@@ -115,9 +140,9 @@ impl Rules {
     /// # Errors
     /// The reason why the rules contradict each other under these settings.
     pub(super) fn decide(&self, settings: &Settings, origin: &str) -> Result<Option<Spec>, String> {
-        let holds = |condition: &Option<String>| match condition.as_deref() {
-            None | Some("") => true,
-            Some(path) => settings.is_true(path),
+        let holds = |condition: &Option<Text>| match condition {
+            Some(Text(path)) if !path.is_empty() => settings.is_true(path),
+            _ => true,
         };
         if !holds(&self.condition) {
             return Ok(None);
@@ -130,16 +155,16 @@ impl Rules {
             }
             (Some(value), ..) => Kind::Value(value),
             (None, Some(rule), None) => Kind::Copy(CopySource {
-                application: rule.application.clone(),
-                key: rule.key.clone(),
+                application: rule.application.0.clone(),
+                key: rule.key.0.clone(),
             }),
             (None, None, Some(rule)) => Kind::Generate(rule.generator()?),
             (None, None, None) => Kind::Static,
         };
         Ok(Some(Spec {
             kind,
-            description: self.description.clone(),
-            onepassword_encoded: self.onepassword.as_ref().is_some_and(|rule| rule.encoded),
+            description: self.description.clone().map(|text| text.0),
+            onepassword_encoded: self.onepassword.encoded,
             origin: origin.to_owned(),
         }))
     }
@@ -152,7 +177,7 @@ impl Rules {
 
 impl GenerateRule {
     fn generator(&self) -> Result<Generator, String> {
-        let source = self.source.clone();
+        let source = self.source.clone().map(|source| source.0);
         let sourced = |make: fn(KeyName) -> Generator| match source.clone() {
             Some(source) => Ok(make(source)),
             None => Err("this generator needs a \"source\"".to_owned()),
@@ -175,8 +200,8 @@ impl GenerateRule {
     }
 }
 
-fn is_unconditional(condition: &Option<String>) -> bool {
-    condition.as_deref().is_none_or(str::is_empty)
+fn is_unconditional(condition: &Option<Text>) -> bool {
+    condition.as_ref().is_none_or(|path| path.0.is_empty())
 }
 
 /// Decides the rules of all secrets of an application, each with the file that

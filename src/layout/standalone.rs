@@ -17,6 +17,7 @@ use super::rules::{self, Rules};
 use crate::model::{
     Application, ApplicationName, Environment, EnvironmentName, KeyName, VaultLocation,
 };
+use crate::toml_file;
 use crate::tree::Tree;
 
 const ENVIRONMENTS: &str = "secrets/environments";
@@ -103,9 +104,9 @@ fn load_application(
 /// Reads a TOML file, or gives `None` where it does not exist.
 fn read<T: DeserializeOwned>(tree: &Tree, file: &str) -> Result<Option<T>, LayoutError> {
     let Some(text) = tree.read_text(file)? else { return Ok(None) };
-    toml::from_str(&text).map(Some).map_err(|error| LayoutError::Malformed {
+    toml_file::parse(&text).map(Some).map_err(|problem| LayoutError::Malformed {
         file: file.to_owned(),
-        line: error.span().map(|span| crate::tree::line_at(&text, span.start)),
-        message: error.message().to_owned(),
+        line: problem.line,
+        message: problem.message,
     })
 }

@@ -3,16 +3,18 @@
 //! Of two equal keys the last counts. Text fields keep the source text, so
 //! that `017` in a field that is text stays `017`.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
-use serde_saphyr::Error;
 use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Error, Localizer, Location, UserMessageFormatter};
 
 /// What is wrong with a YAML document, without a word of its content's values.
 #[derive(Debug)]
 pub struct YamlProblem {
     /// The line, from 1.
     pub line: Option<u64>,
-    /// What is wrong. It may quote names from the document.
+    /// What is wrong, on one line. It may quote names from the document.
     pub message: String,
 }
 
@@ -33,5 +35,64 @@ pub fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem
 fn problem(error: &Error) -> YamlProblem {
     let error = error.without_snippet();
     let line = error.location().map(|location| location.line()).filter(|line| *line > 0);
-    YamlProblem { line, message: error.to_string() }
+    YamlProblem { line, message: message(error) }
+}
+
+/// What is wrong, in words for who wrote the document. Where the library's
+/// words would repeat what stands there, they are not used.
+fn message(error: &Error) -> String {
+    let expected = match error {
+        Error::Unexpected { expected: "mapping start", .. } => "a mapping",
+        Error::Unexpected { expected: "sequence start", .. } => "a list",
+        Error::Unexpected { expected: "string scalar", .. }
+        | Error::ExternallyTaggedEnumExpectedScalarOrMapping { .. }
+        | Error::NonFiniteFloat { .. } => "text",
+        Error::Unexpected { expected, .. } => expected,
+        Error::InvalidScalar { ty, .. } => &format!("a {ty}"),
+        Error::SerdeInvalidType { expected, .. } | Error::SerdeInvalidValue { expected, .. } => {
+            expected
+        }
+        Error::MultipleDocuments { .. } => return "there is more than one document".to_owned(),
+        _ => {
+            let formatter = UserMessageFormatter.with_localizer(&PlaceSaidElsewhere);
+            return error.render_with_formatter(&formatter);
+        }
+    };
+    format!("expected {expected}")
+}
+
+/// Leaves the line out of a message, since it goes before it.
+struct PlaceSaidElsewhere;
+
+impl Localizer for PlaceSaidElsewhere {
+    fn attach_location<'a>(&self, message: Cow<'a, str>, _: Location) -> Cow<'a, str> {
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_problem_is_one_line_without_its_place_and_without_content() {
+        for (text, line, message) in [
+            ("a: [true]\nb: hunter2\n", 2, "expected a list"),
+            ("\na: [hunter2]\n", 2, "expected a boolean"),
+            ("hunter2\n", 1, "expected a mapping"),
+            ("a: [\n  *hunter2 ]\n", 2, "reference to unknown value"),
+            (
+                "a: []\n b: [hunter2]\n",
+                2,
+                "while parsing a block mapping, did not find expected key",
+            ),
+            ("a: ['hunter2\n", 1, "unclosed quote"),
+            ("a: []\n---\nhunter2\n", 3, "there is more than one document"),
+        ] {
+            let problem = parse::<BTreeMap<String, Vec<bool>>>(text).unwrap_err();
+            assert_eq!((problem.line, problem.message.as_str()), (Some(line), message), "{text}");
+        }
+    }
 }

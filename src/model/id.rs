@@ -36,6 +36,23 @@ fn check_plain(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// The rule for environments: the standalone layout has folders of these names
+/// beside those of environments.
+fn check_environment(name: &str) -> Result<(), &'static str> {
+    match name {
+        "applications" | "environments" => Err("the store has a folder of its own of that name"),
+        _ => check_plain(name),
+    }
+}
+
+/// The rule for holders: one file beside theirs is none.
+fn check_holder(name: &str) -> Result<(), &'static str> {
+    match name {
+        "withdrawn" => Err("the store has a file of its own of that name"),
+        _ => check_plain(name),
+    }
+}
+
 /// The rule for keys, which applications choose: any printable text.
 fn check_key(name: &str) -> Result<(), &'static str> {
     check_length(name)?;
@@ -117,7 +134,7 @@ macro_rules! name_type {
 
 name_type!(
     /// The name of an environment, such as `idfdev`.
-    EnvironmentName, "environment", check_plain
+    EnvironmentName, "environment", check_environment
 );
 name_type!(
     /// The name of an application, such as `gafaelfawr`.
@@ -131,7 +148,7 @@ name_type!(
 );
 name_type!(
     /// The name of a key-holder: the stem of its file in `recipients/`.
-    HolderName, "holder", check_plain
+    HolderName, "holder", check_holder
 );
 
 /// Names one secret: one key of one application in one environment.
@@ -186,6 +203,13 @@ mod tests {
             assert!(name.parse::<ApplicationName>().is_err(), "{name:?}");
             assert!(name.parse::<HolderName>().is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn names_that_the_store_uses_itself_are_refused() {
+        assert!("applications".parse::<EnvironmentName>().is_err());
+        assert!("withdrawn".parse::<HolderName>().is_err());
+        assert!("applications".parse::<ApplicationName>().is_ok());
     }
 
     #[test]

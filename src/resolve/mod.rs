@@ -3,11 +3,13 @@
 //!
 //! Pure: the same inputs give the same answer, and no value is made up here. A
 //! secret that has yet to be generated comes out as [`Desired::Pending`], and
-//! [`mint`] makes it, with randomness and time passed in. So a dry run
+//! [`mint()`] makes it, with randomness and time passed in. So a dry run
 //! generates nothing, and resolving again after a sync changes nothing.
 
 mod mint;
 mod problem;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -257,6 +259,8 @@ impl<'a> Resolver<'a> {
         });
         if !regenerate && !source_changes {
             match self.current(application, key) {
+                // An empty text is as good as none, as it is for the Python CLI.
+                Some(CurrentValue::Text(value)) if value.is_empty() => {}
                 Some(CurrentValue::Text(value)) => return Ok(Desired::Value(value.clone())),
                 Some(CurrentValue::Other(_)) => return Err(Reason::VaultHoldsNoText),
                 None => {}

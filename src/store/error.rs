@@ -59,7 +59,7 @@ pub enum StoreError {
     },
 
     /// A holder's key that cannot be sealed to.
-    #[error("{file}: key {position} cannot be sealed to")]
+    #[error("{file}: key number {position} cannot be sealed to")]
     InvalidRecipient {
         /// The holder's file.
         file: String,
@@ -70,7 +70,7 @@ pub enum StoreError {
     },
 
     /// A holder's access that is none.
-    #[error("{file}: what it gives access to cannot be understood")]
+    #[error("{file}: what the holder may read is not clear")]
     InvalidAccess {
         /// The holder's file.
         file: String,

@@ -11,7 +11,8 @@ use super::error::StoreError;
 use super::paths::RECIPIENTS;
 use super::recipient::{Recipient, RecipientSet, find_private_key};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, InvalidName, SecretId};
-use crate::tree::{Tree, line_at};
+use crate::toml_file;
+use crate::tree::Tree;
 
 /// The stem of the file that records withdrawn access, which is no holder.
 const WITHDRAWN: &str = "withdrawn";
@@ -122,14 +123,15 @@ impl Holder {
         if let Some(offset) = find_private_key(text) {
             return Err(StoreError::PrivateKey {
                 file: file.to_owned(),
-                line: line_at(text, offset),
+                line: toml_file::line_at(text, offset),
             });
         }
-        let parsed: HolderFile = toml::from_str(text).map_err(|error| StoreError::Malformed {
-            file: file.to_owned(),
-            line: error.span().map(|span| line_at(text, span.start)),
-            message: error.message().to_owned(),
-        })?;
+        let parsed: HolderFile =
+            toml_file::parse(text).map_err(|problem| StoreError::Malformed {
+                file: file.to_owned(),
+                line: problem.line,
+                message: problem.message,
+            })?;
         let keys = parsed.keys.iter().zip(1..).map(|(key, position)| {
             key.parse().map_err(|source| StoreError::InvalidRecipient {
                 file: file.to_owned(),

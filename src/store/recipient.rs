@@ -229,4 +229,11 @@ mod tests {
         assert_eq!(Digest::parse(one.digest().as_str()), Some(one.digest()));
         assert_eq!(Digest::parse("short"), None);
     }
+
+    #[test]
+    fn the_digest_is_as_documented() {
+        // The worked example in docs/format.md.
+        let one = RecipientSet::from_iter([NATIVE.parse().unwrap()]);
+        assert_eq!(one.digest().as_str(), "xmVs6TLKj8VTZ8wllFYp0liRxJAXh0WvpkziRGemhv4");
+    }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use crate::layout::Layout;
-use crate::tree::{Tree, line_at};
+use crate::toml_file::{self, TomlProblem};
+use crate::tree::Tree;
 
 /// The path of the store's settings.
 pub const STORE_FILE: &str = "secrets/store.toml";
@@ -30,18 +31,18 @@ impl StoreSettings {
 
     pub(super) fn read(tree: &Tree) -> Result<Option<Self>, StoreError> {
         let Some(text) = tree.read_text(STORE_FILE)? else { return Ok(None) };
-        let malformed = |error: toml::de::Error| StoreError::Malformed {
+        let malformed = |problem: TomlProblem| StoreError::Malformed {
             file: STORE_FILE.to_owned(),
-            line: error.span().map(|span| line_at(&text, span.start)),
-            message: error.message().to_owned(),
+            line: problem.line,
+            message: problem.message,
         };
         // The format comes first: a later one may hold settings unknown here.
-        let declared: Format = toml::from_str(&text).map_err(malformed)?;
+        let declared: Format = toml_file::parse(&text).map_err(malformed)?;
         if declared.format != FORMAT {
             let (file, format) = (STORE_FILE.to_owned(), declared.format);
             return Err(StoreError::UnknownFormat { file, format });
         }
-        toml::from_str(&text).map(Some).map_err(malformed)
+        toml_file::parse(&text).map(Some).map_err(malformed)
     }
 }
 

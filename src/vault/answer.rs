@@ -42,6 +42,7 @@ pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
     #[derive(Deserialize)]
     struct Metadata {
         version: u64,
+        custom_metadata: Option<BTreeMap<String, String>>,
     }
 
     if !matches!(reply.status, StatusCode::OK | StatusCode::NOT_FOUND) {
@@ -51,7 +52,8 @@ pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
     match (reply.status, body.data, body.errors) {
         (_, Some(Versioned { data, metadata: Some(metadata) }), _) => {
             let data = data.map(|data| values(reply, data)).transpose()?;
-            Ok(Entry { version: metadata.version, data })
+            let custom_metadata = metadata.custom_metadata.unwrap_or_default();
+            Ok(Entry { version: metadata.version, data, custom_metadata })
         }
         (StatusCode::NOT_FOUND, None, Some(errors)) if errors.is_empty() => Ok(Entry::default()),
         (StatusCode::NOT_FOUND, ..) => Err(refusal(reply)),
@@ -161,7 +163,7 @@ pub(super) fn written(reply: &Reply<'_>) -> Result<Written, Failure> {
 }
 
 /// Reads the answer to a deletion.
-pub(super) fn deleted(reply: &Reply<'_>) -> Result<(), Failure> {
+pub(super) fn done(reply: &Reply<'_>) -> Result<(), Failure> {
     match reply.status {
         StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
         _ => Err(refusal(reply)),

@@ -120,7 +120,24 @@ impl VaultClient {
     pub async fn delete_entry(&self, application: &ApplicationName) -> Result<(), VaultError> {
         let operation = Operation::DeleteEntry(application.clone());
         let request = Request::new(operation, self.entry_path(application));
-        self.transport.send(&request, answer::deleted).await
+        self.transport.send(&request, answer::done).await
+    }
+
+    /// Replaces the custom metadata of an application's entry. It makes no new
+    /// version.
+    ///
+    /// # Errors
+    /// A refusal, or no answer.
+    pub async fn write_metadata(
+        &self,
+        application: &ApplicationName,
+        custom_metadata: &BTreeMap<String, String>,
+    ) -> Result<(), VaultError> {
+        let path = format!("{}/metadata/{}/{application}", self.mount, self.path);
+        let mut request = Request::new(Operation::WriteMetadata(application.clone()), path);
+        let body = serde_json::json!({ "custom_metadata": custom_metadata });
+        request.body = Some(body.to_string().into());
+        self.transport.send(&request, answer::done).await
     }
 
     fn entry_path(&self, application: &ApplicationName) -> String {

@@ -15,6 +15,8 @@ pub struct Entry {
     /// The values by key; `None` where the entry is absent, deleted or
     /// destroyed.
     pub data: Option<BTreeMap<String, CurrentValue>>,
+    /// What was noted beside it; no secrets.
+    pub custom_metadata: BTreeMap<String, String>,
 }
 
 /// What Vault holds for an environment.

@@ -30,6 +30,8 @@ pub(super) enum Operation {
     WriteEntry(ApplicationName),
     /// Delete the newest version of an application's entry.
     DeleteEntry(ApplicationName),
+    /// Write the custom metadata of an application's entry.
+    WriteMetadata(ApplicationName),
 }
 
 impl Request {
@@ -67,7 +69,7 @@ impl Operation {
     pub(super) fn method(&self) -> Method {
         match self {
             Self::CheckMount | Self::ListEntries | Self::ReadEntry(_) => Method::GET,
-            Self::WriteEntry(_) => Method::POST,
+            Self::WriteEntry(_) | Self::WriteMetadata(_) => Method::POST,
             Self::DeleteEntry(_) => Method::DELETE,
         }
     }
@@ -77,7 +79,7 @@ impl Operation {
         match self {
             Self::CheckMount | Self::ReadEntry(_) => "\"read\"",
             Self::ListEntries => "\"list\"",
-            Self::WriteEntry(_) => "\"create\" and \"update\"",
+            Self::WriteEntry(_) | Self::WriteMetadata(_) => "\"create\" and \"update\"",
             Self::DeleteEntry(_) => "\"delete\"",
         }
     }
@@ -92,6 +94,9 @@ impl fmt::Display for Operation {
             Self::ReadEntry(application) => write!(f, "read the entry of {application}"),
             Self::WriteEntry(application) => write!(f, "write the entry of {application}"),
             Self::DeleteEntry(application) => write!(f, "delete the entry of {application}"),
+            Self::WriteMetadata(application) => {
+                write!(f, "write the metadata of {application}")
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ fn no_error_and_no_type_shows_a_secret() {
         ("b".to_owned(), CurrentValue::from_json(r#"["canary"]"#).unwrap()),
         ("c".to_owned(), CurrentValue::from(SecretValue::from(b"canary\xff".to_vec()))),
     ]);
-    let entry = Entry { version: 1, data: Some(data.clone()) };
+    let entry = Entry { version: 1, data: Some(data.clone()), ..Entry::default() };
     let server = TestServer::script([]);
     let mut shown = format!("{entry:?} {:?}", client(&server));
 

@@ -1,0 +1,317 @@
+//! The laws of resolving and planning, over environments made up at random.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
+use super::*;
+use crate::model::{Application, SecretId, VaultLocation};
+use crate::plan::{KeyChange, plan};
+use crate::vault::Entry;
+
+/// A secret of a made-up environment: its kind by a number, and the secret
+/// that a copy or a generator refers to.
+#[derive(Debug, Clone)]
+struct Draft {
+    kind: u8,
+    reference: (usize, usize),
+    is_stored: bool,
+    is_in_vault: bool,
+}
+
+const APPLICATIONS: usize = 4;
+const KEYS: usize = 4;
+
+fn draft() -> impl Strategy<Value = Draft> {
+    (0..6_u8, (0..APPLICATIONS, 0..KEYS), prop::bool::weighted(0.9), any::<bool>()).prop_map(
+        |(kind, reference, is_stored, is_in_vault)| Draft {
+            kind,
+            reference,
+            is_stored,
+            is_in_vault,
+        },
+    )
+}
+
+fn world() -> impl Strategy<Value = World> {
+    prop::collection::vec(prop::collection::vec(draft(), 1..=KEYS), 1..=APPLICATIONS)
+        .prop_map(World::new)
+}
+
+#[derive(Debug, Clone)]
+struct World {
+    environment: Environment,
+    static_values: StaticValues,
+    current: CurrentSecrets,
+}
+
+fn application(number: usize) -> ApplicationName {
+    format!("app{number}").parse().unwrap()
+}
+
+fn key(number: usize) -> KeyName {
+    format!("key{number}").parse().unwrap()
+}
+
+fn spec(kind: Kind) -> Spec {
+    let origin = "applications/app/secrets.yaml".to_owned();
+    Spec { kind, description: None, onepassword_encoded: false, origin }
+}
+
+impl World {
+    fn new(drafts: Vec<Vec<Draft>>) -> Self {
+        let mut world = Self::empty();
+        for (a, drafts) in drafts.into_iter().enumerate() {
+            for (k, draft) in drafts.into_iter().enumerate() {
+                let (ref_a, ref_k) = draft.reference;
+                let kind = match draft.kind {
+                    0 => Kind::Static,
+                    1 => Kind::Value("literal".into()),
+                    2 | 3 => {
+                        Kind::Copy(CopySource { application: application(ref_a), key: key(ref_k) })
+                    }
+                    4 => Kind::Generate(Generator::Password),
+                    _ => Kind::Generate(Generator::Mtime { source: key(ref_k) }),
+                };
+                if draft.is_stored {
+                    world.store(a, k, &format!("static {a} {k}"));
+                }
+                if draft.is_in_vault {
+                    world.put(a, k, &format!("in vault {a} {k}"));
+                }
+                world.need(a, k, kind);
+            }
+        }
+        world
+    }
+
+    fn empty() -> Self {
+        Self {
+            environment: Environment {
+                name: "env".parse().unwrap(),
+                vault: VaultLocation::new("http://localhost/", "secret/env").unwrap(),
+                applications: BTreeMap::new(),
+            },
+            static_values: StaticValues::default(),
+            current: CurrentSecrets::default(),
+        }
+    }
+
+    fn need(&mut self, a: usize, k: usize, kind: Kind) {
+        let needs: &mut Application =
+            self.environment.applications.entry(application(a)).or_default();
+        needs.secrets.insert(key(k), spec(kind));
+    }
+
+    fn store(&mut self, a: usize, k: usize, value: &str) {
+        let values = self.static_values.applications.entry(application(a)).or_default();
+        values.insert(key(k), value.into());
+    }
+
+    fn put(&mut self, a: usize, k: usize, value: &str) {
+        let entry = self.current.entries.entry(application(a)).or_default();
+        entry.version = 1;
+        let data = entry.data.get_or_insert_default();
+        data.insert(key(k).as_str().to_owned(), CurrentValue::Text(value.into()));
+    }
+
+    fn resolve(&self, policy: &Policy, minted: &Minted) -> Result<Resolved, Vec<Problem>> {
+        resolve(&Inputs {
+            environment: &self.environment,
+            static_values: &self.static_values,
+            current: &self.current,
+            minted,
+            policy,
+        })
+    }
+
+    /// Resolves and writes, as a sync does.
+    fn sync(&mut self, policy: &Policy, seed: u64) -> Result<Values, Vec<Problem>> {
+        let mut minted = Minted::default();
+        let resolved = self.resolve(policy, &minted)?;
+        let mut random = StdRng::seed_from_u64(seed);
+        let values = mint(&resolved, &mut minted, &mut random, Timestamp::UNIX_EPOCH).unwrap();
+        for (application, values) in &values {
+            let entry = self.current.entries.entry(application.clone()).or_default();
+            *entry =
+                Entry { version: entry.version + 1, data: entry.data.take(), ..Entry::default() };
+            let data = entry.data.get_or_insert_default();
+            for (key, value) in values {
+                data.insert(key.as_str().to_owned(), CurrentValue::Text(value.clone()));
+            }
+        }
+        Ok(values)
+    }
+
+    fn in_vault(&self, application: &ApplicationName, key: &KeyName) -> Option<&SecretValue> {
+        current_value(&self.current, application, key)?.text()
+    }
+}
+
+proptest! {
+    // Most environments made up at random have some problem, and are passed over.
+    #![proptest_config(ProptestConfig { max_global_rejects: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_a_sync_there_is_nothing_to_do(mut world in world(), seed: u64) {
+        let policy = Policy::default();
+        prop_assume!(world.sync(&policy, seed).is_ok());
+        let resolved = world.resolve(&policy, &Minted::default()).unwrap();
+        for desired in resolved.applications.values().flat_map(BTreeMap::values) {
+            prop_assert!(matches!(desired, Desired::Value(_)));
+        }
+        prop_assert!(plan(&resolved, &world.current, &policy, false).is_empty());
+    }
+
+    #[test]
+    fn every_secret_is_resolved_or_every_problem_named(world in world()) {
+        let count = world.environment.secrets().count();
+        match world.resolve(&Policy::default(), &Minted::default()) {
+            Ok(resolved) => {
+                prop_assert_eq!(resolved.applications.values().flatten().count(), count);
+            }
+            Err(problems) => {
+                for (application, key, spec) in world.environment.secrets() {
+                    let is_missing = spec.kind == Kind::Static
+                        && world.static_values.get(application, key).is_none();
+                    let is_named = problems
+                        .iter()
+                        .any(|problem| problem.application == *application && problem.key == *key);
+                    prop_assert!(is_named || !is_missing);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn copies_equal_their_sources_and_what_is_generated_stays(mut world in world(), seed: u64) {
+        let before = world.clone();
+        let synced = world.sync(&Policy::default(), seed);
+        prop_assume!(synced.is_ok());
+        let values = synced.unwrap();
+        for (application, key, spec) in before.environment.secrets() {
+            let value = &values[application][key];
+            match &spec.kind {
+                Kind::Copy(source) => {
+                    prop_assert_eq!(value, &values[&source.application][&source.key]);
+                }
+                Kind::Generate(Generator::Password) => {
+                    if let Some(old) = before.in_vault(application, key) {
+                        prop_assert_eq!(value, old);
+                    }
+                }
+                Kind::Generate(generator) => {
+                    let source = generator.source().unwrap();
+                    let same = before.in_vault(application, source)
+                        == Some(&values[application][source]);
+                    if let (true, Some(old)) = (same, before.in_vault(application, key)) {
+                        prop_assert_eq!(value, old);
+                    } else {
+                        prop_assert_eq!(value.expose(), b"1970-01-01T00:00:00Z");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_try_generates_nothing_twice(world in world(), seed: u64) {
+        let policy = Policy { regenerate: Regenerate::Everything, ..Policy::default() };
+        let mut minted = Minted::default();
+        let resolved = world.resolve(&policy, &minted);
+        prop_assume!(resolved.is_ok());
+        let resolved = resolved.unwrap();
+        let (mut one, mut two) = (StdRng::seed_from_u64(seed), StdRng::seed_from_u64(!seed));
+        let first = mint(&resolved, &mut minted, &mut one, Timestamp::UNIX_EPOCH).unwrap();
+        let again = world.resolve(&policy, &minted).unwrap();
+        let second = mint(&again, &mut minted, &mut two, Timestamp::MAX).unwrap();
+        prop_assert_eq!(first, second);
+    }
+
+    #[test]
+    fn only_what_is_named_is_regenerated(mut world in world(), seed: u64) {
+        prop_assume!(world.sync(&Policy::default(), seed).is_ok());
+        let generated: Vec<SecretId> = world
+            .environment
+            .secrets()
+            .filter(|(_, _, spec)| spec.kind == Kind::Generate(Generator::Password))
+            .map(|(application, key, _)| {
+                SecretId::new("env".parse().unwrap(), application.clone(), key.clone())
+            })
+            .collect();
+        prop_assume!(!generated.is_empty());
+        if let Some(target) = generated.first() {
+            let only = Regenerate::Only(vec![(target.application.clone(), Some(target.key.clone()))]);
+            let policy = Policy { regenerate: only, ..Policy::default() };
+            let resolved = world.resolve(&policy, &Minted::default()).unwrap();
+            for other in &generated {
+                let desired = &resolved.applications[&other.application][&other.key];
+                let is_pending = matches!(desired, Desired::Pending(_));
+                prop_assert_eq!(is_pending, other == target);
+            }
+        }
+    }
+}
+
+#[test]
+fn circles_are_named_and_end() {
+    let mut world = World::empty();
+    let copy = |a, k| Kind::Copy(CopySource { application: application(a), key: key(k) });
+    world.need(0, 0, copy(1, 1));
+    world.need(1, 1, copy(0, 0));
+    let problems = world.resolve(&Policy::default(), &Minted::default()).unwrap_err();
+    let texts: Vec<String> = problems.iter().map(|problem| problem.reason.to_string()).collect();
+    assert_eq!(problems.len(), 2);
+    assert_eq!(texts[0], "it depends on itself: app0/key0 → app1/key1 → app0/key0");
+
+    let mut world = World::empty();
+    world.need(0, 0, Kind::Generate(Generator::Mtime { source: key(0) }));
+    assert!(world.resolve(&Policy::default(), &Minted::default()).is_err());
+}
+
+#[test]
+fn a_chain_of_any_length_ends() {
+    let mut world = World::empty();
+    for a in 0..20_000 {
+        world.need(a, 0, Kind::Copy(CopySource { application: application(a + 1), key: key(0) }));
+    }
+    world.need(20_000, 0, Kind::Value("x".into()));
+    let problems = world.resolve(&Policy::default(), &Minted::default()).unwrap_err();
+    assert!(problems.iter().any(|problem| problem.reason == Reason::TooLongAChain));
+}
+
+#[test]
+fn an_excluded_source_counts_as_it_is_in_vault() {
+    let mut world = World::empty();
+    world.need(0, 0, Kind::Copy(CopySource { application: application(1), key: key(1) }));
+    world.need(1, 1, Kind::Static);
+    world.store(1, 1, "new");
+    let policy = Policy { exclude: [application(1)].into(), ..Policy::default() };
+    let problems = world.resolve(&policy, &Minted::default()).unwrap_err();
+    assert!(matches!(problems[0].reason, Reason::SourceExcluded(_)));
+    world.put(1, 1, "old");
+    let resolved = world.resolve(&policy, &Minted::default()).unwrap();
+    assert_eq!(resolved.applications.len(), 1);
+    assert_eq!(resolved.applications["app0"]["key0"], Desired::Value("old".into()));
+}
+
+#[test]
+fn a_non_string_in_vault_is_neither_kept_nor_replaced_silently() {
+    let mut world = World::empty();
+    world.need(0, 0, Kind::Generate(Generator::Password));
+    world.put(0, 0, "");
+    let number = CurrentValue::from_json("12").unwrap();
+    let entry = world.current.entries.get_mut("app0").unwrap();
+    entry.data.get_or_insert_default().insert("key0".to_owned(), number);
+    let problems = world.resolve(&Policy::default(), &Minted::default()).unwrap_err();
+    assert_eq!(problems[0].reason, Reason::VaultHoldsNoText);
+    let policy = Policy { regenerate: Regenerate::Everything, ..Policy::default() };
+    let resolved = world.resolve(&policy, &Minted::default()).unwrap();
+    let changes = plan(&resolved, &world.current, &policy, false).changes;
+    let crate::plan::EntryChange::Update { keys } = &changes["app0"] else { panic!() };
+    assert_eq!(keys["key0"], KeyChange::Update);
+}

@@ -1,0 +1,239 @@
+//! The answers of the reference implementation, for the environments of the
+//! real Phalanx repository.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use phalanx_secrets::layout::Layout;
+use phalanx_secrets::tree::Tree;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::support::cli::Sandbox;
+use crate::support::phalanx::{self, Checkout};
+
+/// YAML whose mappings keep their order.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Ordered {
+    Mapping(indexmap::IndexMap<String, Ordered>),
+    Text(Option<String>),
+}
+
+impl Ordered {
+    fn parse(yaml: &str) -> Self {
+        serde_saphyr::from_str(yaml).unwrap()
+    }
+
+    /// Every path with its text, in order.
+    fn flatten(&self, path: &str, into: &mut Vec<(String, Option<String>)>) {
+        match self {
+            Self::Mapping(members) if members.is_empty() => into.push((path.to_owned(), None)),
+            Self::Mapping(members) => {
+                for (name, value) in members {
+                    value.flatten(&format!("{path}/{name}"), into);
+                }
+            }
+            Self::Text(text) => into.push((path.to_owned(), text.clone())),
+        }
+    }
+}
+
+fn flat(yaml: &str) -> Vec<(String, Option<String>)> {
+    let mut all = Vec::new();
+    Ordered::parse(yaml).flatten("", &mut all);
+    all
+}
+
+fn checkout(reference: &Path) -> String {
+    reference.join("phalanx").to_str().unwrap().to_owned()
+}
+
+/// The environments for which the reference implementation's answers are here.
+fn answered(reference: &Path) -> Vec<String> {
+    let answered = phalanx::environments(reference);
+    assert_eq!(answered.len(), 16);
+    answered
+}
+
+#[test]
+fn lists_equal_to_the_byte() {
+    let Some(reference) = phalanx::reference() else { return };
+    let sandbox = Sandbox::new();
+    for name in answered(&reference) {
+        let output = sandbox.run(["-c", &checkout(&reference), "list", &name]).success();
+        assert_eq!(output.stdout(), phalanx::expected(&reference, &name, "list.txt"), "{name}");
+    }
+}
+
+#[test]
+fn every_environment_loads() {
+    let Some(reference) = phalanx::reference() else { return };
+    let sandbox = Sandbox::new();
+    let tree = Tree::new(reference.join("phalanx"));
+    let names = Layout::Phalanx.environments(&tree).unwrap();
+    assert_eq!(names.len(), 24);
+    for name in names {
+        let arguments = ["-c", &checkout(&reference), "list", name.as_str()];
+        let output = sandbox.run(arguments).success();
+        assert!(!output.stdout().is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn static_templates_hold_the_same_in_the_same_order() {
+    let Some(reference) = phalanx::reference() else { return };
+    let sandbox = Sandbox::new();
+    for name in answered(&reference) {
+        let output = sandbox.run(["-c", &checkout(&reference), "static-template", &name]).success();
+        let expected = phalanx::expected(&reference, &name, "static-template.yaml");
+        assert_eq!(flat(output.stdout()), flat(&expected), "{name}");
+    }
+}
+
+#[test]
+fn kinds_are_the_same() {
+    let Some(reference) = phalanx::reference() else { return };
+    let sandbox = Sandbox::new();
+    for name in answered(&reference) {
+        let output = sandbox.run(["-c", &checkout(&reference), "list", &name, "--json"]).success();
+        let mut listed: Vec<Value> = serde_json::from_str(output.stdout()).unwrap();
+        for row in &mut listed {
+            let row = row.as_object_mut().unwrap();
+            let origin = row.remove("origin").unwrap();
+            assert!(reference.join("phalanx").join(origin.as_str().unwrap()).is_file());
+            let state = row.remove("state");
+            let is_static = row["kind"] == "static";
+            assert_eq!(state, is_static.then(|| json!("missing")), "{name}");
+        }
+        let expected: Vec<Value> =
+            serde_json::from_str(&phalanx::expected(&reference, &name, "secrets.json")).unwrap();
+        assert_eq!(listed, expected, "{name}");
+    }
+}
+
+#[test]
+fn vault_locations_and_names_are_the_same() {
+    let Some(reference) = phalanx::reference() else { return };
+    let tree = Tree::new(reference.join("phalanx"));
+    for name in answered(&reference) {
+        let environment = Layout::Phalanx.load(&tree, &name.parse().unwrap()).unwrap();
+        let vault = &environment.vault;
+        let mut expected: Value =
+            serde_json::from_str(&phalanx::expected(&reference, &name, "environment.json"))
+                .unwrap();
+        // Nothing here has a use for these.
+        expected.as_object_mut().unwrap().retain(|name, _| name != "fqdn" && name != "onepassword");
+        let ours = json!({
+            "name": environment.name,
+            "vault_url": format!("{}/", vault.url.trim_end_matches('/')),
+            "vault_mount_point": vault.mount,
+            "vault_path": vault.path,
+            "read_approle": vault.read_approle(),
+            "write_token": vault.write_token(),
+            "read_policy": vault.read_policy(),
+            "write_policy": vault.write_policy(),
+            "applications": environment.applications.keys().collect::<Vec<_>>(),
+        });
+        assert_eq!(ours, expected, "{name}");
+    }
+}
+
+#[test]
+fn values_are_read_only_where_a_condition_needs_them() {
+    if phalanx::reference().is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let checkout = Checkout::copy(&sandbox);
+    let root = checkout.root().to_str().unwrap().to_owned();
+    let broken = "setting: [\n";
+
+    // No secret of argocd hangs on a setting; some of gafaelfawr's do.
+    let argocd = checkout.root().join("applications/argocd/values.yaml");
+    std::fs::write(argocd, broken).unwrap();
+    sandbox.run(["-c", &root, "list", "idfdev"]).success();
+
+    let gafaelfawr = checkout.root().join("applications/gafaelfawr/values-idfdev.yaml");
+    std::fs::write(gafaelfawr, broken).unwrap();
+    let output = sandbox.run(["-c", &root, "list", "idfdev"]).fails_with(3);
+    assert!(output.stderr().contains("applications/gafaelfawr/values-idfdev.yaml:"));
+    assert!(output.stdout().is_empty());
+}
+
+#[test]
+fn the_schema_takes_what_the_reference_takes() {
+    let Some(reference) = phalanx::reference() else { return };
+    let sandbox = Sandbox::new();
+    let ours: Value = serde_json::from_str(sandbox.run(["schema"]).success().stdout()).unwrap();
+    let theirs = std::fs::read_to_string(reference.join("expected/secrets-schema.json")).unwrap();
+    let theirs: Value = serde_json::from_str(&theirs).unwrap();
+    let ours = jsonschema::validator_for(&ours).unwrap();
+    let theirs = jsonschema::validator_for(&theirs).unwrap();
+
+    let mut count = 0;
+    let applications = std::fs::read_dir(reference.join("phalanx/applications")).unwrap();
+    for application in applications {
+        for file in std::fs::read_dir(application.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            let name = file.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("secrets") && name.ends_with(".yaml") {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let document: Value = serde_saphyr::from_str(&text).unwrap();
+                assert!(theirs.is_valid(&document), "{file:?}");
+                assert!(ours.is_valid(&document), "{file:?}");
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(count, 114);
+
+    let accepted: BTreeSet<bool> = documents()
+        .into_iter()
+        .map(|document| {
+            let (ours, theirs) = (ours.is_valid(&document), theirs.is_valid(&document));
+            assert_eq!(ours, theirs, "{document}");
+            ours
+        })
+        .collect();
+    assert_eq!(accepted.len(), 2, "the table has both right and wrong documents");
+}
+
+/// Documents right and wrong.
+fn documents() -> Vec<Value> {
+    let secret = |rules: Value| json!({ "key": rules });
+    vec![
+        json!({}),
+        json!([]),
+        json!("text"),
+        secret(json!({})),
+        secret(json!(null)),
+        secret(json!({ "description": null, "if": null, "copy": null, "generate": null })),
+        secret(json!({ "description": 1 })),
+        secret(json!({ "if": true })),
+        secret(json!({ "unknown": "x" })),
+        secret(json!({ "value": "x" })),
+        secret(json!({ "value": 1 })),
+        secret(json!({ "value": null })),
+        secret(json!({ "onepassword": { "encoded": true } })),
+        secret(json!({ "onepassword": { "encoded": "true" } })),
+        secret(json!({ "onepassword": { "other": 1 } })),
+        secret(json!({ "onepassword": null })),
+        secret(json!({ "copy": { "application": "a", "key": "k" } })),
+        secret(json!({ "copy": { "application": "a", "key": "k", "if": "x" } })),
+        secret(json!({ "copy": { "application": "a" } })),
+        secret(json!({ "copy": { "key": "k" } })),
+        secret(json!({ "copy": { "application": "a", "key": "k", "more": 1 } })),
+        secret(json!({ "generate": { "type": "password" } })),
+        secret(json!({ "generate": { "type": "password", "if": "x" } })),
+        secret(json!({ "generate": { "type": "password", "source": "k" } })),
+        secret(json!({ "generate": { "type": "unheard-of" } })),
+        secret(json!({ "generate": { "type": "mtime" } })),
+        secret(json!({ "generate": { "type": "mtime", "source": "k" } })),
+        secret(json!({ "generate": { "type": "bcrypt-password-hash", "source": 1 } })),
+        secret(json!({ "generate": { "type": "oidc-clients" } })),
+        secret(json!({ "generate": { "type": "oidc-clients", "source": "k" } })),
+        secret(json!({ "generate": {} })),
+        secret(json!({ "generate": "password" })),
+    ]
+}
