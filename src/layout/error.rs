@@ -45,7 +45,7 @@ pub enum LayoutError {
     },
 
     /// A name in a file that cannot be one.
-    #[error("{file}")]
+    #[error("{file}: a name in it cannot be used")]
     InvalidName {
         /// The file's path.
         file: String,
@@ -54,7 +54,7 @@ pub enum LayoutError {
     },
 
     /// An environment without a usable place in Vault.
-    #[error("{file}")]
+    #[error("{file}: it does not say where in Vault the secrets belong")]
     InvalidVaultLocation {
         /// The file's path.
         file: String,

@@ -1,8 +1,8 @@
 //! From a checkout to an [`Environment`]: which applications are enabled, what
 //! each needs, and where Vault is.
 //!
-//! A store has one of two layouts. [`phalanx`] reads a Phalanx checkout as the
-//! Python CLI does; [`standalone`] reads the same model from TOML files of our
+//! A store has one of two layouts. `phalanx` reads a Phalanx checkout as the
+//! Python CLI does; `standalone` reads the same model from TOML files of our
 //! own. Both give the same types, and nothing beyond this module knows which
 //! it was.
 

@@ -3,7 +3,7 @@
 //!
 //! Pure: the same inputs give the same answer, and no value is made up here. A
 //! secret that has yet to be generated comes out as [`Desired::Pending`], and
-//! [`mint`] makes it, with randomness and time passed in. So a dry run
+//! [`mint()`] makes it, with randomness and time passed in. So a dry run
 //! generates nothing, and resolving again after a sync changes nothing.
 
 mod mint;

@@ -50,7 +50,7 @@ pub enum StoreError {
     },
 
     /// A holder's key that cannot be sealed to.
-    #[error("{file}: key {position}")]
+    #[error("{file}: key number {position} cannot be sealed to")]
     InvalidRecipient {
         /// The holder's file.
         file: String,
@@ -61,7 +61,7 @@ pub enum StoreError {
     },
 
     /// A holder's access that is none.
-    #[error("{file}")]
+    #[error("{file}: what the holder may read is not clear")]
     InvalidAccess {
         /// The holder's file.
         file: String,

@@ -4,6 +4,7 @@
 //!   of the developer's own configuration.
 //! - [`openbao`]: a real server, and another way than ours to look at it.
 //! - [`phalanx`]: the data of the real Phalanx, where it is at hand.
+//! - [`small_store`]: one of them, with a holder and secrets of every kind.
 //! - [`standalone`]: small repositories from text in the test.
 //! - [`age_tool`]: the stock `age`, where it is installed.
 
@@ -12,6 +13,7 @@ pub mod cli;
 pub mod keys;
 pub mod openbao;
 pub mod phalanx;
+pub mod small_store;
 pub mod standalone;
 
 use std::io::Write;

@@ -1,0 +1,209 @@
+//! A marked secret goes through every command and must come out nowhere but
+//! where it is asked for.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::support::cli::Output;
+use crate::support::openbao::{self, OpenBao};
+use crate::support::small_store::{SmallStore, files_below};
+
+/// What is looked for. No other text of a test holds it.
+const CANARY: &str = "CANARY-3f9c1b7e52";
+
+/// One command, and what is done so that it meets the canary.
+struct Case {
+    command: &'static str,
+    shows_it: bool,
+    output: Output,
+}
+
+struct Cases {
+    store: SmallStore,
+    server: &'static OpenBao,
+    prefix: String,
+    done: Vec<Case>,
+}
+
+impl Cases {
+    fn new() -> Self {
+        let (server, prefix) = (openbao::shared(), openbao::unique_prefix("canary"));
+        let store = SmallStore::new();
+        store.write(
+            "secrets/environments/demo.toml",
+            format!(
+                "vault-url = {:?}\nvault-path-prefix = {prefix:?}\napplications = [\"app\", \
+                 \"other\"]\n",
+                server.url()
+            ),
+        );
+        Self { store, server, prefix, done: Vec::new() }
+    }
+
+    /// Runs a command with the canary on standard input.
+    fn run(&mut self, arguments: &[&str]) -> &Output {
+        let input = CANARY.to_owned();
+        self.run_with(arguments, &input, &[])
+    }
+
+    fn run_with(&mut self, arguments: &[&str], input: &str, env: &[(&str, &str)]) -> &Output {
+        let command = self.store.command(arguments).stdin(input);
+        let command = command.env("VAULT_TOKEN", self.server.root_token());
+        let command = env.iter().fold(command, |command, (name, value)| command.env(name, value));
+        let name = arguments.iter().find(|argument| !argument.starts_with('-')).unwrap();
+        let name: &'static str = String::leak((*name).to_owned());
+        let shows_it = matches!(name, "get" | "export");
+        self.done.push(Case { command: name, shows_it, output: command.run() });
+        &self.done.last().unwrap().output
+    }
+}
+
+#[test]
+fn a_marked_secret_appears_nowhere_else() {
+    let mut cases = Cases::new();
+    let wrong = cases.store.sandbox.age_identity("stranger").path;
+    let wrong = wrong.to_str().unwrap();
+    let yaml = format!(
+        "applications:\n  app:\n    token: {{value: {CANARY}}}\npull-secret: {{registries: \
+         {{ghcr.io: {{username: u, password: {CANARY}}}}}}}\noidc-clients: {{c: {{secret: \
+         {CANARY}, return_uri: u}}}}\nvault-write-token: {CANARY}\n"
+    );
+
+    // As they should be used …
+    for key in ["password", "dex.clientSecret", ".dockerconfigjson", "with space"] {
+        assert_eq!(cases.run(&["set", "demo", "app", key]).code(), 0);
+    }
+    assert_eq!(cases.run(&["set", "demo", "other", "shared"]).code(), 0);
+    assert_eq!(cases.run_with(&["import", "demo", "-"], &yaml, &[]).code(), 0);
+    assert_eq!(cases.run_with(&["import", "demo", "-", "--replace"], &yaml, &[]).code(), 0);
+    assert_eq!(cases.run(&["get", "demo", "app", "password"]).code(), 0);
+    assert_eq!(cases.run(&["export", "demo"]).code(), 0);
+    assert_eq!(cases.run(&["list", "demo", "--json"]).code(), 0);
+    assert_eq!(cases.run(&["static-template", "demo"]).code(), 0);
+    assert_eq!(cases.run(&["schema"]).code(), 0);
+    assert_eq!(cases.run(&["audit", "demo"]).code(), 1);
+    assert_eq!(cases.run(&["sync", "demo", "--dry-run", "--json"]).code(), 0);
+    assert_eq!(cases.run(&["sync", "demo"]).code(), 0);
+    assert_eq!(cases.run(&["audit", "demo", "--json"]).code(), 0);
+    assert_eq!(cases.server.value(&cases.prefix, "app", "password").as_deref(), Some(CANARY));
+
+    // … as they should not …
+    assert_eq!(cases.run(&["set", "demo", "app", "made"]).code(), 2);
+    assert_eq!(cases.run(&["set", "demo", "oidc-clients", "c"]).code(), 2);
+    assert_eq!(cases.run(&["set", "demo", "pull-secret", "r"]).code(), 2);
+    assert_eq!(cases.run(&["init"]).code(), 3);
+    for malformed in [
+        format!("{CANARY}: 1\n"),
+        format!("applications: {{app: {{token: {CANARY}}}}}\n"),
+        format!("applications: {{app: {{token: {{value: [{CANARY}]}}}}}}\n"),
+        format!("applications: '{CANARY}\n"),
+        format!("applications: *{CANARY}\n"),
+        format!("pull-secret: {{registries: {{r: {{password: {CANARY}}}}}}}\n"),
+    ] {
+        assert_eq!(cases.run_with(&["import", "demo", "-"], &malformed, &[]).code(), 3);
+        assert_eq!(cases.run_with(&["sync", "demo", "--secrets", "-"], &malformed, &[]).code(), 3);
+    }
+    assert_eq!(cases.run(&["get", "demo", "app", "token", "-i", wrong]).code(), 3);
+    assert_eq!(cases.run(&["sync", "demo", "-i", wrong]).code(), 3);
+    let canary_as_identity = [("PHALANX_SECRETS_IDENTITY", "-----BEGIN CANARY-3f9c1b7e52")];
+    assert_eq!(cases.run_with(&["get", "demo", "app", "token"], "", &canary_as_identity).code(), 3);
+    let token = [("VAULT_TOKEN", CANARY)];
+    assert_eq!(cases.run_with(&["sync", "demo"], "", &token).code(), 4);
+    let down = ["sync", "demo", "--vault-url", "http://127.0.0.1:1"];
+    assert_eq!(cases.run(&down).code(), 4);
+    // … with something else in Vault than there should be …
+    let odd = json!({ "password": { "nested": CANARY }, "made": [CANARY], CANARY: "x" });
+    cases.server.put(&cases.prefix, "app", odd);
+    assert_eq!(cases.run(&["sync", "demo"]).code(), 3);
+    // … and with a file that someone has been at.
+    let file = "secrets/demo/app/token.age";
+    let mut sealed = cases.store.bytes(file);
+    let middle = sealed.len() / 2;
+    sealed[middle] ^= 1;
+    cases.store.write(file, sealed);
+    assert_eq!(cases.run(&["get", "demo", "app", "token"]).code(), 3);
+    assert_eq!(cases.run(&["audit", "demo"]).code(), 3);
+    assert_eq!(cases.run(&["remove", "demo", "app", "token"]).code(), 2);
+    assert_eq!(cases.run(&["remove", "demo", "app", "token", "--yes"]).code(), 0);
+
+    let mut seen = BTreeSet::new();
+    for Case { command, shows_it, output } in &cases.done {
+        seen.insert((*command).to_owned());
+        assert!(!output.stderr().contains(CANARY), "{command}: {}", output.stderr());
+        let is_asked_for = *shows_it && output.code() == 0;
+        assert_eq!(output.stdout().contains(CANARY), is_asked_for, "{command}");
+    }
+    assert_eq!(seen, commands(&cases.store), "every command is tried");
+    assert_is_in_no_file(&cases.store);
+}
+
+/// The commands that the program says it has.
+fn commands(store: &SmallStore) -> BTreeSet<String> {
+    let help = store.run(["--help"]).success();
+    let listed = help.stdout().split("Commands:\n").nth(1).unwrap();
+    let listed = listed.lines().take_while(|line| line.starts_with("  "));
+    let names = listed.filter(|line| !line.starts_with("   "));
+    let names = names.map(|line| line.split_whitespace().next().unwrap().to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+/// Neither as it is nor as base64, at any of the three alignments.
+fn assert_is_in_no_file(store: &SmallStore) {
+    let encoded = (0..3).map(|shift| {
+        let padded = format!("{}{CANARY}", "x".repeat(shift));
+        let text = base64::engine::general_purpose::STANDARD_NO_PAD.encode(padded);
+        text[4..text.len() - 4].to_owned()
+    });
+    let marks: Vec<String> = encoded.chain([CANARY.to_owned()]).collect();
+    let files: Vec<PathBuf> = files_below(store.sandbox.root());
+    assert!(files.len() > 10);
+    for file in files {
+        let content = std::fs::read(&file).unwrap();
+        for mark in &marks {
+            let is_in = content.windows(mark.len()).any(|window| window == mark.as_bytes());
+            assert!(!is_in, "{} holds the canary", file.display());
+        }
+    }
+}
+
+/// While a value is on its way in, the process's arguments do not hold it, and
+/// the process can leave no core behind.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_running_process_shows_no_value_and_dumps_no_core() {
+    let store = SmallStore::new();
+    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_phalanx-secrets"))
+        .args(["set", "demo", "app", "password"])
+        .current_dir(&store.root)
+        .env_clear()
+        .env("HOME", store.sandbox.home())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = process.stdin.take().unwrap();
+    stdin.write_all(CANARY.as_bytes()).unwrap();
+    stdin.flush().unwrap();
+
+    let folder = PathBuf::from(format!("/proc/{}", process.id()));
+    let core_limit = || {
+        let limits = std::fs::read_to_string(folder.join("limits")).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        line.split_whitespace().nth(4).unwrap().to_owned()
+    };
+    let start = Instant::now();
+    while core_limit() != "0" {
+        assert!(start.elapsed() < Duration::from_secs(10), "core dumps are not switched off");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let arguments = std::fs::read(folder.join("cmdline")).unwrap();
+    assert!(!String::from_utf8_lossy(&arguments).contains(CANARY));
+    drop(stdin);
+    assert!(process.wait().unwrap().success());
+}
