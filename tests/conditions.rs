@@ -149,7 +149,7 @@ fn an_environments_declaration_of_a_key_replaces_it_wholly() {
         )
         .file(
             "applications/app/secrets-demo.yaml",
-            "replaced:\n  description: New\nadded: {}\ndropped:\n  if: never\n",
+            "replaced:\n  description: New\nadded:\n  copy: {application: app, key: kept}\ndropped:\n  if: never\n",
         );
     let output = sandbox.run_in(&repository, ["list", "demo", "--json"]).success();
     let rows: serde_json::Value = serde_json::from_str(output.stdout()).unwrap();
@@ -161,7 +161,10 @@ fn an_environments_declaration_of_a_key_replaces_it_wholly() {
         })
     };
     let expected = serde_json::json!([
-        row("added", "secrets-demo.yaml"),
+        {
+            "application": "app", "key": "added", "kind": "copy", "from": "app/kept",
+            "origin": "applications/app/secrets-demo.yaml",
+        },
         row("kept", "secrets.yaml"),
         row("replaced", "secrets-demo.yaml"),
     ]);
@@ -206,4 +209,24 @@ fn an_application_may_need_no_secrets() {
         .file("applications/bare/Chart.yaml", "name: bare\n")
         .application("empty", "# nothing\n");
     assert_eq!(sandbox.run_in(&repository, ["list", "demo"]).success().stdout(), "");
+}
+
+#[test]
+fn conditions_keep_rules_apart() {
+    let sandbox = Sandbox::new();
+    for (settings, kind) in
+        [("one: 1\ntwo: 0\n", "copy"), ("two: 1\n", "generate"), ("{}\n", "static")]
+    {
+        let repository = Repository::phalanx(&sandbox, "checkout")
+            .environment("demo", URL, "secret/demo", &["app"])
+            .file("applications/app/values.yaml", settings)
+            .application(
+                "app",
+                "key:\n  copy: {if: one, application: a, key: k}\n  \
+                 generate: {if: two, type: password}\n",
+            );
+        let output = sandbox.run_in(&repository, ["list", "demo", "--json"]).success();
+        let rows: serde_json::Value = serde_json::from_str(output.stdout()).unwrap();
+        assert_eq!(rows[0]["kind"], kind, "{settings:?}");
+    }
 }
