@@ -39,7 +39,7 @@ fn message(text: &str) -> String {
 }
 
 /// The line, from 1, of a byte offset in a text.
-fn line_at(text: &str, offset: usize) -> u64 {
+pub(crate) fn line_at(text: &str, offset: usize) -> u64 {
     let before = text.as_bytes().iter().take(offset);
     1 + before.filter(|byte| **byte == b'\n').count() as u64
 }

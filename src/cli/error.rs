@@ -49,7 +49,7 @@ impl CliError {
         let mut causes = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
-            let text = cause.to_string();
+            let text = one_line(&cause.to_string());
             // Libraries often repeat their cause in their own message.
             if causes.last() != Some(&text) {
                 causes.push(text);
@@ -146,6 +146,13 @@ impl CliError {
     }
 }
 
+/// A library's message as ours are: on one line, and without the invisible
+/// marks with which the age library sets off what it quotes.
+fn one_line(text: &str) -> String {
+    let plain = text.replace(['\u{2068}', '\u{2069}'], "");
+    plain.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
 /// An error and its causes on one line.
 struct Chain<'a>(&'a dyn Error);
 
@@ -179,6 +186,12 @@ impl From<VaultError> for CliError {
     }
 }
 
+impl From<IdentityError> for CliError {
+    fn from(error: IdentityError) -> Self {
+        Self::new(Exit::Store, &error).hint(error.hint())
+    }
+}
+
 macro_rules! from_error {
     ($($type:ty => $exit:expr),* $(,)?) => {
         $(impl From<$type> for CliError {
@@ -190,7 +203,6 @@ macro_rules! from_error {
 }
 
 from_error! {
-    IdentityError => Exit::Store,
     InvalidName => Exit::Usage,
     InvalidStoredValue => Exit::Store,
     InvalidToken => Exit::Vault,

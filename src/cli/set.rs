@@ -1,12 +1,11 @@
 //! `set`: store one value.
 
-use std::fs::File;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::settings::is_stdin;
-use super::ui::read_all;
+use super::ui::read_file;
 use super::{CliError, Context, Exit, checkout};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
 use crate::model::{
@@ -50,9 +49,25 @@ pub(super) struct Args {
     /// Store a value that no spec of the environment asks for (yet)
     #[arg(long)]
     allow_unknown: bool,
+
+    /// The value, where it must not be: taken only to be refused, since the
+    /// parser's own refusal would repeat it
+    #[arg(hide = true, value_name = "VALUE", num_args = 0..)]
+    misplaced: Vec<OsString>,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    if !args.misplaced.is_empty() {
+        return Err(CliError::usage(
+            "the value must not be an argument, where other users of this machine can see it",
+        )
+        .hint("pass it on standard input, or with --from-file FILE".to_owned())
+        .hint(
+            "if that was the real value, it is in your shell's history too: take it out there, \
+             and consider changing it"
+                .to_owned(),
+        ));
+    }
     let store = context.checkout.store()?;
     let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     check_id(args, context, &id)?;
@@ -112,15 +127,7 @@ fn check_id(args: &Args, context: &Context<'_>, id: &SecretId) -> Result<(), Cli
 
 fn read(args: &Args, context: &Context<'_>, id: &SecretId) -> Result<SecretValue, CliError> {
     let value = match &args.from_file {
-        Some(path) if !is_stdin(path) => {
-            let file = File::open(path).map_err(|error| {
-                let mut failed = CliError::usage(format!("{} cannot be read", path.display()));
-                failed.causes.push(error.to_string());
-                failed
-            })?;
-            read_all(file)?
-        }
-        Some(_) => read_all(std::io::stdin().lock())?,
+        Some(path) => read_file(path)?,
         None => context.ui.read_value(&id.to_string())?,
     };
     if args.strip_newline {

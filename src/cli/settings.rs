@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::error::CliError;
 use crate::model::SecretValue;
-use crate::store::IdentitySource;
+use crate::store::{IdentitySource, find_private_key};
 use crate::vault::VaultSettings;
 
 /// The variable that names an identity file or holds an identity.
@@ -69,9 +69,7 @@ impl Settings {
         }
         let mut sources = Vec::new();
         if let Some(value) = self.text(IDENTITY).map(Zeroizing::new) {
-            let is_identity =
-                value.trim_start().starts_with("AGE-") || value.contains("-----BEGIN");
-            sources.push(if is_identity {
+            sources.push(if find_private_key(&value).is_some() {
                 IdentitySource::Text { text: value.as_str().into(), named_by: IDENTITY }
             } else {
                 IdentitySource::File { path: value.as_str().into(), named_by: IDENTITY }

@@ -1,6 +1,8 @@
 //! The terminal: output, messages, prompts, progress.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -8,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
 use super::error::CliError;
+use super::settings::is_stdin;
 use crate::model::SecretValue;
 
 const BOLD_RED: Style = AnsiColor::Red.on_default().bold();
@@ -145,8 +148,23 @@ impl Ui {
     }
 }
 
+/// Reads the file that the user named into memory that is wiped; `-` is
+/// standard input.
+pub(super) fn read_file(path: &Path) -> Result<SecretValue, CliError> {
+    if is_stdin(path) {
+        return read_all(io::stdin().lock());
+    }
+    let cannot = |cause: String| {
+        let mut failed = CliError::usage(format!("{} cannot be read", path.display()));
+        failed.causes.push(cause);
+        failed
+    };
+    let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
+    read_all(file).map_err(|error| cannot(error.message))
+}
+
 /// Reads everything into memory that is wiped.
-pub(super) fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
+fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
     /// Nothing that Vault would take is larger.
     const MAX: u64 = 16 << 20;
     let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::checkout::warn_of_seals;
-use super::settings::is_stdin;
-use super::ui::read_all;
+use super::ui::read_file;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
 use crate::model::{
@@ -121,16 +120,7 @@ impl CompareArgs {
 /// Reads a static-secrets YAML file.
 pub(super) fn read_yaml(path: &std::path::Path) -> Result<StaticValues, CliError> {
     let name = path.display();
-    let bytes = if is_stdin(path) {
-        read_all(std::io::stdin().lock())?
-    } else {
-        let file = std::fs::File::open(path).map_err(|error| {
-            let mut failed = CliError::usage(format!("{name} cannot be read"));
-            failed.causes.push(error.to_string());
-            failed
-        })?;
-        read_all(file)?
-    };
+    let bytes = read_file(path)?;
     let text =
         bytes.expose_str().ok_or_else(|| CliError::store(format!("{name} is not UTF-8 text")))?;
     StaticValues::from_yaml(text).map_err(|error| {

@@ -151,6 +151,10 @@ impl OpenFailure {
                  git checkout COMMIT -- {file}",
                 file = self.file
             )),
+            OpenReason::Open(OpenError::Binary) => Some(format!(
+                "store it anew: age --decrypt -i IDENTITY {} | phalanx-secrets set {} {} {}",
+                self.file, self.id.environment, self.id.application, self.id.key
+            )),
             OpenReason::Open(OpenError::Moved { .. }) => Some(format!(
                 "move it back, or seal the right value with: phalanx-secrets set {} {} {}",
                 self.id.environment, self.id.application, self.id.key
@@ -180,7 +184,7 @@ fn access_hint(id: &SecretId, holders: &Holders, identities: &Identities) -> Str
         hint.push_str("\nno holder in recipients/ has access to it today");
     } else {
         hint.push_str(&format!(
-            "\nit can be read, and access to it granted, by: {}",
+            "\nask someone who can read it to give you access: {}",
             names.join(", ")
         ));
     }

@@ -49,6 +49,15 @@ pub enum StoreError {
         source: InvalidName,
     },
 
+    /// A private key in a file that everybody reads.
+    #[error("{file}:{line}: there is a private key here, where only public ones may be")]
+    PrivateKey {
+        /// The holder's file.
+        file: String,
+        /// The line, from 1.
+        line: u64,
+    },
+
     /// A holder's key that cannot be sealed to.
     #[error("{file}: key number {position} cannot be sealed to")]
     InvalidRecipient {
@@ -107,6 +116,7 @@ impl StoreError {
             Self::UnknownFormat { .. } => {
                 Some("a later version of phalanx-secrets made this store; use that".to_owned())
             }
+            Self::PrivateKey { .. } => InvalidRecipient::PrivateKey.hint(),
             Self::InvalidRecipient { source, .. } => source.hint(),
             _ => None,
         }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::error::StoreError;
 use super::paths::RECIPIENTS;
-use super::recipient::{Recipient, RecipientSet};
+use super::recipient::{Recipient, RecipientSet, find_private_key};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, InvalidName, SecretId};
 use crate::toml_file;
 use crate::tree::Tree;
@@ -119,6 +119,13 @@ impl Holder {
     }
 
     fn parse(file: &str, text: &str) -> Result<Self, StoreError> {
+        // Before anything else could quote it.
+        if let Some(offset) = find_private_key(text) {
+            return Err(StoreError::PrivateKey {
+                file: file.to_owned(),
+                line: toml_file::line_at(text, offset),
+            });
+        }
         let parsed: HolderFile =
             toml_file::parse(text).map_err(|problem| StoreError::Malformed {
                 file: file.to_owned(),

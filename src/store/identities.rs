@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::recipient::Recipient;
+use super::recipient::{Recipient, find_private_key};
 use crate::model::SecretValue;
 
 /// The largest identity file that is read, in bytes.
@@ -75,6 +75,20 @@ pub enum IdentityError {
         /// Why.
         source: std::io::Error,
     },
+    /// A private key in the place of a path. It is not repeated.
+    #[error("{named_by} needs the path of a file, and was given a private key itself")]
+    NotAPath {
+        /// How it was given.
+        named_by: &'static str,
+    },
+    /// A public key where a private one is needed.
+    #[error("{origin}: line {line} is a public key; the private key that belongs to it is needed")]
+    PublicKey {
+        /// The file and how it was named.
+        origin: String,
+        /// The line, from 1.
+        line: usize,
+    },
     /// A line that holds no identity. The line is not repeated.
     #[error("{origin}: line {line} is not an age identity")]
     Malformed {
@@ -115,6 +129,26 @@ pub enum IdentityError {
     },
 }
 
+impl IdentityError {
+    /// What to do about it, where that is not plain from the message.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Malformed { .. } | Self::Empty { .. } => {
+                "an identity file is what age-keygen writes, or an SSH private key"
+            }
+            Self::Ssh { .. } => {
+                "make an age identity with age-keygen, and have its public key added to your file \
+                 in recipients/"
+            }
+            Self::Encrypted { .. } => "decrypt it on the way: -i <(age --decrypt FILE)",
+            Self::NotAPath { .. } => "PHALANX_SECRETS_IDENTITY and SOPS_AGE_KEY may hold a key",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
 /// The identities at hand, in the order in which they are tried.
 #[derive(Debug, Default)]
 pub struct Identities {
@@ -133,6 +167,9 @@ impl Identities {
         for source in sources {
             match source {
                 IdentitySource::File { path, named_by } => {
+                    if path.to_str().is_some_and(|path| find_private_key(path).is_some()) {
+                        return Err(IdentityError::NotAPath { named_by });
+                    }
                     let origin = format!("the identity file {} ({named_by})", path.display());
                     let text = read(path)
                         .map_err(|source| IdentityError::Read { origin: origin.clone(), source })?;
@@ -216,6 +253,9 @@ fn parse_line(line: &[u8], number: usize, origin: &str) -> Result<Identity, Iden
     if let Ok(native) = text.parse::<age::x25519::Identity>() {
         let recipient = native.to_public().to_string().parse().ok();
         return Ok(Identity { key: Box::new(native), recipient, origin });
+    }
+    if text.parse::<Recipient>().is_ok() {
+        return Err(IdentityError::PublicKey { origin, line: number });
     }
     let plugin = age::IdentityFile::from_buffer(Cursor::new(line)).map_err(|_| malformed())?;
     let mut keys = plugin.into_identities().map_err(|source| IdentityError::Plugin {

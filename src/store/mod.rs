@@ -20,6 +20,7 @@ pub use error::StoreError;
 pub use holders::{Access, Holder, Holders, InvalidAccess};
 pub use identities::{Identities, Identity, IdentityError, IdentitySource, SkippedIdentity};
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
+pub(crate) use recipient::find_private_key;
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
 pub use sealing::{OpenError, Opened, SealError, inspect, open, seal};
 pub use settings::{STORE_FILE, StoreSettings};

@@ -87,14 +87,10 @@ impl FromStr for Recipient {
 
     fn from_str(text: &str) -> Result<Self, InvalidRecipient> {
         let text = text.trim();
-        let lower = text.to_ascii_lowercase();
-        if lower.starts_with("age-secret-key-")
-            || lower.starts_with("age-plugin-")
-            || text.contains("-----BEGIN")
-        {
+        if find_private_key(text).is_some() {
             return Err(InvalidRecipient::PrivateKey);
         }
-        if lower.starts_with("age1") {
+        if text.to_ascii_lowercase().starts_with("age1") {
             if let Ok(native) = text.parse::<age::x25519::Recipient>() {
                 return Ok(Self(native.to_string()));
             }
@@ -112,6 +108,16 @@ impl FromStr for Recipient {
             Err(_) => Err(InvalidRecipient::Unknown),
         }
     }
+}
+
+/// Where in a text a private key begins, if there is one. Such a text is
+/// never repeated in a message.
+///
+/// The identities of plugins are upper case only, so that
+/// `~/.config/age-plugin-yubikey/` is none.
+pub(crate) fn find_private_key(text: &str) -> Option<usize> {
+    let native = text.to_ascii_lowercase().find("age-secret-key-1");
+    [native, text.find("AGE-PLUGIN-"), text.find("-----BEGIN")].into_iter().flatten().min()
 }
 
 impl fmt::Display for Recipient {

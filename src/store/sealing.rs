@@ -37,6 +37,9 @@ pub enum OpenError {
     /// It is not an age file, or only part of one.
     #[error("it is not a whole age file: it was truncated or overwritten")]
     Malformed,
+    /// It is an age file in the other form.
+    #[error("it is a binary age file, and the store keeps armored ones")]
+    Binary,
     /// Its header or its payload was changed after sealing.
     #[error("it was changed after it was sealed: {0} does not verify")]
     Tampered(&'static str),
@@ -93,7 +96,7 @@ pub fn seal(
 /// Whatever is wrong with it, before a byte of the value is given out.
 pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opened, OpenError> {
     let witness = Witness { identities, seal: RefCell::new(Ok(None)) };
-    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).map_err(open_error)?;
+    let decryptor = read_header(file)?;
     let mut payload =
         decryptor.decrypt(std::iter::once(&witness as &dyn age::Identity)).map_err(open_error)?;
 
@@ -119,10 +122,20 @@ pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opene
 pub fn inspect(file: &[u8]) -> Result<Option<BoundStanza>, OpenError> {
     let nobody = Identities::default();
     let witness = Witness { identities: &nobody, seal: RefCell::new(Ok(None)) };
-    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).map_err(open_error)?;
+    let decryptor = read_header(file)?;
     // Nobody can open it; the witness has seen the header all the same.
     let _ = decryptor.decrypt(std::iter::once(&witness as &dyn age::Identity));
     Ok(witness.seal.into_inner()?)
+}
+
+/// Reads the header of an armored file.
+fn read_header(file: &[u8]) -> Result<Decryptor<impl Read>, OpenError> {
+    // The reader would take this form too. The store keeps text alone, so that
+    // git never has to guess and a file has one form.
+    if file.starts_with(b"age-encryption.org/") {
+        return Err(OpenError::Binary);
+    }
+    Decryptor::new_buffered(ArmoredReader::new(file)).map_err(open_error)
 }
 
 fn open_error(error: DecryptError) -> OpenError {

@@ -94,6 +94,11 @@ fn create_folders(folder: &Path) -> io::Result<()> {
     }
     match std::fs::create_dir(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        // It may be there and be no folder.
+        Err(_) if !folder.is_dir() => {
+            let message = format!("{} is not a folder", folder.display());
+            Err(io::Error::new(io::ErrorKind::NotADirectory, message))
+        }
         _ => sync_folder(folder),
     }
 }

@@ -1,0 +1,428 @@
+//! Identities: where they are looked for, and of what kinds they may be.
+
+use std::fs;
+use std::path::PathBuf;
+
+use insta::assert_snapshot;
+
+use crate::support::cli::{Command, Output};
+use crate::support::keys::Key;
+use crate::support::small_store::SmallStore;
+
+/// A store with the value `hunter2` in it, and nothing to open it with.
+fn locked() -> SmallStore {
+    let store = SmallStore::new();
+    store.set("app", "password", "hunter2");
+    store.without_own_identity()
+}
+
+fn get(store: &SmallStore) -> Command {
+    store.command(["get", "demo", "app", "password"])
+}
+
+#[track_caller]
+fn opens(output: Output) {
+    let output = output.success();
+    assert_eq!((output.stdout(), output.stderr()), ("hunter2", ""));
+}
+
+fn text_of(key: &Key) -> String {
+    fs::read_to_string(&key.path).unwrap()
+}
+
+/// The bare line of a native identity.
+fn line_of(key: &Key) -> String {
+    text_of(key).lines().last().unwrap().to_owned()
+}
+
+/// Replaces the public key of somebody who may not read.
+fn stderr(store: &SmallStore, output: &Output, strangers: &[&Key]) -> String {
+    let mut text = store.stderr(output);
+    for (stranger, number) in strangers.iter().zip(1..) {
+        text = text.replace(&stranger.recipient, &format!("[STRANGER {number}]"));
+    }
+    text
+}
+
+#[test]
+fn an_option_names_a_file() {
+    let store = locked();
+    opens(get(&store).args(["-i"]).args([&store.alice.path]).run());
+    opens(get(&store).args(["--identity"]).args([&store.alice.path]).run());
+}
+
+#[test]
+fn several_options_are_tried_in_turn() {
+    let store = locked();
+    let stranger = store.sandbox.age_identity("stranger");
+    let paths = [&stranger.path, &store.alice.path].map(|path| path.to_str().unwrap());
+    opens(get(&store).args(["-i", paths[0], "-i", paths[1]]).run());
+}
+
+#[test]
+fn an_option_leaves_no_other_place() {
+    let store = SmallStore::new();
+    store.set("app", "password", "hunter2");
+    let stranger = store.sandbox.age_identity("stranger");
+    let output = get(&store)
+        .args(["-i", stranger.path.to_str().unwrap()])
+        .env("PHALANX_SECRETS_IDENTITY", &store.alice.path)
+        .env("SOPS_AGE_KEY_FILE", &store.alice.path)
+        .env("SOPS_AGE_KEY", text_of(&store.alice))
+        .run()
+        .fails_with(3);
+    assert_snapshot!(stderr(&store, &output, &[&stranger]), @r"
+    Error: secrets/demo/app/password.age cannot be opened
+    Caused by: none of the identities at hand can open it
+    Hint: these identities were tried:
+            [STRANGER 1] from the identity file [SANDBOX]/home/keys/stranger.txt (-i)
+          ask someone who can read it to give you access: alice
+    ");
+}
+
+#[test]
+fn a_variable_names_a_file_or_holds_the_key() {
+    let store = locked();
+    let ssh = store.sandbox.ssh_key("alice");
+    store.holder("alice", &[&store.alice.recipient, &ssh.recipient], &["*"]);
+    store.set("app", "password", "hunter2");
+    let (path, text) = (store.alice.path.to_str().unwrap().to_owned(), text_of(&store.alice));
+    for value in [
+        path,
+        // As `age-keygen` writes it, comment and all.
+        text.clone(),
+        format!("# created: 2026-01-01T00:00:00Z\n{text}"),
+        line_of(&store.alice),
+        format!("\n  {}  \n", line_of(&store.alice)),
+        ssh.path.to_str().unwrap().to_owned(),
+        text_of(&ssh),
+    ] {
+        opens(get(&store).env("PHALANX_SECRETS_IDENTITY", value).run());
+    }
+}
+
+#[test]
+fn variables_of_sops_are_read() {
+    let store = locked();
+    opens(get(&store).env("SOPS_AGE_KEY_FILE", &store.alice.path).run());
+    opens(get(&store).env("SOPS_AGE_KEY", text_of(&store.alice)).run());
+    opens(get(&store).env("SOPS_AGE_KEY", line_of(&store.alice)).run());
+}
+
+#[test]
+fn empty_variables_are_as_good_as_none() {
+    let store = SmallStore::new();
+    store.set("app", "password", "hunter2");
+    let mut command = get(&store);
+    for name in ["PHALANX_SECRETS_IDENTITY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY"] {
+        command = command.env(name, "");
+    }
+    opens(command.run());
+}
+
+#[test]
+fn default_files_are_found() {
+    let store = locked();
+    let home = store.sandbox.home();
+    for place in [".config/phalanx-secrets/identity.txt", ".config/sops/age/keys.txt"] {
+        let place = store.sandbox.write(home.join(place), text_of(&store.alice));
+        opens(get(&store).run());
+        fs::remove_file(place).unwrap();
+    }
+    let ssh = store.sandbox.ssh_key("alice");
+    store.holder("alice", &[&ssh.recipient], &["*"]);
+    store.set("app", "password", "hunter2");
+    get(&store).run().fails_with(3);
+    store.sandbox.write(home.join(".ssh/id_ed25519"), text_of(&ssh));
+    opens(get(&store).run());
+}
+
+#[test]
+fn the_configuration_folder_may_be_elsewhere() {
+    let store = locked();
+    let folder = store.sandbox.root().join("configuration");
+    store.sandbox.write(folder.join("phalanx-secrets/identity.txt"), text_of(&store.alice));
+    opens(get(&store).env("XDG_CONFIG_HOME", folder).run());
+    store.sandbox.install_identity(&store.alice.path);
+    opens(get(&store).env_remove("XDG_CONFIG_HOME").run());
+}
+
+#[test]
+fn all_places_are_tried_in_their_order() {
+    let store = locked();
+    let sandbox = &store.sandbox;
+    let strangers: Vec<Key> =
+        (1..=5).map(|number| sandbox.age_identity(&format!("stranger-{number}"))).collect();
+    let ssh = sandbox.ssh_key("stranger");
+    let home = sandbox.home();
+    sandbox.install_identity(&strangers[3].path);
+    sandbox.write(home.join(".config/sops/age/keys.txt"), text_of(&strangers[4]));
+    sandbox.write(home.join(".ssh/id_ed25519"), text_of(&ssh));
+    let command = get(&store)
+        .env("PHALANX_SECRETS_IDENTITY", &strangers[0].path)
+        .env("SOPS_AGE_KEY_FILE", &strangers[1].path)
+        .env("SOPS_AGE_KEY", text_of(&strangers[2]));
+    let output = command.run().fails_with(3).hides("hunter2");
+    let mut all: Vec<&Key> = strangers.iter().collect();
+    all.push(&ssh);
+    assert_snapshot!(stderr(&store, &output, &all), @r"
+    Error: secrets/demo/app/password.age cannot be opened
+    Caused by: none of the identities at hand can open it
+    Hint: these identities were tried:
+            [STRANGER 1] from the identity file [SANDBOX]/home/keys/stranger-1.txt (PHALANX_SECRETS_IDENTITY)
+            [STRANGER 2] from the identity file [SANDBOX]/home/keys/stranger-2.txt (SOPS_AGE_KEY_FILE)
+            [STRANGER 3] from SOPS_AGE_KEY
+            [STRANGER 4] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
+            [STRANGER 5] from [SANDBOX]/home/.config/sops/age/keys.txt
+            [STRANGER 6] from [SANDBOX]/home/.ssh/id_ed25519
+          ask someone who can read it to give you access: alice
+    ");
+
+    // Any one of them will do, the last too.
+    sandbox.write(home.join(".config/sops/age/keys.txt"), text_of(&store.alice));
+    opens(get(&store).env("SOPS_AGE_KEY", text_of(&strangers[2])).run());
+}
+
+#[test]
+fn a_file_may_hold_several_identities() {
+    let store = locked();
+    let stranger = store.sandbox.age_identity("stranger");
+    let both = format!("# mine\n{}\r\n\n{}", text_of(&stranger), text_of(&store.alice));
+    let path = store.sandbox.write("both.txt", both);
+    opens(get(&store).args(["-i"]).args([path]).run());
+}
+
+#[test]
+fn a_pipe_will_do_for_a_file() {
+    let store = locked();
+    let script = format!(
+        "{} get demo app password -i <(cat {})",
+        env!("CARGO_BIN_EXE_phalanx-secrets"),
+        store.alice.path.display()
+    );
+    opens(store.sandbox.program("bash", ["-c", &script]).current_dir(&store.root).run());
+}
+
+#[test]
+fn the_names_of_plugins_are_no_keys() {
+    let store = locked();
+    let path = store.sandbox.work().join("age-plugin-yubikey/age-secret-key-file.txt");
+    store.sandbox.write(&path, text_of(&store.alice));
+    opens(get(&store).env("PHALANX_SECRETS_IDENTITY", &path).run());
+    let text = format!(
+        "# made by age-plugin-yubikey\nkeys = [{:?}]\naccess = [\"*\"]\n",
+        store.alice.recipient
+    );
+    store.write("recipients/alice.toml", text);
+    opens(get(&store).args(["-i"]).args([&path]).run());
+}
+
+#[test]
+fn ssh_keys_seal_and_open() {
+    for kind in ["ed25519", "rsa"] {
+        let store = SmallStore::new().without_own_identity();
+        let ssh = store.sandbox.ssh_key_of_type("alice", kind);
+        let public = format!("{} alice@laptop", ssh.recipient);
+        store.holder("alice", &[&public], &["demo"]);
+        store.set("app", "password", "hunter2");
+        opens(get(&store).args(["-i"]).args([&ssh.path]).run());
+        // In the form that older tools write.
+        if kind == "rsa" {
+            let path = ssh.path.to_str().unwrap();
+            let convert = ["-p", "-q", "-m", "PEM", "-P", "", "-N", "", "-f", path];
+            store.sandbox.program("ssh-keygen", convert).run().success();
+            assert!(text_of(&ssh).starts_with("-----BEGIN RSA PRIVATE KEY-----"));
+            opens(get(&store).args(["-i", path]).run());
+        }
+    }
+}
+
+#[test]
+fn every_key_of_every_holder_opens() {
+    let store = SmallStore::new().without_own_identity();
+    let sandbox = &store.sandbox;
+    let (laptop, desk) = (sandbox.age_identity("laptop"), sandbox.ssh_key("desk"));
+    let (carol, robot) = (sandbox.ssh_key_of_type("carol", "rsa"), sandbox.age_identity("robot"));
+    store.holder("bob", &[&laptop.recipient, &desk.recipient], &["demo"]);
+    store.holder("carol", &[&carol.recipient], &["demo/app", "demo/other"]);
+    store.holder("robot", &[&robot.recipient], &["summit", "demo/app"]);
+    let output = store.command(["set", "demo", "app", "password"]).stdin("hunter2").run();
+    assert_snapshot!(store.stderr(&output.success()), @"Stored demo/app/password, sealed to: alice, bob, carol, robot");
+    for key in [&store.alice, &laptop, &desk, &carol, &robot] {
+        opens(get(&store).args(["-i"]).args([&key.path]).run());
+    }
+}
+
+#[test]
+fn access_is_by_environment_and_by_application() {
+    let store = SmallStore::new();
+    let sandbox = &store.sandbox;
+    for (name, access) in
+        [("env", "demo"), ("app", "demo/app"), ("elsewhere", "summit"), ("there", "summit/app")]
+    {
+        let key = sandbox.age_identity(name);
+        store.holder(name, &[&key.recipient], &[access]);
+    }
+    store.set("app", "password", "hunter2");
+    store.set("other", "shared", "hunter2");
+    let can_read = |name: &str, application: &str, key: &str| {
+        let path = sandbox.home().join("keys").join(format!("{name}.txt"));
+        let command = store.command(["get", "demo", application, key, "-i"]).args([path]);
+        command.run().code() == 0
+    };
+    for (name, app, other) in [
+        ("alice", true, true),
+        ("env", true, true),
+        ("app", true, false),
+        ("elsewhere", false, false),
+        ("there", false, false),
+    ] {
+        assert_eq!(can_read(name, "app", "password"), app, "{name}");
+        assert_eq!(can_read(name, "other", "shared"), other, "{name}");
+    }
+}
+
+#[test]
+fn a_named_file_that_cannot_be_used_is_refused() {
+    let store = locked();
+    let sandbox = &store.sandbox;
+    let with = |name: &str, text: &str| {
+        let path = sandbox.write(name, text);
+        let output = get(&store).args(["-i"]).args([path]).run().fails_with(3);
+        store.stderr(&output)
+    };
+    let output = get(&store).args(["-i", "absent.txt"]).run().fails_with(3);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: the identity file absent.txt (-i) cannot be read
+    Caused by: No such file or directory (os error 2)
+    ");
+    let output = get(&store).env("SOPS_AGE_KEY_FILE", "/absent.txt").run().fails_with(3);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: the identity file /absent.txt (SOPS_AGE_KEY_FILE) cannot be read
+    Caused by: No such file or directory (os error 2)
+    ");
+    assert_snapshot!(with("empty.txt", "# nothing\n"), @r"
+    Error: the identity file [SANDBOX]/work/empty.txt (-i) holds no identity
+    Hint: an identity file is what age-keygen writes, or an SSH private key
+    ");
+    assert_snapshot!(with("bad.txt", "# mine\n\nAGE-SECRET-KEY-1OOPS\n"), @r"
+    Error: the identity file [SANDBOX]/work/bad.txt (-i): line 3 is not an age identity
+    Hint: an identity file is what age-keygen writes, or an SSH private key
+    ");
+    assert_snapshot!(with("public.txt", &store.alice.recipient), @"Error: the identity file [SANDBOX]/work/public.txt (-i): line 1 is a public key; the private key that belongs to it is needed");
+    assert_snapshot!(with("cut.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n"), @r"
+    Error: the identity file [SANDBOX]/work/cut.txt (-i): this SSH private key cannot be used: it is malformed
+    Hint: make an age identity with age-keygen, and have its public key added to your file in recipients/
+    ");
+    assert_snapshot!(with("sealed.txt", "age-encryption.org/v1\n-> scrypt x 18\n"), @r"
+    Error: the identity file [SANDBOX]/work/sealed.txt (-i) is itself encrypted, which this version cannot open
+    Hint: decrypt it on the way: -i <(age --decrypt FILE)
+    ");
+    assert_snapshot!(with("huge.txt", &"#".repeat((1 << 20) + 1)), @r"
+    Error: the identity file [SANDBOX]/work/huge.txt (-i) cannot be read
+    Caused by: larger than 1 MiB
+    ");
+    assert_snapshot!(with("plugin.txt", "AGE-PLUGIN-ABSENT-1QQQQQQQQ2FCXDE\n"), @r"
+    Error: the identity file [SANDBOX]/work/plugin.txt (-i): line 1: the age plugin of this identity cannot be used
+    Caused by: Could not find 'age-plugin-absent' on the PATH. Have you installed the plugin?
+    ");
+    fs::create_dir(sandbox.work().join("folder")).unwrap();
+    let output = get(&store).args(["-i"]).args([sandbox.work().join("folder")]).run();
+    assert_snapshot!(store.stderr(&output.fails_with(3)), @r"
+    Error: the identity file [SANDBOX]/work/folder (-i) cannot be read
+    Caused by: Is a directory (os error 21)
+    ");
+}
+
+#[test]
+fn an_ssh_key_with_a_passphrase_is_refused_when_named_and_passed_over_when_not() {
+    let store = locked();
+    let path = store.sandbox.home().join(".ssh/id_ed25519");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let arguments = ["-q", "-t", "ed25519", "-N", "secret words", "-f", path.to_str().unwrap()];
+    store.sandbox.program("ssh-keygen", arguments).run().success();
+
+    let output = get(&store).args(["-i"]).args([&path]).run().fails_with(3);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: the identity file [SANDBOX]/home/.ssh/id_ed25519 (-i): this SSH private key cannot be used: it has a passphrase, which this version does not ask for
+    Hint: make an age identity with age-keygen, and have its public key added to your file in recipients/
+    ");
+    let output = get(&store).run().fails_with(3);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: secrets/demo/app/password.age cannot be opened
+    Caused by: none of the identities at hand can open it
+    Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
+            (passed over: [SANDBOX]/home/.ssh/id_ed25519: this SSH private key cannot be used: it has a passphrase, which this version does not ask for)
+          ask someone who can read it to give you access: alice
+    ");
+    // Another identity does it all the same.
+    store.sandbox.install_identity(&store.alice.path);
+    opens(get(&store).run());
+}
+
+#[test]
+fn a_default_file_that_is_broken_does_not_stand_in_the_way() {
+    let store = locked();
+    store.sandbox.write(store.own_identity(), "AGE-SECRET-KEY-1OOPS\n");
+    let output = get(&store).run().fails_with(3).hides("OOPS");
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: secrets/demo/app/password.age cannot be opened
+    Caused by: none of the identities at hand can open it
+    Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
+            (passed over: [SANDBOX]/home/.config/phalanx-secrets/identity.txt: line 1 is not an age identity)
+          ask someone who can read it to give you access: alice
+    ");
+    let keys = store.sandbox.home().join(".config/sops/age/keys.txt");
+    store.sandbox.write(keys, text_of(&store.alice));
+    opens(get(&store).run());
+}
+
+/// A private key is put in the place of its file's name sooner or later.
+#[test]
+fn a_private_key_in_the_place_of_a_path_is_not_repeated() {
+    let store = locked();
+    let (secret, text) = (line_of(&store.alice), text_of(&store.alice));
+    let output = get(&store).args(["-i", &secret]).run().fails_with(3).hides(&secret);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: -i needs the path of a file, and was given a private key itself
+    Hint: PHALANX_SECRETS_IDENTITY and SOPS_AGE_KEY may hold a key
+    ");
+    let output = get(&store).env("SOPS_AGE_KEY_FILE", &text).run().fails_with(3).hides(&secret);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: SOPS_AGE_KEY_FILE needs the path of a file, and was given a private key itself
+    Hint: PHALANX_SECRETS_IDENTITY and SOPS_AGE_KEY may hold a key
+    ");
+    let broken = format!("# comment\n{}x\n", secret);
+    let output =
+        get(&store).env("PHALANX_SECRETS_IDENTITY", &broken).run().fails_with(3).hides(&secret);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: PHALANX_SECRETS_IDENTITY: line 2 is not an age identity
+    Hint: an identity file is what age-keygen writes, or an SSH private key
+    ");
+}
+
+/// A private key pasted where the public one belongs.
+#[test]
+fn a_private_key_in_a_holders_file_is_refused_and_not_repeated() {
+    let store = locked();
+    let secret = line_of(&store.alice);
+    for text in [
+        format!("keys = [\"{secret}\"]\naccess = [\"*\"]\n"),
+        format!("keys = \"{secret}\"\naccess = [\"*\"]\n"),
+        format!("keys = []\naccess = [\"{secret}\"]\n"),
+        format!("keys = []\naccess = \"{secret}\"\n"),
+        format!("keys = []\naccess = []\n\"{secret}\" = 1\n"),
+        format!("keys = [\n{secret}\n]\n"),
+    ] {
+        store.write("recipients/alice.toml", &text);
+        let output = get(&store).run().fails_with(3).hides(&secret);
+        let named = PathBuf::from("recipients/alice.toml");
+        assert!(output.stderr().contains(named.to_str().unwrap()), "{output:?}");
+    }
+    store.write("recipients/alice.toml", format!("keys = [\"{secret}\"]\naccess = [\"*\"]\n"));
+    let output = get(&store).run().fails_with(3);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: recipients/alice.toml:1: there is a private key here, where only public ones may be
+    Hint: put its public key there instead, and take the private key for exposed if it was ever committed
+    ");
+}
