@@ -166,79 +166,90 @@ fn outside_a_checkout_the_tool_says_so() {
 }
 
 #[test]
-fn conditions_are_as_true_as_for_python() {
+fn a_path_prefix_names_a_mount_and_a_path() {
     let sandbox = Sandbox::new();
-    let mut secrets = String::new();
-    for path in
-        ["yes", "letter", "quoted", "zero", "empty", "list", "map.inner", "missing.inner", "over"]
+    for prefix in
+        ["", "/", "a", "a/", "/b", "a//b", "a/../b", "a/.", "a/b c", "a/b?c", "a/b#c", "a/%2e"]
     {
-        writeln!(secrets, "\"{path}\": {{if: \"{path}\"}}").unwrap();
+        let repository = standalone(&sandbox, "store").environment("dev", URL, prefix, &["app"]);
+        let output = sandbox.run_in(&repository, ["list", "dev"]).fails_with(3);
+        let said = "Error: secrets/environments/dev.toml: it does not say where in Vault";
+        assert!(output.stderr().starts_with(said), "{output:?}");
+        let prefix = format!("the Vault path prefix {prefix:?} is not");
+        assert!(output.stderr().contains(&prefix), "{output:?}");
     }
-    let repository = phalanx(&sandbox, "conditions", &secrets)
-        .file(
-            "applications/app/values.yaml",
-            "\"yes\": on\nletter: n\nquoted: 'false'\nzero: 0\nempty: ''\nlist: []\nmap: {inner: 0.5}\n\
-             over: false\n",
-        )
-        .file("applications/app/values-dev.yaml", "over: true\nmap: {other: 1}\n")
-        .file("applications/app/values-other.yaml", "empty: true\n");
-    let output = sandbox.run_in(repository.root(), ["list", "dev"]).success();
-    assert_eq!(output.stdout(), "app letter\napp map.inner\napp over\napp quoted\napp yes\n");
 }
 
 #[test]
-fn an_environment_replaces_the_spec_of_a_key_wholly() {
+fn no_application_is_named_like_an_entry_of_the_tools_own_or_leaves_its_folder() {
     let sandbox = Sandbox::new();
-    let repository = phalanx(
-        &sandbox,
-        "replacement",
-        "key: {description: x, generate: {type: password}}\nother: {generate: {type: password}}\n",
-    )
-    .file(
-        "applications/app/secrets-dev.yaml",
-        "key: {}\nnew: {copy: {application: app, key: key}}\n",
-    );
-    let output = sandbox.run_in(repository.root(), ["list", "dev", "--json"]).success();
-    let rows: Vec<serde_json::Value> = serde_json::from_str(output.stdout()).unwrap();
-    let kinds: Vec<&str> = rows.iter().map(|row| row["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["static", "copy", "generate"]);
-    assert_eq!(rows[0]["origin"], "applications/app/secrets-dev.yaml");
-}
-
-#[test]
-fn only_enabled_applications_count() {
-    let sandbox = Sandbox::new();
-    let repository = Repository::phalanx(&sandbox, "enabled")
-        .file(
-            "environments/values.yaml",
-            "vaultUrl: http://v\napplications: {on: true, off: false, overridden: true}\n",
-        )
-        .file(
-            "environments/values-dev.yaml",
-            "vaultPathPrefix: a/b\napplications: {off: true, overridden: false}\n",
-        )
-        .application("on", "key: {}\n")
-        .application("off", "key: {}\n")
-        .application("overridden", "not: [valid\n");
-    let output = sandbox.run_in(repository.root(), ["list", "dev"]).success();
-    assert_eq!(output.stdout(), "off key\non key\n");
-}
-
-#[test]
-fn settings_of_the_standalone_layout_decide_conditions() {
-    let sandbox = Sandbox::new();
-    let repository = standalone(&sandbox, "settings")
-        .file(
-            "secrets/environments/dev.toml",
-            "vault-url = \"http://v\"\nvault-path-prefix = \"a/b\"\napplications = [\"app\"]\n\
-             [settings.app]\nsso.enabled = true\n",
-        )
-        .application(
-            "app",
-            "[settings]\nsso = { enabled = false, other = true }\n\
-             [secrets.a]\nif = \"sso.enabled\"\n[secrets.b]\nif = \"sso.other\"\n\
-             [secrets.c]\nif = \"sso.missing\"\n",
+    for name in ["pull-secret", "oidc-clients", "vault-write-token", "..", "../app", ".hidden", ""]
+    {
+        let enabled = ["app", name];
+        let phalanx = phalanx(&sandbox, "phalanx", "key: {}\n");
+        let file = "environments/values-dev.yaml";
+        let text = format!(
+            "vaultUrl: {URL}\nvaultPathPrefix: a/b\napplications:\n  app: true\n  \"{name}\": true\n"
         );
-    let output = sandbox.run_in(repository.root(), ["list", "dev"]).success();
-    assert_eq!(output.stdout(), "app a\napp b\n");
+        let output = sandbox.run_in(phalanx.file(file, &text), ["list", "dev"]).fails_with(3);
+        assert!(output.stderr().starts_with(&format!("Error: {file}")), "{output:?}");
+
+        let standalone =
+            standalone(&sandbox, "standalone").environment("dev", URL, "a/b", &enabled);
+        let output = sandbox.run_in(standalone, ["list", "dev"]).fails_with(3);
+        let said = "Error: secrets/environments/dev.toml";
+        assert!(output.stderr().starts_with(said), "{output:?}");
+    }
+}
+
+#[test]
+fn a_phalanx_checkout_needs_the_values_that_all_environments_share() {
+    let sandbox = Sandbox::new();
+    let repository = phalanx(&sandbox, "checkout", "key: {}\n");
+    std::fs::remove_file(repository.root().join("environments/values.yaml")).unwrap();
+    let output = sandbox.run_in(&repository, ["list", "dev"]).fails_with(3);
+    insta::assert_snapshot!(output.stderr(), @"Error: environments/values.yaml does not exist");
+}
+
+#[test]
+fn an_environment_is_suggested_or_all_are_named() {
+    let sandbox = Sandbox::new();
+    let repository = phalanx(&sandbox, "checkout", "key: {}\n")
+        .environment("summit", URL, "secret/summit", &[])
+        .environment("base", URL, "secret/base", &[]);
+    let hint = |name: &str| {
+        let output = sandbox.run_in(&repository, ["list", name]).fails_with(3);
+        output.stderr().lines().last().unwrap().to_owned()
+    };
+    assert_eq!(hint("sumit"), "Hint: did you mean summit?");
+    assert_eq!(hint("xyz"), "Hint: the environments here are: base, dev, summit");
+}
+
+#[test]
+fn a_named_root_is_not_searched_upwards() {
+    let sandbox = Sandbox::new();
+    let repository = standalone(&sandbox, "store");
+    let below = repository.root().join("some/where");
+    std::fs::create_dir_all(&below).unwrap();
+    let output = sandbox.run_in(&below, ["list", "dev"]).success();
+    assert_eq!(output.stdout(), "app key\n");
+    let output = sandbox.run_in(&below, ["list", "-c", "../..", "dev"]).success();
+    assert_eq!(output.stdout(), "app key\n");
+    for root in [".", "missing"] {
+        let output = sandbox.run_in(&below, ["list", "-c", root, "dev"]).fails_with(3);
+        let said = format!("Error: {root} is neither a Phalanx checkout nor has it a store\n");
+        assert!(output.stderr().starts_with(&said), "{output:?}");
+    }
+}
+
+#[test]
+fn a_checkout_without_a_store_is_known_by_its_files() {
+    let sandbox = Sandbox::new();
+    for repository in
+        [phalanx(&sandbox, "phalanx", "key: {}\n"), standalone(&sandbox, "standalone")]
+    {
+        std::fs::remove_file(repository.root().join("secrets/store.toml")).unwrap();
+        let output = sandbox.run_in(&repository, ["list", "dev"]).success();
+        assert_eq!(output.stdout(), "app key\n");
+    }
 }

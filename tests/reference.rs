@@ -1,7 +1,6 @@
 //! The answers of the reference implementation, for the environments of the
 //! real Phalanx repository.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use phalanx_secrets::layout::Layout;
@@ -159,81 +158,4 @@ fn values_are_read_only_where_a_condition_needs_them() {
     let output = sandbox.run(["-c", &root, "list", "idfdev"]).fails_with(3);
     assert!(output.stderr().contains("applications/gafaelfawr/values-idfdev.yaml:"));
     assert!(output.stdout().is_empty());
-}
-
-#[test]
-fn the_schema_takes_what_the_reference_takes() {
-    let Some(reference) = phalanx::reference() else { return };
-    let sandbox = Sandbox::new();
-    let ours: Value = serde_json::from_str(sandbox.run(["schema"]).success().stdout()).unwrap();
-    let theirs = std::fs::read_to_string(reference.join("expected/secrets-schema.json")).unwrap();
-    let theirs: Value = serde_json::from_str(&theirs).unwrap();
-    let ours = jsonschema::validator_for(&ours).unwrap();
-    let theirs = jsonschema::validator_for(&theirs).unwrap();
-
-    let mut count = 0;
-    let applications = std::fs::read_dir(reference.join("phalanx/applications")).unwrap();
-    for application in applications {
-        for file in std::fs::read_dir(application.unwrap().path()).unwrap() {
-            let file = file.unwrap().path();
-            let name = file.file_name().unwrap().to_str().unwrap();
-            if name.starts_with("secrets") && name.ends_with(".yaml") {
-                let text = std::fs::read_to_string(&file).unwrap();
-                let document: Value = serde_saphyr::from_str(&text).unwrap();
-                assert!(theirs.is_valid(&document), "{file:?}");
-                assert!(ours.is_valid(&document), "{file:?}");
-                count += 1;
-            }
-        }
-    }
-    assert_eq!(count, 114);
-
-    let accepted: BTreeSet<bool> = documents()
-        .into_iter()
-        .map(|document| {
-            let (ours, theirs) = (ours.is_valid(&document), theirs.is_valid(&document));
-            assert_eq!(ours, theirs, "{document}");
-            ours
-        })
-        .collect();
-    assert_eq!(accepted.len(), 2, "the table has both right and wrong documents");
-}
-
-/// Documents right and wrong.
-fn documents() -> Vec<Value> {
-    let secret = |rules: Value| json!({ "key": rules });
-    vec![
-        json!({}),
-        json!([]),
-        json!("text"),
-        secret(json!({})),
-        secret(json!(null)),
-        secret(json!({ "description": null, "if": null, "copy": null, "generate": null })),
-        secret(json!({ "description": 1 })),
-        secret(json!({ "if": true })),
-        secret(json!({ "unknown": "x" })),
-        secret(json!({ "value": "x" })),
-        secret(json!({ "value": 1 })),
-        secret(json!({ "value": null })),
-        secret(json!({ "onepassword": { "encoded": true } })),
-        secret(json!({ "onepassword": { "encoded": "true" } })),
-        secret(json!({ "onepassword": { "other": 1 } })),
-        secret(json!({ "onepassword": null })),
-        secret(json!({ "copy": { "application": "a", "key": "k" } })),
-        secret(json!({ "copy": { "application": "a", "key": "k", "if": "x" } })),
-        secret(json!({ "copy": { "application": "a" } })),
-        secret(json!({ "copy": { "key": "k" } })),
-        secret(json!({ "copy": { "application": "a", "key": "k", "more": 1 } })),
-        secret(json!({ "generate": { "type": "password" } })),
-        secret(json!({ "generate": { "type": "password", "if": "x" } })),
-        secret(json!({ "generate": { "type": "password", "source": "k" } })),
-        secret(json!({ "generate": { "type": "unheard-of" } })),
-        secret(json!({ "generate": { "type": "mtime" } })),
-        secret(json!({ "generate": { "type": "mtime", "source": "k" } })),
-        secret(json!({ "generate": { "type": "bcrypt-password-hash", "source": 1 } })),
-        secret(json!({ "generate": { "type": "oidc-clients" } })),
-        secret(json!({ "generate": { "type": "oidc-clients", "source": "k" } })),
-        secret(json!({ "generate": {} })),
-        secret(json!({ "generate": "password" })),
-    ]
 }

@@ -193,7 +193,10 @@ fn say_what_is_missing(
         .filter(|id| !is_new(id))
         .collect();
     if !missing.is_empty() {
-        context.ui.status(&format!("{} static secrets still have no value:", missing.len()));
+        context.ui.status(&match missing.len() {
+            1 => "1 static secret still has no value:".to_owned(),
+            count => format!("{count} static secrets still have no value:"),
+        });
         for id in missing {
             context.ui.status(&format!("  • {id}"));
         }

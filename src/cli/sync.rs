@@ -164,7 +164,13 @@ fn finish(args: &Args, plan: &Plan, ui: &Ui) -> Result<Exit, CliError> {
             1 => ("1 secret", "it"),
             count => (&*format!("{count} secrets"), "them"),
         };
-        ui.status(&format!("Kept {count} in Vault that no spec names (--delete removes {what}):"));
+        // What is left in spite of --delete has a name that no application can
+        // have, so it is somebody else's.
+        let way = match args.delete {
+            true => "not even --delete removes",
+            false => "--delete removes",
+        };
+        ui.status(&format!("Kept {count} in Vault that no spec names ({way} {what}):"));
         for unknown in &plan.unknown {
             ui.status(&format!("  • {unknown}"));
         }

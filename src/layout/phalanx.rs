@@ -96,9 +96,7 @@ fn load_application(
 
     let mut declared: BTreeMap<KeyName, (Rules, String)> = BTreeMap::new();
     for file in [format!("{folder}/secrets.yaml"), format!("{folder}/secrets-{environment}.yaml")] {
-        for (key, rules) in read::<IndexMap<String, Rules>>(tree, &file)?.unwrap_or_default() {
-            let key = KeyName::try_from(key)
-                .map_err(|source| LayoutError::InvalidName { file: file.clone(), source })?;
+        for (key, rules) in read::<IndexMap<KeyName, Rules>>(tree, &file)?.unwrap_or_default() {
             declared.insert(key, (rules, file.clone()));
         }
     }

@@ -39,7 +39,7 @@ struct ApplicationFile {
     #[serde(default)]
     settings: toml::Table,
     #[serde(default)]
-    secrets: BTreeMap<String, Rules>,
+    secrets: BTreeMap<KeyName, Rules>,
 }
 
 pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutError> {
@@ -91,12 +91,8 @@ fn load_application(
             folder: file,
         });
     };
-    let mut secrets = BTreeMap::new();
-    for (key, rules) in declared.secrets {
-        let key = KeyName::try_from(key)
-            .map_err(|source| LayoutError::InvalidName { file: file.clone(), source })?;
-        secrets.insert(key, (rules, file.clone()));
-    }
+    let secrets = declared.secrets.into_iter();
+    let secrets = secrets.map(|(key, rules)| (key, (rules, file.clone()))).collect();
     let settings = Settings::from(declared.settings).merged_with(settings);
     rules::decide_all(application, secrets, &settings)
 }

@@ -49,6 +49,14 @@ impl Regenerate {
             }),
         }
     }
+
+    /// Whether it names a secret by itself, and not only among others.
+    #[must_use]
+    pub fn names_alone(&self, application: &ApplicationName, key: &KeyName) -> bool {
+        matches!(self, Self::Only(targets) if targets.iter().any(|(own_application, own_key)| {
+            own_application == application && own_key.as_ref() == Some(key)
+        }))
+    }
 }
 
 /// What the user decided about a sync.
@@ -292,7 +300,8 @@ impl<'a> Resolver<'a> {
 
     /// The clients come from the store alone, so that one removed there goes.
     /// But a store without any, beside a Vault with some, was never filled:
-    /// nobody removes their last client without a word.
+    /// nobody removes their last client without a word. To generate everything
+    /// anew is no such word, because nothing can generate a client.
     fn oidc_clients(
         &self,
         application: &ApplicationName,
@@ -300,7 +309,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<Desired, Reason> {
         let desired = self.inputs.static_values.oidc_clients_json();
         if self.inputs.static_values.oidc_clients.is_empty()
-            && !self.inputs.policy.regenerate.names(application, key)
+            && !self.inputs.policy.regenerate.names_alone(application, key)
             && let Some(CurrentValue::Text(current)) = self.current(application, key)
             && *current != desired
         {

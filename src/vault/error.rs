@@ -111,7 +111,7 @@ pub enum SetupError {
         namespace: String,
     },
     /// A certificate or key file cannot be read.
-    #[error("cannot read the {what} {path}", path = path.display())]
+    #[error("cannot read {what} {path}", path = path.display())]
     File {
         /// What the file is for.
         what: &'static str,

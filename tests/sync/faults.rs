@@ -1,0 +1,197 @@
+//! What may be wrong with Vault or the way to it: the message, the exit code,
+//! and that nothing is written.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use super::World;
+use crate::support::openbao::{OpenBao, shared, unique_prefix};
+
+const APP: &str = "secrets.made.generate.type = 'password'";
+
+fn world(name: &str) -> World {
+    World::new(name, &[("app", APP)])
+}
+
+#[test]
+fn a_server_that_is_down() {
+    let world = world("down");
+    // Nobody listens on a port that was just given back.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let output = world.try_sync(&["--vault-url", &url]).fails_with(4);
+    assert_snapshot!(world.redact(output.stderr()), @r"
+    Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/secret): the server cannot be reached, after 5 attempts
+    Caused by: error sending request
+    Caused by: client error (Connect)
+    Caused by: tcp connect error
+    Caused by: Connection refused (os error 111)
+    Hint: check the environment's Vault URL and that this machine can reach it (a VPN, a proxy, a firewall)
+    ");
+}
+
+#[test]
+fn a_server_that_is_sealed() {
+    let (world, server) = (world("sealed"), OpenBao::start());
+    server.seal();
+    let run = |command| {
+        let run = world.command(&[command, "demo", "--vault-url", server.url()]).run();
+        world.redact(run.fails_with(4).stderr())
+    };
+    let error = run("sync");
+    assert_eq!(run("audit"), error);
+    assert_snapshot!(error, @r"
+        Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/secret): the server is sealed (Vault says: Vault is sealed)
+        Hint: someone with the unseal keys has to unseal it first
+        ");
+    server.unseal();
+    world.sync(&["--vault-url", server.url()]);
+    assert!(server.read(&world.prefix, "app").is_some());
+}
+
+#[test]
+fn a_wrong_token() {
+    let world = world("wrong-token");
+    let run = world.command(&["sync", "demo"]).env("VAULT_TOKEN", "hvs.wrong").run();
+    let output = run.fails_with(4).hides("hvs.wrong");
+    assert_snapshot!(world.redact(output.stderr()), @r#"
+    Error: cannot list the entries in Vault (GET [VAULT]/v1/secret/metadata/[PATH]/?list=true): permission denied: the token needs "list" on secret/metadata/[PATH]/, or else it is invalid or has expired (Vault says: permission denied)
+    Hint: `vault token lookup` (or `bao token lookup`) says whether the token is valid and which policies it has; `vault token capabilities PATH` says what it may do there
+    "#);
+}
+
+#[test]
+fn a_wrong_mount() {
+    let world = World::at("absent/test/mount", &[("app", APP)]);
+    let output = world.try_sync(&[]).fails_with(4);
+    assert_snapshot!(world.redact(output.stderr()), @r#"
+    Error: cannot list the entries in Vault (GET [VAULT]/v1/absent/metadata/[PATH]/?list=true): no secrets engine is mounted at "absent" (Vault says: no handler for route "absent/metadata/[PATH]/". route entry not found.)
+    Hint: the first part of the environment's Vault path prefix is the mount: check it, and VAULT_NAMESPACE if the server has namespaces
+    "#);
+}
+
+#[test]
+fn a_mount_of_version_1() {
+    let server = shared();
+    server.enable_mount("old-kv", 1);
+    let world = World::at("old-kv/test/one", &[("app", APP)]);
+    let output = world.sync_is_refused(4, &[]);
+    assert_snapshot!(world.redact(output.stderr()), @r#"
+    Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/old-kv): the secrets engine at "old-kv" is not KV version 2 but KV version 1
+    Hint: name a KV version 2 mount as the first part of the environment's Vault path prefix; `vault kv enable-versioning MOUNT` turns version 1 into version 2
+    "#);
+    assert_eq!(server.request("GET", "old-kv?list=true", server.root_token(), None).0, 404);
+
+    // A token that may not ask what the mount is must find out all the same.
+    let rules = r#"path "old-kv/*" { capabilities = ["create", "read", "update", "list"] }
+                   path "sys/internal/ui/mounts/old-kv" { capabilities = ["deny"] }"#;
+    server.create_policy("old-kv", rules);
+    let token = server.create_token(&["old-kv"]);
+    let run = world.command(&["sync", "demo"]).env("VAULT_TOKEN", token).run();
+    assert_snapshot!(world.redact(run.fails_with(4).stderr()), @r#"
+    Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/old-kv): the secrets engine at "old-kv" is not KV version 2 but KV version 1
+    Hint: name a KV version 2 mount as the first part of the environment's Vault path prefix; `vault kv enable-versioning MOUNT` turns version 1 into version 2
+    "#);
+}
+
+#[test]
+fn another_secrets_engine() {
+    let world = World::at("sys/test", &[("app", APP)]);
+    let output = world.try_sync(&[]).fails_with(4);
+    assert_snapshot!(world.redact(output.stderr()), @r#"
+    Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/sys): the secrets engine at "sys" is not KV version 2 but system
+    Hint: name a KV version 2 mount as the first part of the environment's Vault path prefix; `vault kv enable-versioning MOUNT` turns version 1 into version 2
+    "#);
+}
+
+#[test]
+fn a_namespace_that_does_not_exist() {
+    let world = world("namespace");
+    let run = world.command(&["sync", "demo"]).env("VAULT_NAMESPACE", "absent").run();
+    assert_snapshot!(world.redact(run.fails_with(4).stderr()), @r"
+    Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/secret): there is no such namespace (Vault says: namespace not found)
+    Hint: check VAULT_NAMESPACE
+    ");
+    assert_eq!(world.server.list(&world.prefix), [""; 0]);
+}
+
+#[test]
+fn a_namespace_that_exists() {
+    let world = world("in-namespace");
+    let server = world.server;
+    server.root("POST", "sys/namespaces/team", Some(json!({})));
+    let in_team = [("X-Vault-Token", server.root_token()), ("X-Vault-Namespace", "team")];
+    let mount = json!({ "type": "kv", "options": { "version": "2" } });
+    assert_eq!(server.request_with("POST", "sys/mounts/secret", &in_team, Some(mount)).0, 204);
+    let sync = || world.command(&["sync", "demo"]).env("BAO_NAMESPACE", "team").run();
+    // The mount may still be upgrading itself.
+    assert!((0..50).any(|_| sync().code() == 0));
+    let path = format!("{}/app", world.prefix.replacen('/', "/data/", 1));
+    assert_eq!(server.request_with("GET", &path, &in_team, None).0, 200);
+    assert_eq!(world.server.list(&world.prefix), [""; 0]);
+}
+
+#[test]
+fn tls_with_an_authority_of_ones_own() {
+    let (world, server) = (world("tls"), OpenBao::start_with_tls());
+    let url = &server.tls().url;
+    let sync = || world.command(&["sync", "demo", "--vault-url", url]);
+    let output = sync().run().fails_with(4);
+    assert_snapshot!(world.redact(output.stderr()), @r"
+    Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/secret): no TLS connection came about
+    Caused by: error sending request
+    Caused by: client error (Connect)
+    Caused by: invalid peer certificate: UnknownIssuer
+    Hint: if the server's certificate is of your own authority, name that authority's certificate in VAULT_CACERT; if the server does not speak TLS, its URL begins with http://
+    ");
+    assert_eq!(server.list(&world.prefix), [""; 0]);
+    sync().env("VAULT_CACERT", &server.tls().ca_certificate).run().success();
+    assert_eq!(server.list(&world.prefix), ["app"]);
+    sync().env("BAO_CACERT", &server.tls().ca_certificate).run().success();
+    sync().env("VAULT_SKIP_VERIFY", "true").run().success();
+
+    let run = sync().env("VAULT_CACERT", world.sandbox.work().join("absent.pem")).run();
+    assert_snapshot!(world.redact(run.fails_with(4).stderr()), @r"
+    Error: cannot read the certificates of Vault's authority [SANDBOX]/work/absent.pem
+    Caused by: No such file or directory (os error 2)
+    Hint: check VAULT_CACERT, VAULT_CLIENT_CERT and VAULT_CLIENT_KEY; without the first, the system's own list of authorities is used
+    ");
+    // Plain HTTP at a port that speaks TLS.
+    let plain = url.replace("https", "http");
+    let output = world.try_sync(&["--vault-url", &plain]).fails_with(4);
+    assert_snapshot!(world.redact(output.stderr()), @r"
+    Error: cannot check the mount in Vault (GET [VAULT]/v1/sys/internal/ui/mounts/secret): the server answered 400 Bad Request
+    Hint: if the server speaks TLS, the environment's Vault URL begins with https://
+    ");
+}
+
+#[test]
+fn a_url_that_is_none() {
+    let world = world("url");
+    let output = world.sync_is_refused(4, &["--vault-url", "https://bob:hunter2@vault"]);
+    assert_snapshot!(output.hides("hunter2").stderr(), @r"
+    Error: the environment's Vault URL is no use: it must not hold a user name or password
+    Hint: it is what VAULT_ADDR would hold, such as https://vault.example.org:8200
+    ");
+}
+
+#[test]
+fn a_server_that_fails_halfway() {
+    // Half of the entries are of an application that cannot be written: too
+    // large for this server.
+    let server = shared();
+    let world = World::at(&unique_prefix("too-large"), &[("big", "secrets.a = {}"), ("app", APP)]);
+    let large = "x".repeat(2 << 20);
+    world.set("big", "a", &large);
+    let output = world.try_sync(&[]);
+    if output.code() == 0 {
+        // A server without that limit.
+        assert_eq!(world.value("big", "a"), large);
+        return;
+    }
+    let output = output.fails_with(4).hides("xxxxxxxx");
+    assert_eq!(output.stdout(), "Created Vault secret for app\n");
+    assert_eq!(server.list(&world.prefix), ["app"]);
+    assert_snapshot!(world.redact(output.stderr()), @r"");
+}

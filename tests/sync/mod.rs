@@ -1,0 +1,155 @@
+//! `sync` and `audit` from end to end, against a real server.
+//!
+//! - [`generated`], [`static_values`], [`copies`], [`oidc_clients`],
+//!   [`pull_secret`]: what becomes of each kind of secret.
+//! - [`unknown`], [`entries`]: what else Vault holds, and where.
+//! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
+//! - [`races`]: interruptions, and others that write at the same time.
+//! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
+//!   be wrong.
+//! - [`audit`]: the comparison alone.
+//! - [`phalanx_data`]: all of a real environment.
+
+mod access;
+mod audit;
+mod copies;
+mod entries;
+mod faults;
+mod generated;
+mod interposer;
+mod oidc_clients;
+mod options;
+mod phalanx_data;
+mod pull_secret;
+mod races;
+mod static_values;
+mod tokens;
+mod unknown;
+
+use std::path::PathBuf;
+
+use crate::support::cli::{Command, Output, Sandbox};
+use crate::support::openbao::{OpenBao, Watch, shared, unique_prefix};
+use crate::support::redact_paths;
+use crate::support::standalone::Repository;
+
+/// A store with one environment, `demo`, and its corner of the shared server.
+struct World {
+    sandbox: Sandbox,
+    root: PathBuf,
+    server: &'static OpenBao,
+    prefix: String,
+}
+
+impl World {
+    /// Enables applications, each with the text of its TOML file.
+    fn new(name: &str, applications: &[(&str, &str)]) -> Self {
+        Self::at(&unique_prefix(name), applications)
+    }
+
+    /// The same at a prefix of one's own choice.
+    fn at(prefix: &str, applications: &[(&str, &str)]) -> Self {
+        let (sandbox, server) = (Sandbox::new(), shared());
+        let alice = sandbox.age_identity("alice");
+        sandbox.install_identity(&alice.path);
+        let names: Vec<&str> = applications.iter().map(|(name, _)| *name).collect();
+        let mut repository = Repository::standalone(&sandbox, "store")
+            .holder("alice", &[&alice.recipient], &["*"])
+            .environment("demo", server.url(), prefix, &names);
+        for (name, declared) in applications {
+            repository = repository.application(name, declared);
+        }
+        let root = repository.root().to_owned();
+        Self { sandbox, root, server, prefix: prefix.to_owned() }
+    }
+
+    /// Changes what an application declares.
+    fn declare(&self, application: &str, declared: &str) {
+        let path = format!("secrets/applications/{application}.toml");
+        self.sandbox.write(self.root.join(path), declared);
+    }
+
+    /// Points the environment elsewhere, or enables other applications.
+    fn environment(&self, url: &str, prefix: &str, applications: &[&str]) {
+        let text = format!(
+            "vault-url = \"{url}\"\nvault-path-prefix = \"{prefix}\"\n\
+             applications = {applications:?}\n"
+        );
+        self.sandbox.write(self.root.join("secrets/environments/demo.toml"), text);
+    }
+
+    /// Prepares to run the program in the store, as root of Vault.
+    fn command(&self, arguments: &[&str]) -> Command {
+        self.sandbox
+            .command(arguments)
+            .current_dir(&self.root)
+            .env("VAULT_TOKEN", OpenBao::ROOT_TOKEN)
+    }
+
+    /// Stores a value.
+    #[track_caller]
+    fn set(&self, application: &str, key: &str, value: &str) {
+        self.command(&["set", "demo", application, key]).stdin(value).run().success();
+    }
+
+    /// Runs `sync demo`, which must succeed.
+    #[track_caller]
+    fn sync(&self, options: &[&str]) -> Output {
+        self.try_sync(options).success()
+    }
+
+    /// Runs `sync demo`.
+    #[track_caller]
+    fn try_sync(&self, options: &[&str]) -> Output {
+        self.command(&["sync", "demo"]).args(options).run()
+    }
+
+    /// Runs `audit demo`.
+    #[track_caller]
+    fn audit(&self, options: &[&str]) -> Output {
+        self.command(&["audit", "demo"]).args(options).run()
+    }
+
+    /// Runs `sync demo` and asserts that it makes no request to change
+    /// anything.
+    #[track_caller]
+    fn sync_changes_nothing(&self, options: &[&str]) -> Output {
+        let watch = self.watch();
+        let output = self.sync(options);
+        assert_eq!(watch.writes(), [], "{output:?}");
+        assert_eq!(output.stdout(), "", "{output:?}");
+        output
+    }
+
+    /// Runs `sync demo`, which must fail without a request to change anything.
+    #[track_caller]
+    fn sync_is_refused(&self, code: i32, options: &[&str]) -> Output {
+        let watch = self.watch();
+        let output = self.try_sync(options).fails_with(code);
+        assert_eq!(watch.writes(), [], "{output:?}");
+        output
+    }
+
+    /// A value in Vault.
+    #[track_caller]
+    fn value(&self, application: &str, key: &str) -> String {
+        let value = self.server.value(&self.prefix, application, key);
+        value.unwrap_or_else(|| panic!("Vault has no {application} {key}"))
+    }
+
+    /// The version of an entry, or 0.
+    fn version(&self, application: &str) -> u64 {
+        self.server.read(&self.prefix, application).map_or(0, |(version, _)| version)
+    }
+
+    /// The requests for this environment from now on.
+    fn watch(&self) -> Watch<'static> {
+        self.server.watch(&self.prefix)
+    }
+
+    /// Replaces what differs from run to run.
+    fn redact(&self, text: &str) -> String {
+        let path = self.prefix.split_once('/').map_or("", |(_, path)| path);
+        redact_paths(text, &self.sandbox).replace(path, "[PATH]")
+    }
+}

@@ -1,0 +1,72 @@
+//! The pull secret: wholly the store's, where the store has one.
+
+use serde_json::json;
+
+use super::World;
+
+const DOCUMENT: &str = r#"{"auths": {"docker.io": {"auth": "YWxpY2U6cDpx", "username": "alice", "password": "p:q"}, "ghcr.io": {"auth": "Ym9iOnI=", "username": "bob", "password": "r"}}}"#;
+
+fn world(name: &str) -> World {
+    World::new(name, &[("app", "secrets.made.generate.type = 'password'")])
+}
+
+fn with_registries(name: &str) -> World {
+    let world = world(name);
+    world.set("pull-secret", "ghcr.io", "bob:r");
+    world.set("pull-secret", "docker.io", "alice:p:q");
+    world
+}
+
+#[test]
+fn it_is_made_of_the_registries() {
+    let world = with_registries("pull-made");
+    let output = world.sync(&[]).hides("p:q").hides("YWxpY2U6cDpx");
+    assert_eq!(
+        output.stdout(),
+        "Created Vault secret for app\nCreated Vault secret for pull-secret\n"
+    );
+    assert_eq!(world.value("pull-secret", ".dockerconfigjson"), DOCUMENT);
+    world.sync_changes_nothing(&["--delete"]);
+
+    world.command(&["remove", "--yes", "demo", "pull-secret", "docker.io"]).run().success();
+    let output = world.sync(&[]);
+    assert_eq!(output.stdout(), "Updated Vault secret for pull-secret\n");
+    assert!(!world.value("pull-secret", ".dockerconfigjson").contains("docker.io"));
+    assert_eq!(world.version("pull-secret"), 2);
+}
+
+#[test]
+fn it_is_replaced_wholly() {
+    let world = with_registries("pull-replaced");
+    let data = json!({ ".dockerconfigjson": DOCUMENT, "extra": "key", "number": 7 });
+    world.server.put(&world.prefix, "pull-secret", data);
+    world.sync(&[]);
+    let (version, data) = world.server.read(&world.prefix, "pull-secret").unwrap();
+    assert_eq!((version, data.len()), (2, 1));
+    assert_eq!(data[".dockerconfigjson"], DOCUMENT);
+}
+
+#[test]
+fn one_that_only_vault_has_is_kept_and_reported() {
+    let world = world("pull-only-vault");
+    world.sync(&[]);
+    world.server.put(&world.prefix, "pull-secret", json!({ ".dockerconfigjson": DOCUMENT }));
+    let output = world.sync_changes_nothing(&[]);
+    assert!(output.stderr().contains("  • pull-secret\n"), "{output:?}");
+    let output = world.sync_changes_nothing(&["--keep-vault-static", "--delete"]);
+    assert!(!output.stderr().contains("pull-secret"), "{output:?}");
+    world.sync_changes_nothing(&["--exclude=pull-secret", "--delete"]);
+
+    let output = world.sync(&["--delete"]);
+    assert_eq!(output.stdout(), "Deleted Vault secret for pull-secret\n");
+    assert_eq!(world.server.read(&world.prefix, "pull-secret"), None);
+    // It can be brought back.
+    assert_eq!(world.server.version_count(&world.prefix, "pull-secret"), 1);
+}
+
+#[test]
+fn it_can_be_excluded() {
+    let world = with_registries("pull-excluded");
+    world.sync(&["--exclude", "pull-secret"]);
+    assert_eq!(world.server.list(&world.prefix), ["app"]);
+}
