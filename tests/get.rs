@@ -85,7 +85,7 @@ fn names_that_nothing_is_called_are_refused_with_the_nearest() {
     let store = SmallStore::new();
     let output = store.run(["get", "dmo", "app", "password"]).fails_with(3);
     assert_snapshot!(store.stderr(&output), @r"
-    Error: there is no environment named dmo: secrets/environments/dmo.toml does not exist
+    Error: there is no environment dmo: secrets/environments/dmo.toml does not exist
     Hint: did you mean demo?
     ");
     let output = store.run(["get", "demo", "ap", "password"]).fails_with(2);

@@ -217,7 +217,7 @@ fn what_no_spec_asks_for_is_refused_with_the_nearest() {
     ");
     let output = store.command(["set", "dem", "app", "password"]).stdin("x").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @r"
-    Error: there is no environment named dem: secrets/environments/dem.toml does not exist
+    Error: there is no environment dem: secrets/environments/dem.toml does not exist
     Hint: did you mean demo?
     ");
     stored(&store, &["app", "pasword", "--allow-unknown"], "for a spec to come");
@@ -354,7 +354,7 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     let own = store.alice.recipient.as_str();
     let ecdsa = store.sandbox.ssh_key_of_type("bob", "ecdsa");
     assert_snapshot!(stderr(&[own, "age1nonsense"], &["*"]), @r"
-    Error: recipients/bob.toml: key 2 cannot be sealed to
+    Error: recipients/bob.toml: key number 2 cannot be sealed to
     Caused by: this is neither an age recipient (age1…) nor an SSH public key
     ");
     assert_snapshot!(stderr(&[&ecdsa.recipient], &["*"]), @r"
