@@ -358,7 +358,7 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     Caused by: this is neither an age recipient (age1…) nor an SSH public key
     ");
     assert_snapshot!(stderr(&[&ecdsa.recipient], &["*"]), @r"
-    Error: recipients/bob.toml: key 1 cannot be sealed to
+    Error: recipients/bob.toml: key number 1 cannot be sealed to
     Caused by: SSH keys of type ecdsa-sha2-nistp256 cannot be sealed to, only ssh-ed25519 and ssh-rsa
     ");
     assert_snapshot!(stderr(&[own], &["demo/app/password"]), @r#"
