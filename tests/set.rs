@@ -362,7 +362,7 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     Caused by: SSH keys of type ecdsa-sha2-nistp256 cannot be sealed to, only ssh-ed25519 and ssh-rsa
     ");
     assert_snapshot!(stderr(&[own], &["demo/app/password"]), @r#"
-    Error: recipients/bob.toml: what it gives access to cannot be understood
+    Error: recipients/bob.toml: what the holder may read is not clear
     Caused by: "demo/app/password" is not an access: use "*", "ENVIRONMENT" or "ENVIRONMENT/APPLICATION"
     Caused by: "app/password" is not a valid application name: only ASCII letters, digits, '.', '_' and '-' are allowed
     "#);
