@@ -147,9 +147,15 @@ fn a_value_that_is_not_stored_is_refused_with_the_reason() {
     Hint: it is a fixed value, in secrets/applications/app.toml
     ");
     let output = store.run(["get", "demo", "pull-secret", "ghcr.io"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: no value is stored for demo/pull-secret/ghcr.io: secrets/demo/pull-secret/ghcr.io.age does not exist");
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: no value is stored for demo/pull-secret/ghcr.io: secrets/demo/pull-secret/ghcr.io.age does not exist
+    Hint: store it with: phalanx-secrets set demo pull-secret ghcr.io
+    ");
     let output = store.run(["get", "demo", "vault-write-token", "token"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: no value is stored for demo/vault-write-token/token: secrets/demo/vault-write-token/token.age does not exist");
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: no value is stored for demo/vault-write-token/token: secrets/demo/vault-write-token/token.age does not exist
+    Hint: store it with: phalanx-secrets set demo vault-write-token token
+    ");
 }
 
 #[test]

@@ -37,7 +37,11 @@ fn not_stored(context: &Context<'_>, id: SecretId) -> CliError {
         Err(error) => return error,
     };
     if crate::layout::RESERVED_APPLICATIONS.contains(&id.application.as_str()) {
-        return StoreError::NotStored { file: sealed_path(&id), id }.into();
+        let hint = format!(
+            "store it with: phalanx-secrets set {} {} {}",
+            id.environment, id.application, id.key
+        );
+        return CliError::from(StoreError::NotStored { file: sealed_path(&id), id }).hint(hint);
     }
     let Some(spec) = environment.spec(&id.application, &id.key) else {
         return super::checkout::unknown_secret(&environment, &id.application, &id.key);

@@ -75,8 +75,9 @@ pub(super) fn run(
     let toml_error = |error| CliError::new(Exit::Store, &error);
     let holder_text = holder.to_toml().map_err(toml_error)?;
     let store_text = toml::to_string(&StoreSettings::new(layout)).map_err(toml_error)?;
-    write_attributes(&tree)?;
     let holder_file = Holder::path(&name);
+    refuse_to_overwrite(&tree, &holder_file, &holder_text)?;
+    write_attributes(&tree)?;
     write_file(&root, &holder_file, holder_text.as_bytes())?;
     // Last, since this is what makes it a store.
     write_new_file(&root, STORE_FILE, store_text.as_bytes())?;
@@ -85,7 +86,13 @@ pub(super) fn run(
     ui.status(&format!("  {STORE_FILE}"));
     ui.status(&format!("  {holder_file}"));
     ui.status("  .gitattributes");
-    ui.hint("commit these; then store a first value with: phalanx-secrets set");
+    let has_environments = !layout.environments(&tree)?.is_empty();
+    ui.hint(if has_environments {
+        "commit these; then store a first value with: phalanx-secrets set"
+    } else {
+        "commit these; then describe an environment in secrets/environments/ENVIRONMENT.toml, and \
+         what its applications need in secrets/applications/APPLICATION.toml"
+    });
     Ok(Exit::Done)
 }
 
@@ -168,7 +175,10 @@ fn new_identity(settings: &Settings, ui: &Ui) -> Result<Recipient, CliError> {
     write_private(&path, text.as_bytes()).map_err(|error| {
         let mut failed = CliError::store(format!("{} cannot be made", path.display()));
         failed.causes.push(error.to_string());
-        failed
+        let is_there = error.kind() == std::io::ErrorKind::AlreadyExists;
+        failed.hint(
+            is_there.then(|| "to use the one that is there, leave out --new-identity".to_owned()),
+        )
     })?;
     ui.status(&format!("Made an identity: {}", path.display()));
     ui.warn("keep a copy of it in a safe place: what is sealed to it alone is lost with it");
@@ -187,6 +197,20 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// A holder's file may be left from a store that was removed by half, and say
+/// something else. What an interrupted `init` left is as good as new.
+fn refuse_to_overwrite(tree: &Tree, file: &str, content: &str) -> Result<(), CliError> {
+    let unreadable = |error| CliError::new(Exit::Store, &error);
+    match tree.read_text(file).map_err(unreadable)? {
+        Some(there) if there != content => {
+            let message = format!("{file} is there already and says something else");
+            Err(CliError::store(message)
+                .hint("remove it, or take another name with --name HOLDER".to_owned()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_attributes(tree: &Tree) -> Result<(), CliError> {

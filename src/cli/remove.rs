@@ -3,6 +3,7 @@
 use super::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
 use crate::store::{StoreError, sealed_path};
+use crate::suggest::nearest;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -22,8 +23,13 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let store = context.checkout.store()?;
     let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     let file = sealed_path(&id);
-    if !store.contents(&id.environment)?.has(&id.application, &id.key) {
-        return Err(StoreError::NotStored { id, file }.into());
+    let contents = store.contents(&id.environment)?;
+    if !contents.has(&id.application, &id.key) {
+        let beside = contents.ids().filter(|stored| stored.application == id.application);
+        let keys: Vec<KeyName> = beside.map(|stored| stored.key).collect();
+        let near = nearest(id.key.as_str(), keys.iter().map(KeyName::as_str));
+        let hint = near.map(|near| format!("did you mean {near}?"));
+        return Err(CliError::from(StoreError::NotStored { id, file }).hint(hint));
     }
     if !args.yes && !context.ui.confirm(&format!("Remove {file}?"))? {
         context.ui.status("Nothing was removed.");

@@ -138,7 +138,7 @@ impl Ui {
     /// Asks a question that is answered by yes or no.
     pub(super) fn confirm(&self, question: &str) -> Result<bool, CliError> {
         if !self.stdin_is_terminal {
-            return Err(CliError::usage(format!("{question} There is no terminal to ask at"))
+            return Err(CliError::usage(format!("there is no terminal to ask at: {question}"))
                 .hint("pass --yes to say yes beforehand".to_owned()));
         }
         let _ = write!(anstream::stderr(), "{question} [y/N] ");
