@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 use super::World;
-use crate::support::openbao::{OpenBao, shared, unique_prefix};
+use crate::support::openbao::{OpenBao, shared};
 
 const APP: &str = "secrets.made.generate.type = 'password'";
 
@@ -174,24 +174,4 @@ fn a_url_that_is_none() {
     Error: the environment's Vault URL is no use: it must not hold a user name or password
     Hint: it is what VAULT_ADDR would hold, such as https://vault.example.org:8200
     ");
-}
-
-#[test]
-fn a_server_that_fails_halfway() {
-    // Half of the entries are of an application that cannot be written: too
-    // large for this server.
-    let server = shared();
-    let world = World::at(&unique_prefix("too-large"), &[("big", "secrets.a = {}"), ("app", APP)]);
-    let large = "x".repeat(2 << 20);
-    world.set("big", "a", &large);
-    let output = world.try_sync(&[]);
-    if output.code() == 0 {
-        // A server without that limit.
-        assert_eq!(world.value("big", "a"), large);
-        return;
-    }
-    let output = output.fails_with(4).hides("xxxxxxxx");
-    assert_eq!(output.stdout(), "Created Vault secret for app\n");
-    assert_eq!(server.list(&world.prefix), ["app"]);
-    assert_snapshot!(world.redact(output.stderr()), @r"");
 }

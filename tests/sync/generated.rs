@@ -85,10 +85,13 @@ fn a_key_that_is_missing_is_made_without_touching_the_others() {
 }
 
 #[test]
-fn an_empty_generated_value_is_a_value() {
+fn an_empty_generated_value_is_none() {
     let world = World::new("empty", &[("app", r#"secrets.a.generate.type = "password""#)]);
     world.server.put(&world.prefix, "app", json!({ "a": "" }));
-    world.sync_changes_nothing(&[]);
+    // As it is for the Python CLI: an empty password is worse than a new one.
+    let output = world.sync(&[]);
+    assert_eq!(output.stdout(), "Updated Vault secret for app a\n");
+    assert_eq!(world.value("app", "a").len(), 64);
 }
 
 #[test]

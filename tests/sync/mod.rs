@@ -5,6 +5,7 @@
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
 //! - [`races`]: interruptions, and others that write at the same time.
+//! - [`notes`]: the commit that an entry is from.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`audit`]: the comparison alone.
@@ -17,6 +18,7 @@ mod entries;
 mod faults;
 mod generated;
 mod interposer;
+mod notes;
 mod oidc_clients;
 mod options;
 mod phalanx_data;
