@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::json;
 
+use crate::support::age_tool::AgeTool;
 use crate::support::cli::Output;
 use crate::support::openbao::{self, OpenBao};
 use crate::support::small_store::{SmallStore, files_below};
@@ -55,6 +56,8 @@ impl Cases {
     fn run_with(&mut self, arguments: &[&str], input: &str, env: &[(&str, &str)]) -> &Output {
         let command = self.store.command(arguments).stdin(input);
         let command = command.env("VAULT_TOKEN", self.server.root_token());
+        // What makes other programs talk.
+        let command = command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
         let command = env.iter().fold(command, |command, (name, value)| command.env(name, value));
         let name = arguments.iter().find(|argument| !argument.starts_with('-')).unwrap();
         let name: &'static str = String::leak((*name).to_owned());
@@ -69,6 +72,8 @@ fn a_marked_secret_appears_nowhere_else() {
     let mut cases = Cases::new();
     let wrong = cases.store.sandbox.age_identity("stranger").path;
     let wrong = wrong.to_str().unwrap();
+    let identity = cases.store.sandbox.read(&cases.store.alice.path);
+    let identity = identity.lines().last().unwrap().to_owned();
     let yaml = format!(
         "applications:\n  app:\n    token: {{value: {CANARY}}}\npull-secret: {{registries: \
          {{ghcr.io: {{username: u, password: {CANARY}}}}}}}\noidc-clients: {{c: {{secret: \
@@ -97,6 +102,17 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["set", "demo", "app", "made"]).code(), 2);
     assert_eq!(cases.run(&["set", "demo", "oidc-clients", "c"]).code(), 2);
     assert_eq!(cases.run(&["set", "demo", "pull-secret", "r"]).code(), 2);
+    assert_eq!(cases.run(&["set", "demo", "app", "password", CANARY]).code(), 2);
+    assert_eq!(cases.run(&["set", "demo", "app", "absent"]).code(), 2);
+    assert_eq!(cases.run(&["set", "demo", "app", "token", "-f", "/dev/null"]).code(), 2);
+    let other = yaml.replace(CANARY, &format!("{CANARY}-2"));
+    assert_eq!(cases.run_with(&["import", "demo", "-"], &other, &[]).code(), 3);
+    let unknown = format!("applications: {{gone: {{key: {{value: {CANARY}}}}}}}\n");
+    assert_eq!(cases.run_with(&["import", "demo", "-"], &unknown, &[]).code(), 3);
+    let skip = ["import", "demo", "-", "--skip-unknown"];
+    assert_eq!(cases.run_with(&skip, &unknown, &[]).code(), 0);
+    let generated = format!("applications: {{app: {{made: {{value: {CANARY}}}}}}}\n");
+    assert_eq!(cases.run_with(&["import", "demo", "-"], &generated, &[]).code(), 0);
     assert_eq!(cases.run(&["init"]).code(), 3);
     for malformed in [
         format!("{CANARY}: 1\n"),
@@ -104,6 +120,10 @@ fn a_marked_secret_appears_nowhere_else() {
         format!("applications: {{app: {{token: {{value: [{CANARY}]}}}}}}\n"),
         format!("applications: '{CANARY}\n"),
         format!("applications: *{CANARY}\n"),
+        format!("applications: !{CANARY} {CANARY}\n"),
+        format!("applications: &{CANARY} [{CANARY}\n"),
+        format!("applications: {{app: {{token: {{value: \"{CANARY}\\q\"}}}}}}\n"),
+        format!("applications: {{app: {{token: {{value: |{CANARY}}}}}}}\n"),
         format!("pull-secret: {{registries: {{r: {{password: {CANARY}}}}}}}\n"),
     ] {
         assert_eq!(cases.run_with(&["import", "demo", "-"], &malformed, &[]).code(), 3);
@@ -111,6 +131,13 @@ fn a_marked_secret_appears_nowhere_else() {
     }
     assert_eq!(cases.run(&["get", "demo", "app", "token", "-i", wrong]).code(), 3);
     assert_eq!(cases.run(&["sync", "demo", "-i", wrong]).code(), 3);
+    let key = identity.as_str();
+    assert_eq!(cases.run(&["get", "demo", "app", "token", "-i", key]).code(), 3);
+    for name in ["PHALANX_SECRETS_IDENTITY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY"] {
+        let broken = [(name, &*format!("# {CANARY}\n{key}{CANARY}"))];
+        assert_eq!(cases.run_with(&["get", "demo", "app", "token"], "", &broken).code(), 3);
+    }
+    assert_eq!(cases.run(&["init", "-c", "elsewhere", "--name", "a", "--key", key]).code(), 2);
     let canary_as_identity = [("PHALANX_SECRETS_IDENTITY", "-----BEGIN CANARY-3f9c1b7e52")];
     assert_eq!(cases.run_with(&["get", "demo", "app", "token"], "", &canary_as_identity).code(), 3);
     let token = [("VAULT_TOKEN", CANARY)];
@@ -129,6 +156,19 @@ fn a_marked_secret_appears_nowhere_else() {
     cases.store.write(file, sealed);
     assert_eq!(cases.run(&["get", "demo", "app", "token"]).code(), 3);
     assert_eq!(cases.run(&["audit", "demo"]).code(), 3);
+    // A document that is none, from another tool.
+    if let Some(age) = AgeTool::find() {
+        let recipients = [cases.store.alice.recipient.as_str()];
+        let sealed = age.encrypt(&cases.store.sandbox, &recipients, CANARY.as_bytes());
+        for place in ["oidc-clients/c", "pull-secret/ghcr.io"] {
+            let path = format!("secrets/demo/{place}.age");
+            let before = cases.store.bytes(&path);
+            cases.store.write(&path, &sealed);
+            assert_eq!(cases.run(&["export", "demo"]).code(), 3);
+            assert_eq!(cases.run(&["sync", "demo", "--allow-unbound"]).code(), 3);
+            cases.store.write(&path, before);
+        }
+    }
     assert_eq!(cases.run(&["remove", "demo", "app", "token"]).code(), 2);
     assert_eq!(cases.run(&["remove", "demo", "app", "token", "--yes"]).code(), 0);
 
@@ -136,6 +176,8 @@ fn a_marked_secret_appears_nowhere_else() {
     for Case { command, shows_it, output } in &cases.done {
         seen.insert((*command).to_owned());
         assert!(!output.stderr().contains(CANARY), "{command}: {}", output.stderr());
+        let shown = [output.stdout(), output.stderr()].concat();
+        assert!(!shown.to_lowercase().contains(&identity.to_lowercase()), "{command}: {shown}");
         let is_asked_for = *shows_it && output.code() == 0;
         assert_eq!(output.stdout().contains(CANARY), is_asked_for, "{command}");
     }

@@ -306,7 +306,7 @@ fn without_access_nothing_is_printed() {
     Caused by: none of the identities at hand can open it
     Hint: these identities were tried:
             [BOB] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
-    Hint: access to demo/other can be given by who has it: alice
+    Hint: access to demo/other can be given by those who have it: alice
     ");
     let store = store.without_own_identity();
     let output = store.run(["export", "demo"]).fails_with(3).hides("hunter2");
@@ -316,8 +316,8 @@ fn without_access_nothing_is_printed() {
       • secrets/demo/app/token.age: none of the identities at hand can open it
       • secrets/demo/other/shared.age: none of the identities at hand can open it
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
-    Hint: access to demo/app can be given by who has it: alice, bob
-    Hint: access to demo/other can be given by who has it: alice
+    Hint: access to demo/app can be given by those who have it: alice, bob
+    Hint: access to demo/other can be given by those who have it: alice
     ");
 }
 

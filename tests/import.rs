@@ -399,11 +399,11 @@ fn stored_values_that_do_not_open_are_replaced_on_demand_alone() {
       • secrets/demo/pull-secret/ghcr.io.age: none of the identities at hand can open it
       • secrets/demo/vault-write-token/token.age: none of the identities at hand can open it
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
-    Hint: access to demo/app can be given by who has it: alice
-    Hint: access to demo/oidc-clients can be given by who has it: alice
-    Hint: access to demo/other can be given by who has it: alice
-    Hint: access to demo/pull-secret can be given by who has it: alice
-    Hint: access to demo/vault-write-token can be given by who has it: alice
+    Hint: access to demo/app can be given by those who have it: alice
+    Hint: access to demo/oidc-clients can be given by those who have it: alice
+    Hint: access to demo/other can be given by those who have it: alice
+    Hint: access to demo/pull-secret can be given by those who have it: alice
+    Hint: access to demo/vault-write-token can be given by those who have it: alice
     Hint: --replace stores the file's values without comparing them with the stored ones
     ");
     let yaml = "applications: {app: {password: {value: hunter3}}}";

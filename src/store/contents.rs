@@ -190,5 +190,5 @@ fn access_hint(id: &SecretId, holders: &Holders) -> String {
     if names.is_empty() {
         return format!("no holder in recipients/ has access to {application} today");
     }
-    format!("access to {application} can be given by who has it: {}", names.join(", "))
+    format!("access to {application} can be given by those who have it: {}", names.join(", "))
 }
