@@ -179,7 +179,7 @@ fn without_access_the_error_says_who_could_grant_it() {
     Caused by: none of the identities at hand can open it
     Hint: these identities were tried:
             [BOB] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
 }
 
@@ -193,7 +193,7 @@ fn without_any_identity_the_error_says_how_to_name_one() {
     Error: secrets/demo/app/password.age cannot be opened
     Caused by: none of the identities at hand can open it
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
 }
 

@@ -76,7 +76,7 @@ fn an_option_leaves_no_other_place() {
     Caused by: none of the identities at hand can open it
     Hint: these identities were tried:
             [STRANGER 1] from the identity file [SANDBOX]/home/keys/stranger.txt (-i)
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
 }
 
@@ -175,7 +175,7 @@ fn all_places_are_tried_in_their_order() {
             [STRANGER 4] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
             [STRANGER 5] from [SANDBOX]/home/.config/sops/age/keys.txt
             [STRANGER 6] from [SANDBOX]/home/.ssh/id_ed25519
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
 
     // Any one of them will do, the last too.
@@ -353,7 +353,7 @@ fn an_ssh_key_with_a_passphrase_is_refused_when_named_and_passed_over_when_not()
     Caused by: none of the identities at hand can open it
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
             (passed over: [SANDBOX]/home/.ssh/id_ed25519: this SSH private key cannot be used: it has a passphrase, which this version does not ask for)
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
     // Another identity does it all the same.
     store.sandbox.install_identity(&store.alice.path);
@@ -370,7 +370,7 @@ fn a_default_file_that_is_broken_does_not_stand_in_the_way() {
     Caused by: none of the identities at hand can open it
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
             (passed over: [SANDBOX]/home/.config/phalanx-secrets/identity.txt: line 1 is not an age identity)
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
     let keys = store.sandbox.home().join(".config/sops/age/keys.txt");
     store.sandbox.write(keys, text_of(&store.alice));

@@ -310,7 +310,7 @@ fn who_cannot_read_can_still_contribute() {
     Caused by: none of the identities at hand can open it
     Hint: these identities were tried:
             [BOB] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
     // What bob may read is sealed to bob too.
     let output = stored(&store, &["other", "shared"], "hunter2");

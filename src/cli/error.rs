@@ -93,7 +93,7 @@ impl CliError {
         identities: &Identities,
     ) -> Self {
         let mut hints: Vec<String> = Vec::new();
-        for hint in failures.iter().filter_map(|failure| failure.hint(holders, identities)) {
+        for hint in failures.iter().flat_map(|failure| failure.hints(holders, identities)) {
             if !hints.contains(&hint) {
                 hints.push(hint);
             }

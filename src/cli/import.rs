@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use super::set::now;
 use super::vault::read_yaml;
 use super::{CliError, Context, Exit};
-use crate::layout::RESERVED_APPLICATIONS;
+use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, EnvironmentName, Kind, SecretId, SecretValue};
+use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
 use crate::store::{Identities, Store, sealed_path, write_file};
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +53,11 @@ struct Sorted {
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let store = context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
-    let values = read_yaml(&args.file)?.to_stored(&args.environment)?;
+    let values = read_yaml(&args.file)?;
+    refuse_misplaced(&values)?;
+    let values = values.to_stored(&args.environment).map_err(|error| {
+        CliError::new(Exit::Store, &error).hint("correct it in the file".to_owned())
+    })?;
     let sorted = sort(args, context, store, &environment, values)?;
     refuse(args, &sorted)?;
 
@@ -78,6 +83,28 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     ));
     say_what_is_missing(args, context, store, &environment, &sorted)?;
     Ok(Exit::Done)
+}
+
+/// Stops at what the store would give back as something else.
+fn refuse_misplaced(values: &StaticValues) -> Result<(), CliError> {
+    for application in values.applications.keys() {
+        if RESERVED_APPLICATIONS.contains(&application.as_str()) {
+            let message = format!("the file has {application} among its applications");
+            return Err(CliError::store(message).hint(format!(
+                "that has a section of its own, {application}, beside applications"
+            )));
+        }
+    }
+    for (registry, credentials) in &values.pull_secret {
+        let stored = RegistryCredentials::from_plaintext(&credentials.to_plaintext());
+        if stored.as_ref() != Ok(credentials) {
+            return Err(CliError::store(format!(
+                "the credentials for registry {registry:?} are not usable: the username holds a \
+                 colon, or the username or the password is empty"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn sort(
@@ -127,13 +154,25 @@ fn sort(
         ));
     }
     for value in opened {
-        if stored.get(&value.id) == Some(&value.opened.value) {
+        let given = stored.get(&value.id);
+        if given.is_some_and(|given| says_the_same(&value.id, given, &value.opened.value)) {
             stored.remove(&value.id);
             sorted.equal += 1;
         }
     }
     sorted.different = stored.into_iter().collect();
     Ok(sorted)
+}
+
+/// Whether two values of a secret are equal. A client is a JSON document, which
+/// `set` keeps as it was written.
+fn says_the_same(id: &SecretId, one: &SecretValue, other: &SecretValue) -> bool {
+    let is_same_client =
+        || match (OidcClient::from_plaintext(one), OidcClient::from_plaintext(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        };
+    one == other || (id.application.as_str() == OIDC_CLIENTS && is_same_client())
 }
 
 /// Stops where the file holds what must be decided first.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::checkout::warn_of_seals;
+use super::settings::is_stdin;
 use super::ui::read_file;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
@@ -119,7 +120,10 @@ impl CompareArgs {
 
 /// Reads a static-secrets YAML file.
 pub(super) fn read_yaml(path: &std::path::Path) -> Result<StaticValues, CliError> {
-    let name = path.display();
+    let name = match is_stdin(path) {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
     let bytes = read_file(path)?;
     let text =
         bytes.expose_str().ok_or_else(|| CliError::store(format!("{name} is not UTF-8 text")))?;

@@ -141,10 +141,10 @@ impl Contents {
 impl OpenFailure {
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self, holders: &Holders, identities: &Identities) -> Option<String> {
-        match &self.reason {
+    pub fn hints(&self, holders: &Holders, identities: &Identities) -> Vec<String> {
+        let hint = match &self.reason {
             OpenReason::Open(OpenError::NoMatchingIdentity) => {
-                Some(access_hint(&self.id, holders, identities))
+                return vec![tried_hint(identities), access_hint(&self.id, holders)];
             }
             OpenReason::Open(OpenError::Malformed | OpenError::Tampered(_)) => Some(format!(
                 "look at its history with: git log -- {file}; a good version can be restored with: \
@@ -160,12 +160,13 @@ impl OpenFailure {
                 self.id.environment, self.id.application, self.id.key
             )),
             _ => None,
-        }
+        };
+        hint.into_iter().collect()
     }
 }
 
-/// Which identities were tried, and who could give access.
-fn access_hint(id: &SecretId, holders: &Holders, identities: &Identities) -> String {
+/// Which identities were tried.
+fn tried_hint(identities: &Identities) -> String {
     let mut hint = String::new();
     if identities.found().is_empty() {
         hint.push_str("no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY");
@@ -179,14 +180,15 @@ fn access_hint(id: &SecretId, holders: &Holders, identities: &Identities) -> Str
     for skipped in &identities.skipped {
         hint.push_str(&format!("\n  (passed over: {})", skipped.reason));
     }
+    hint
+}
+
+/// Who could give access.
+fn access_hint(id: &SecretId, holders: &Holders) -> String {
+    let application = format!("{}/{}", id.environment, id.application);
     let names: Vec<&str> = holders.who_can_read(id).map(HolderName::as_str).collect();
     if names.is_empty() {
-        hint.push_str("\nno holder in recipients/ has access to it today");
-    } else {
-        hint.push_str(&format!(
-            "\nask someone who can read it to give you access: {}",
-            names.join(", ")
-        ));
+        return format!("no holder in recipients/ has access to {application} today");
     }
-    hint
+    format!("access to {application} can be given by who has it: {}", names.join(", "))
 }

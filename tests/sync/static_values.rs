@@ -220,7 +220,7 @@ fn a_value_that_cannot_be_opened_is_not_taken_for_missing() {
     Caused by: none of the identities at hand can open it
     Hint: these identities were tried:
             [BOB] from the identity file [SANDBOX]/home/keys/bob.txt (-i)
-          ask someone who can read it to give you access: alice
+    Hint: access to demo/app can be given by who has it: alice
     ");
 
     world.sandbox.write(world.root.join("secrets/demo/app/first.age"), "no age file");
