@@ -79,6 +79,22 @@ pub fn rsa_private_key(random: &mut impl CryptoRng) -> Result<SecretValue, Gener
     Ok(pem.as_str().into())
 }
 
+/// Checks that bcrypt would hash all of `source`.
+///
+/// # Errors
+/// A source of 72 bytes or more, or with a zero byte.
+pub fn check_bcrypt_source(source: &SecretValue) -> Result<(), GenerateError> {
+    /// One byte of the 72 that bcrypt takes ends the password.
+    const LONGEST: usize = 71;
+    if source.expose().contains(&0) {
+        Err(GenerateError::ZeroByteForBcrypt)
+    } else if source.expose().len() > LONGEST {
+        Err(GenerateError::TooLongForBcrypt)
+    } else {
+        Ok(())
+    }
+}
+
 /// The bcrypt hash of `source`, at cost 15, in the form `$2b$15$…`.
 ///
 /// # Errors
@@ -88,16 +104,10 @@ pub fn bcrypt_password_hash(
     source: &SecretValue,
     random: &mut impl CryptoRng,
 ) -> Result<SecretValue, GenerateError> {
-    if source.expose().contains(&0) {
-        return Err(GenerateError::ZeroByteForBcrypt);
-    }
+    check_bcrypt_source(source)?;
     let salt = random_bytes::<16>(random);
-    let hash = bcrypt::non_truncating_hash_with_salt(source.expose(), BCRYPT_COST, *salt).map_err(
-        |error| match error {
-            bcrypt::BcryptError::Truncation(_) => GenerateError::TooLongForBcrypt,
-            error => GenerateError::Bcrypt(error),
-        },
-    )?;
+    let hash = bcrypt::non_truncating_hash_with_salt(source.expose(), BCRYPT_COST, *salt)
+        .map_err(GenerateError::Bcrypt)?;
     Ok(hash.to_string().into())
 }
 

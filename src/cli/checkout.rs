@@ -26,6 +26,9 @@ impl Checkout {
             Some(root) => root.to_owned(),
             None => search(settings)?,
         };
+        if !root.is_dir() {
+            return Err(CliError::usage(format!("there is no folder {}", root.display())));
+        }
         let tree = Tree::new(root);
         let store = Store::open(&tree)?;
         let layout = store.as_ref().map(|store| store.settings.layout);

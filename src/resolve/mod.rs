@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use mint::{MintError, Minted, Values, mint};
 pub use problem::{Problem, Reason};
 
+use crate::generate::check_bcrypt_source;
 use crate::model::{
     ApplicationName, CopySource, Environment, Generator, KeyName, Kind, SecretValue, Spec,
 };
@@ -278,6 +279,10 @@ impl<'a> Resolver<'a> {
             Some((_, Desired::Value(value))) => Some(value),
             _ => None,
         };
+        if let (Generator::BcryptPasswordHash { .. }, Some(source)) = (generator, source) {
+            // Known already, so said with all else and before anything is made.
+            check_bcrypt_source(source).map_err(|error| Reason::Unhashable(error.to_string()))?;
+        }
         Ok(match self.inputs.minted.get(application, key, source) {
             Some(value) => Desired::Value(value.clone()),
             None => Desired::Pending(Pending::Generate(generator.clone())),

@@ -45,6 +45,8 @@ pub enum Reason {
     TooLongAChain,
     /// Vault has OpenID Connect clients and the store has none.
     OidcClientsOnlyInVault,
+    /// Its source is nothing that its hash could stand for.
+    Unhashable(String),
     /// No enabled application needs it.
     NotNeeded,
 }
@@ -90,6 +92,7 @@ impl fmt::Display for Reason {
             Self::OidcClientsOnlyInVault => f.write_str(
                 "Vault holds OpenID Connect clients and the store has none, so they would be lost",
             ),
+            Self::Unhashable(why) => write!(f, "it cannot be made, because {why}"),
             Self::NotNeeded => f.write_str("no enabled application needs it"),
         }
     }

@@ -201,8 +201,8 @@ fn what_bcrypt_would_cut_short_is_refused_before_anything_is_written() {
     world.set("app", "given", &"x".repeat(73));
     let output = world.sync_is_refused(3, &[]).hides("xxxx");
     assert_snapshot!(output.stderr(), @r"
-    Error: app hash cannot be generated
-    Caused by: its source is longer than the 71 bytes that bcrypt hashes in full
+    Error: 1 secret of demo cannot be resolved; nothing was written
+      • app hash: it cannot be made, because its source is longer than the 71 bytes that bcrypt hashes in full (secrets/applications/app.toml)
     ");
 }
 
