@@ -347,7 +347,7 @@ fn documents_that_are_none_are_refused_and_not_repeated() {
     store.write("secrets/demo/pull-secret/ghcr.io.age", seal(b"hunter2"));
     let output = store.run(["export", "demo"]).fails_with(3);
     assert_snapshot!(store.stderr(&output), @r#"
-    Warning: secrets/demo/pull-secret/ghcr.io.age was not sealed by this tool, so nothing shows that it belongs to demo/pull-secret/ghcr.io
+    Warning: secrets/demo/pull-secret/ghcr.io.age: it was not sealed by this tool, so nothing shows that it belongs to this secret
     Error: secrets/demo/pull-secret/ghcr.io.age holds no registry credentials
     Caused by: it is not of the form "username:password"
     "#);

@@ -207,7 +207,7 @@ fn a_value_sealed_to_other_holders_than_todays_is_printed_with_a_warning() {
     store.holder("bob", &[&bob.recipient], &["demo"]);
     let output = store.run(["get", "demo", "app", "password"]).success();
     assert_eq!(output.stdout(), "hunter2");
-    assert_snapshot!(store.stderr(&output), @"Warning: secrets/demo/app/password.age is not sealed to exactly today's holders");
+    assert_snapshot!(store.stderr(&output), @"Warning: secrets/demo/app/password.age: it is not sealed to exactly today's holders");
 }
 
 #[test]

@@ -98,21 +98,11 @@ pub(super) fn unknown_secret(
         .hint(format!("see what it needs with: phalanx-secrets list {name}"))
 }
 
-/// Warns of values whose seals are not what they should be: bound to no
-/// secret, or sealed to others than today's holders.
+/// Warns of values whose seals are not what they should be.
 pub(super) fn warn_of_seals(ui: &Ui, store: &Store, values: &[StoredValue]) {
     for StoredValue { id, opened } in values {
-        let file = sealed_path(id);
-        match &opened.seal {
-            None => ui.warn(&format!(
-                "{file} was not sealed by this tool, so nothing shows that it belongs to {id}"
-            )),
-            Some(seal) => {
-                let today = store.holders.recipients_for(&id.environment, &id.application);
-                if seal.recipients != today.digest() {
-                    ui.warn(&format!("{file} is not sealed to exactly today's holders"));
-                }
-            }
+        if let Err(fault) = opened.header.judge(id, &store.holders) {
+            ui.warn(&format!("{}: {fault}", sealed_path(id)));
         }
     }
 }

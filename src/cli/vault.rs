@@ -242,7 +242,7 @@ impl OpenedSource {
         }
         let loose: Vec<String> = values
             .iter()
-            .filter(|value| value.opened.seal.is_none())
+            .filter(|value| value.opened.header.seal.is_none())
             .map(|value| crate::store::sealed_path(&value.id))
             .collect();
         if unbound == Unbound::Refused && !loose.is_empty() {

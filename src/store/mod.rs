@@ -6,6 +6,7 @@
 
 mod contents;
 mod error;
+mod header;
 mod holders;
 mod identities;
 mod paths;
@@ -17,6 +18,7 @@ mod write;
 
 pub use contents::{Contents, OpenFailure, StoredValue};
 pub use error::StoreError;
+pub use header::{Header, SealFault};
 pub use holders::{Access, Holder, Holders, InvalidAccess};
 pub use identities::{Identities, Identity, IdentityError, IdentitySource, SkippedIdentity};
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
@@ -20,6 +20,17 @@ use thiserror::Error;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Recipient(String);
+
+/// A recipient's kind, by what its stanza in a header shows of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RecipientKind {
+    /// X25519. The stanza does not tell which.
+    Native,
+    /// An SSH key, with the type and the tag that the stanza has.
+    Ssh { kind: String, tag: String },
+    /// A plugin's, which says what it likes.
+    Plugin,
+}
 
 /// A text that is not a public key to which a value can be sealed.
 ///
@@ -63,6 +74,19 @@ impl Recipient {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What its stanza in a header looks like.
+    pub(super) fn kind(&self) -> RecipientKind {
+        if let Some((kind @ ("ssh-ed25519" | "ssh-rsa"), wire)) = self.0.split_once(' ') {
+            let wire = STANDARD.decode(wire).unwrap_or_default();
+            let tag = Sha256::digest(wire).iter().take(4).copied().collect::<Vec<u8>>();
+            return RecipientKind::Ssh { kind: kind.to_owned(), tag: STANDARD_NO_PAD.encode(tag) };
+        }
+        match self.0.parse::<age::x25519::Recipient>() {
+            Ok(_) => RecipientKind::Native,
+            Err(_) => RecipientKind::Plugin,
+        }
     }
 
     /// The key as the age library takes it.

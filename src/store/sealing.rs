@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::header::Header;
 use super::identities::Identities;
 use super::paths::bound_path;
 use super::recipient::RecipientSet;
@@ -65,9 +66,8 @@ pub enum OpenError {
 pub struct Opened {
     /// The value.
     pub value: SecretValue,
-    /// What its seal says, now verified. `None` in a file made by stock age
-    /// tools, which is bound to no secret.
-    pub seal: Option<BoundStanza>,
+    /// Its header, now verified.
+    pub header: Header,
 }
 
 /// Seals a value to recipients, bound to its secret.
@@ -95,14 +95,14 @@ pub fn seal(
 /// # Errors
 /// Whatever is wrong with it, before a byte of the value is given out.
 pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opened, OpenError> {
-    let witness = Witness { identities, seal: RefCell::new(Ok(None)) };
+    let witness = Witness { identities, header: RefCell::new(Header::of_stanzas(&[])) };
     let decryptor = read_header(file)?;
     let mut payload =
         decryptor.decrypt(std::iter::once(&witness as &dyn age::Identity)).map_err(open_error)?;
 
     // From here on the header's MAC has been verified.
-    let seal = witness.seal.into_inner()?;
-    if let Some(seal) = &seal
+    let header = witness.header.into_inner()?;
+    if let Some(seal) = &header.seal
         && seal.path != bound_path(id)
     {
         return Err(OpenError::Moved { path: seal.path.clone() });
@@ -112,20 +112,32 @@ pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opene
     // leaves no copy behind.
     let mut value = Zeroizing::new(Vec::with_capacity(file.len()));
     payload.read_to_end(&mut value).map_err(|_| OpenError::Tampered("its payload"))?;
-    Ok(Opened { value: value.into(), seal })
+    Ok(Opened { value: value.into(), header })
 }
 
-/// What a sealed file says of itself, read without any key and not verified.
+/// Reads what a sealed file shows without any key. Nothing of it is verified.
 ///
 /// # Errors
 /// A file that is no age file, or whose stanza of ours is malformed.
-pub fn inspect(file: &[u8]) -> Result<Option<BoundStanza>, OpenError> {
-    let nobody = Identities::default();
-    let witness = Witness { identities: &nobody, seal: RefCell::new(Ok(None)) };
-    let decryptor = read_header(file)?;
-    // Nobody can open it; the witness has seen the header all the same.
-    let _ = decryptor.decrypt(std::iter::once(&witness as &dyn age::Identity));
-    Ok(witness.seal.into_inner()?)
+pub fn inspect(file: &[u8]) -> Result<Header, OpenError> {
+    let reader = HeaderReader(RefCell::new(Header::of_stanzas(&[])));
+    // Nobody can open it this way; the reader has seen the header all the same.
+    let _ = read_header(file)?.decrypt(std::iter::once(&reader as &dyn age::Identity));
+    Ok(reader.0.into_inner()?)
+}
+
+/// An identity that opens nothing and remembers what a header holds.
+struct HeaderReader(RefCell<Result<Header, InvalidStanza>>);
+
+impl age::Identity for HeaderReader {
+    fn unwrap_stanza(&self, _: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        None
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
+        *self.0.borrow_mut() = Header::of_stanzas(stanzas);
+        None
+    }
 }
 
 /// Reads the header of an armored file.
@@ -189,7 +201,7 @@ impl age::Recipient for BoundRecipients {
 /// The identities at hand, as one that also reads our stanza in the header.
 struct Witness<'a> {
     identities: &'a Identities,
-    seal: RefCell<Result<Option<BoundStanza>, InvalidStanza>>,
+    header: RefCell<Result<Header, InvalidStanza>>,
 }
 
 impl age::Identity for Witness<'_> {
@@ -198,7 +210,7 @@ impl age::Identity for Witness<'_> {
     }
 
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
-        *self.seal.borrow_mut() = BoundStanza::find(stanzas);
+        *self.header.borrow_mut() = Header::of_stanzas(stanzas);
         let mut failure = None;
         for identity in self.identities.iter() {
             match identity.unwrap_stanzas(stanzas) {

@@ -56,6 +56,11 @@ impl BoundStanza {
         }
     }
 
+    /// Whether a stanza's tag is ours.
+    pub(super) fn is_tag(tag: &str) -> bool {
+        tag == TAG
+    }
+
     /// Finds ours among a header's stanzas.
     pub(super) fn find(stanzas: &[Stanza]) -> Result<Option<Self>, InvalidStanza> {
         let mut ours = stanzas.iter().filter(|stanza| stanza.tag == TAG);

@@ -57,7 +57,7 @@ fn what_the_stock_tool_seals_is_read_with_a_warning() {
         }
     }
     let output = store.run(["get", "demo", "app", "password"]).success();
-    assert_snapshot!(store.stderr(&output), @"Warning: secrets/demo/app/password.age was not sealed by this tool, so nothing shows that it belongs to demo/app/password");
+    assert_snapshot!(store.stderr(&output), @"Warning: secrets/demo/app/password.age: it was not sealed by this tool, so nothing shows that it belongs to this secret");
     // Storing it again binds it.
     store.set("app", "password", "hunter2");
     assert_eq!(store.run(["get", "demo", "app", "password"]).success().stderr(), "");
@@ -87,7 +87,7 @@ fn what_the_stock_tool_seals_is_not_synced_unless_that_is_meant() {
     assert_eq!(server.list(&prefix), [""; 0]);
 
     let output = sync().args(["--allow-unbound"]).run().success().hides("hunter2");
-    assert_snapshot!(store.stderr(&output), @"Warning: secrets/demo/other/shared.age was not sealed by this tool, so nothing shows that it belongs to demo/other/shared");
+    assert_snapshot!(store.stderr(&output), @"Warning: secrets/demo/other/shared.age: it was not sealed by this tool, so nothing shows that it belongs to this secret");
     assert_eq!(server.value(&prefix, "other", "shared").as_deref(), Some("hunter2"));
 }
 

@@ -42,7 +42,7 @@ proptest! {
         let (value, recipients) = (SecretValue::from(value), recipients(people.iter().copied()));
         let file = seal(&value, &id(&key), set_at, &recipients).unwrap();
 
-        let seen = inspect(&file).unwrap().expect("a stanza of ours");
+        let seen = inspect(&file).unwrap().seal.expect("a stanza of ours");
         prop_assert_eq!(seen.set_at, set_at);
         prop_assert_eq!(&seen.recipients, &recipients.digest());
         prop_assert!(seen.path.starts_with("demo/app/"));
@@ -52,7 +52,7 @@ proptest! {
                 Ok(opened) => {
                     prop_assert!(is_recipient);
                     prop_assert!(opened.value == value);
-                    prop_assert_eq!(opened.seal.as_ref(), Some(&seen));
+                    prop_assert_eq!(opened.header.seal.as_ref(), Some(&seen));
                 }
                 Err(OpenError::NoMatchingIdentity) => prop_assert!(!is_recipient),
                 Err(error) => prop_assert!(false, "{error:?}"),

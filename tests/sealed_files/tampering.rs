@@ -31,7 +31,7 @@ fn try_to_open(file: &[u8], person: &Person) -> Came {
         Err(_) => Came::Refused,
         Ok(opened) => {
             assert_eq!(opened.value.expose(), VALUE.as_bytes(), "another plaintext was given out");
-            let seal = opened.seal.expect("the stanza must not be lost");
+            let seal = opened.header.seal.expect("the stanza must not be lost");
             assert_eq!(
                 (seal.set_at, seal.path.as_str()),
                 (Timestamp::UNIX_EPOCH, "demo/app/password")
@@ -99,8 +99,8 @@ fn every_truncation_is_refused() {
     }
     notice(&format!("truncations: {} tried, all but the last line feed's refused", file.len()));
     for length in (0..file.len() - 1).step_by(7) {
-        let seal = inspect(&file[..length]);
-        assert!(!matches!(&seal, Ok(Some(seal)) if seal.path != "demo/app/password"), "{length}");
+        let seal = inspect(&file[..length]).ok().and_then(|header| header.seal);
+        assert!(seal.is_none_or(|seal| seal.path == "demo/app/password"), "{length}");
     }
 }
 
@@ -328,7 +328,7 @@ fn an_edited_path_does_not_open_at_its_new_place() {
     let person = Person::new();
     let (header, payload) = dismantle(&sealed(&person));
     let edited = assemble(&header.replace("demo/app/password", "demo/app/token"), &payload);
-    assert_eq!(inspect(&edited).unwrap().unwrap().path, "demo/app/token");
+    assert_eq!(inspect(&edited).unwrap().seal.unwrap().path, "demo/app/token");
     let refused = open(&edited, &id("token"), &person.identities).unwrap_err();
     assert!(matches!(refused, OpenError::Tampered(_)), "{refused:?}");
 }
