@@ -18,6 +18,7 @@
 //! | [`static_values`] | what comes from outside: the store's, or a static-secrets YAML file |
 //! | [`generate`] | one function a generator |
 //! | [`resolve`], [`plan`](mod@plan) | the pure heart: no clock, no randomness, no input or output |
+//! | [`mod@exposed`] | what withdrawn access leaves to be rotated |
 //! | [`repo`] | the git repository around it all |
 //! | [`vault`] | KV v2 over HTTP |
 //! | [`sync`] | the story of a sync, from top to bottom |
@@ -33,6 +34,7 @@
 //! says what all this stops, and what it does not.
 
 pub mod cli;
+pub mod exposed;
 pub mod generate;
 pub mod layout;
 pub mod model;

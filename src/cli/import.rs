@@ -1,19 +1,20 @@
 //! `import`: store the values of a static-secrets YAML file.
 //!
-//! Everything or nothing is decided before the first file is written: all
-//! values are sealed in memory first. Should the machine stop between two
-//! files, the same import does the rest.
+//! Everything or nothing: all values are sealed in memory and put on disk
+//! beside their places before the first file is replaced. Should the machine
+//! stop between two files, the same import does the rest.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::set::now;
+use jiff::Timestamp;
+
 use super::vault::read_yaml;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, EnvironmentName, Kind, SecretId, SecretValue};
 use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
-use crate::store::{Identities, Store, sealed_path, write_file};
+use crate::store::{FileChange, Identities, Store, sealed_path, write_together};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -51,7 +52,13 @@ struct Sorted {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let store = context.checkout.store()?;
+    let locked;
+    let store: &Store = if args.dry_run {
+        context.checkout.store()?
+    } else {
+        locked = context.store_to_change()?;
+        &locked
+    };
     let environment = context.checkout.environment(&args.environment)?;
     let values = read_yaml(&args.file)?;
     refuse_misplaced(&values)?;
@@ -201,15 +208,16 @@ fn put_all<'a>(
     context: &Context<'_>,
     values: impl Iterator<Item = &'a (SecretId, SecretValue)>,
 ) -> Result<(), CliError> {
-    let set_at = now();
-    let mut sealed = Vec::new();
+    let set_at = store.time_of_change(Timestamp::now())?;
+    let tree = &context.checkout.tree;
+    let mut changes = Vec::new();
     for (id, value) in values {
-        sealed.push((sealed_path(id), store.seal(id, value, set_at)?));
+        let file = sealed_path(id);
+        let before = tree.read(&file).map_err(|error| CliError::store_error(&error))?;
+        let after = Some(store.seal(id, value, set_at)?);
+        changes.push(FileChange { file, before, after });
     }
-    for (file, content) in &sealed {
-        write_file(context.checkout.tree.root(), file, content)?;
-    }
-    Ok(())
+    Ok(write_together(tree.root(), &changes)?)
 }
 
 fn say_what_is_missing(

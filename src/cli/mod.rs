@@ -8,10 +8,13 @@ mod audit;
 mod checkout;
 mod error;
 mod export;
+mod exposed;
 mod get;
 mod import;
 mod init;
 mod list;
+mod recipients;
+mod rekey;
 mod remove;
 mod schema;
 mod set;
@@ -79,6 +82,13 @@ enum Command {
     StaticTemplate(static_template::Args),
     /// Print the JSON schema of secrets.yaml
     Schema(schema::Args),
+    /// Manage key-holders: who can read what
+    #[command(subcommand)]
+    Recipients(recipients::Command),
+    /// Seal again what is not sealed to exactly today's holders
+    Rekey(rekey::Args),
+    /// List values to rotate, since someone who could read them no longer may
+    Exposed(exposed::Args),
     /// Compare Vault with what it should hold
     Audit(audit::Args),
     /// Bring Vault in line: open, generate, copy and write
@@ -125,6 +135,9 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Import(args) => import::run(&args, &context()?),
         Command::Export(args) => export::run(&args, &context()?),
         Command::StaticTemplate(args) => static_template::run(&args, &context()?),
+        Command::Recipients(command) => recipients::run(&command, &context()?),
+        Command::Rekey(args) => rekey::run(&args, &context()?),
+        Command::Exposed(args) => exposed::run(&args, &context()?),
         Command::Audit(args) => audit::run(&args, &context()?),
         Command::Sync(args) => sync::run(&args, &context()?),
     }
@@ -139,6 +152,14 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The store, which nobody else changes until it is dropped.
+    fn store_to_change(&self) -> Result<crate::store::LockedStore, CliError> {
+        self.checkout.store()?;
+        let waiting = || self.ui.status("Another command changes this store; waiting for it…");
+        let store = crate::store::LockedStore::open(&self.checkout.tree, waiting)?;
+        store.ok_or_else(|| CliError::store("the store was removed meanwhile"))
+    }
+
     /// The identities at hand.
     fn identities(&self) -> Result<crate::store::Identities, CliError> {
         let sources = self.settings.identity_sources(&self.global.identities);

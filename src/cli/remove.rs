@@ -20,7 +20,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let store = context.checkout.store()?;
+    let store = context.store_to_change()?;
     let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     let file = sealed_path(&id);
     let contents = store.contents(&id.environment)?;

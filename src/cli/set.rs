@@ -79,15 +79,11 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 
     let value = read(args, context, &id)?;
     check_value(args, context, &id, &value)?;
-    store.put(&id, &value, now())?;
+    // Only now: a prompt may take its time.
+    let store = context.store_to_change()?;
+    store.put(&id, &value, store.time_of_change(Timestamp::now())?)?;
     context.ui.status(&format!("Stored {id}, sealed to: {}", readers.join(", ")));
     Ok(Exit::Done)
-}
-
-/// The time that a seal carries: now, to the second.
-pub(super) fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 fn check_id(args: &Args, context: &Context<'_>, id: &SecretId) -> Result<(), CliError> {

@@ -113,6 +113,28 @@ impl Ui {
         Progress(bar)
     }
 
+    /// Shows how far something is that is done one by one.
+    pub(super) fn progress_bar(&self, text: &'static str, count: usize) -> Progress {
+        let target = if self.stderr_is_terminal {
+            ProgressDrawTarget::stderr_with_hz(10)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(count as u64), target).with_style(
+            ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} ({eta})")
+                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
+        bar.set_message(text);
+        Progress(bar)
+    }
+
+    /// The width of the terminal that data goes to; `None` where it goes
+    /// elsewhere.
+    pub(super) fn width(&self) -> Option<usize> {
+        let size = terminal_size::terminal_size_of(io::stdout());
+        size.filter(|_| self.stdout_is_terminal).map(|(width, _)| usize::from(width.0))
+    }
+
     /// Reads a value: hidden and twice from a terminal, else all of standard
     /// input.
     pub(super) fn read_value(&self, what: &str) -> Result<SecretValue, CliError> {
@@ -180,6 +202,11 @@ fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
+    /// One more is done.
+    pub(super) fn advance(&self) {
+        self.0.inc(1);
+    }
+
     pub(super) fn message(&self, text: String) {
         self.0.set_message(text);
     }

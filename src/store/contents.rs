@@ -104,16 +104,18 @@ impl Contents {
         id: SecretId,
         identities: &Identities,
     ) -> Result<StoredValue, OpenFailure> {
-        let file = sealed_path(&id);
         let opened = self
-            .tree
-            .read(&file)
-            .map_err(OpenReason::from)
-            .and_then(|bytes| bytes.ok_or(OpenReason::Absent))
-            .and_then(|bytes| open(&bytes, &id, identities).map_err(OpenReason::from));
-        match opened {
-            Ok(opened) => Ok(StoredValue { id, opened }),
-            Err(reason) => Err(OpenFailure { id, file, reason }),
+            .read(&id)
+            .and_then(|bytes| open(&bytes, &id, identities).map_err(|e| OpenFailure::new(&id, e)));
+        Ok(StoredValue { opened: opened?, id })
+    }
+
+    /// The sealed file of one value.
+    pub(super) fn read(&self, id: &SecretId) -> Result<Vec<u8>, OpenFailure> {
+        match self.tree.read(&sealed_path(id)) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => Err(OpenFailure::new(id, OpenReason::Absent)),
+            Err(error) => Err(OpenFailure::new(id, error)),
         }
     }
 
@@ -139,6 +141,10 @@ impl Contents {
 }
 
 impl OpenFailure {
+    pub(super) fn new(id: &SecretId, reason: impl Into<OpenReason>) -> Self {
+        Self { id: id.clone(), file: sealed_path(id), reason: reason.into() }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hints(&self, holders: &Holders, identities: &Identities) -> Vec<String> {

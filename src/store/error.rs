@@ -20,6 +20,13 @@ pub enum StoreError {
     #[error(transparent)]
     Write(#[from] WriteError),
 
+    /// A store that cannot be locked.
+    #[error("the store cannot be locked against other changes")]
+    Lock {
+        /// Why.
+        source: std::io::Error,
+    },
+
     /// A TOML file that does not parse.
     #[error("{file}{}: {message}", line.map(|line| format!(":{line}")).unwrap_or_default())]
     Malformed {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use toml_edit::{Array, DocumentMut, value};
 
 use super::error::StoreError;
 use super::paths::RECIPIENTS;
@@ -15,7 +16,7 @@ use crate::toml_file;
 use crate::tree::Tree;
 
 /// The stem of the file that records withdrawn access, which is no holder.
-const WITHDRAWN: &str = "withdrawn";
+pub(super) const WITHDRAWN: &str = "withdrawn";
 
 /// What a holder may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,18 @@ pub struct InvalidAccess {
 }
 
 impl Access {
+    /// Whether it covers all that another does.
+    #[must_use]
+    pub fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everything, _) => true,
+            (Self::Environment(own), Self::Environment(other) | Self::Application(other, _)) => {
+                own == other
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether it covers the secrets of an application of an environment.
     #[must_use]
     pub fn covers(&self, environment: &EnvironmentName, application: &ApplicationName) -> bool {
@@ -48,6 +61,12 @@ impl Access {
                 own == environment && own_application == application
             }
         }
+    }
+
+    /// Whether it covers a secret.
+    #[must_use]
+    pub fn covers_secret(&self, id: &SecretId) -> bool {
+        self.covers(&id.environment, &id.application)
     }
 }
 
@@ -112,6 +131,22 @@ impl Holder {
         })
     }
 
+    /// The text of the holder's file, changed from keys and access of this to
+    /// those of `after`. What is in the file beside them stays: comments, too.
+    ///
+    /// # Errors
+    /// A text that is not that of a holder's file.
+    pub fn edit_toml(text: &str, after: &Self) -> Result<String, toml_edit::TomlError> {
+        let mut document: DocumentMut = text.parse()?;
+        let keys = after.keys.iter().map(Recipient::to_string).collect();
+        let is_key =
+            |old: &str, new: &str| old.parse::<Recipient>().is_ok_and(|old| old.as_str() == new);
+        edit_list(&mut document, "keys", keys, is_key);
+        let access = after.access.iter().map(Access::to_string).collect();
+        edit_list(&mut document, "access", access, |old, new| old == new);
+        Ok(document.to_string())
+    }
+
     /// Whether they may read the secrets of an application of an environment.
     #[must_use]
     pub fn can_read(&self, environment: &EnvironmentName, application: &ApplicationName) -> bool {
@@ -151,6 +186,43 @@ impl Holder {
     }
 }
 
+/// Makes a list hold what is wanted, and keeps the lines of what stays.
+fn edit_list(
+    document: &mut DocumentMut,
+    name: &str,
+    mut wanted: Vec<String>,
+    same: impl Fn(&str, &str) -> bool,
+) {
+    let item = document.entry(name).or_insert_with(|| value(Array::new()));
+    let Some(list) = item.as_array_mut() else { return };
+    list.retain(|old| {
+        let old = old.as_str().unwrap_or_default();
+        let position = wanted.iter().position(|new| same(old, new));
+        position.map(|position| wanted.remove(position)).is_some()
+    });
+    for new in wanted {
+        list.push(new);
+        // One a line, as such files are written.
+        if let Some(last) = list.get_mut(list.len().saturating_sub(1)) {
+            last.decor_mut().set_prefix("\n    ");
+        }
+    }
+    for item in list.iter_mut() {
+        let has_line = item.decor().prefix().and_then(|prefix| prefix.as_str());
+        if !has_line.is_some_and(|prefix| prefix.contains('\n')) {
+            item.decor_mut().set_prefix("\n    ");
+        }
+        item.decor_mut().set_suffix("");
+    }
+    if !list.is_empty() {
+        let has_line = list.trailing().as_str().is_some_and(|text| text.contains('\n'));
+        if !has_line {
+            list.set_trailing("\n");
+        }
+        list.set_trailing_comma(true);
+    }
+}
+
 /// All holders of a store.
 #[derive(Debug, Clone, Default)]
 pub struct Holders(BTreeMap<HolderName, Holder>);
@@ -182,6 +254,45 @@ impl Holders {
     ) -> RecipientSet {
         let holders = self.0.values().filter(|holder| holder.can_read(environment, application));
         holders.flat_map(|holder| holder.keys.iter().cloned()).collect()
+    }
+
+    /// The keys that can read all of an environment, or an application of it.
+    #[must_use]
+    pub fn readers_of(
+        &self,
+        environment: &EnvironmentName,
+        application: Option<&ApplicationName>,
+    ) -> RecipientSet {
+        if let Some(application) = application {
+            return self.recipients_for(environment, application);
+        }
+        let whole = Access::Environment(environment.clone());
+        let can = |holder: &&Holder| holder.access.iter().any(|access| access.includes(&whole));
+        let holders = self.0.values().filter(can);
+        holders.flat_map(|holder| holder.keys.iter().cloned()).collect()
+    }
+
+    /// All holders, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&HolderName, &Holder)> {
+        self.0.iter()
+    }
+
+    /// One holder.
+    #[must_use]
+    pub fn get(&self, name: &HolderName) -> Option<&Holder> {
+        self.0.get(name)
+    }
+
+    /// These holders with one of them changed, or removed where that is
+    /// `None`.
+    #[must_use]
+    pub fn with(&self, name: &HolderName, holder: Option<Holder>) -> Self {
+        let mut holders = self.clone();
+        match holder {
+            Some(holder) => holders.0.insert(name.clone(), holder),
+            None => holders.0.remove(name),
+        };
+        holders
     }
 
     /// The names of those who may read a secret.

@@ -9,11 +9,14 @@ mod error;
 mod header;
 mod holders;
 mod identities;
+mod lock;
 mod paths;
 mod recipient;
+mod rekey;
 mod sealing;
 mod settings;
 mod stanza;
+mod withdrawn;
 mod write;
 
 pub use contents::{Contents, OpenFailure, StoredValue};
@@ -21,13 +24,16 @@ pub use error::StoreError;
 pub use header::{Header, SealFault};
 pub use holders::{Access, Holder, Holders, InvalidAccess};
 pub use identities::{Identities, Identity, IdentityError, IdentitySource, SkippedIdentity};
+pub use lock::LockedStore;
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
 pub(crate) use recipient::find_private_key;
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
+pub use rekey::{RekeyError, StaleValue, UNKNOWN_TIME};
 pub use sealing::{OpenError, Opened, SealError, inspect, open, seal};
 pub use settings::{STORE_FILE, StoreSettings};
 pub use stanza::{BoundStanza, InvalidStanza};
-pub use write::{WriteError, remove_file, write_file, write_new_file};
+pub use withdrawn::{Withdrawal, Withdrawals};
+pub use write::{FileChange, WriteError, remove_file, write_file, write_new_file, write_together};
 
 use jiff::Timestamp;
 
@@ -53,6 +59,24 @@ impl Store {
         let Some(settings) = StoreSettings::read(tree)? else { return Ok(None) };
         let holders = Holders::read(tree)?;
         Ok(Some(Self { tree: tree.clone(), settings, holders }))
+    }
+
+    /// Whose access ended.
+    ///
+    /// # Errors
+    /// A `withdrawn.toml` that cannot be read.
+    pub fn withdrawals(&self) -> Result<Withdrawals, StoreError> {
+        Withdrawals::read(&self.tree)
+    }
+
+    /// The environments that something may be stored for: those that have a
+    /// folder.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn environments(&self) -> Result<Vec<EnvironmentName>, StoreError> {
+        let folders = self.tree.list(SECRETS)?.into_iter().filter(|entry| entry.is_folder);
+        Ok(folders.filter_map(|entry| entry.name.parse().ok()).collect())
     }
 
     /// What is stored for an environment, still sealed.
@@ -91,12 +115,29 @@ impl Store {
         value: &SecretValue,
         set_at: Timestamp,
     ) -> Result<Vec<u8>, StoreError> {
-        let recipients = self.holders.recipients_for(&id.environment, &id.application);
-        if recipients.is_empty() {
-            return Err(StoreError::NoHolder { id: id.clone() });
-        }
-        seal(value, id, set_at, &recipients)
-            .map_err(|source| StoreError::Seal { id: id.clone(), source })
+        seal_to(&self.holders, id, value, set_at)
+    }
+
+    /// The sealed file of a value.
+    ///
+    /// # Errors
+    /// No such value, or a file that cannot be read.
+    pub fn sealed(&self, id: &SecretId) -> Result<Vec<u8>, StoreError> {
+        let file = sealed_path(id);
+        let sealed = self.tree.read(&file)?;
+        sealed.ok_or_else(|| StoreError::NotStored { id: id.clone(), file })
+    }
+
+    /// The time to note for a value that changes now: to the second, and after
+    /// every withdrawal that this store knows of, whatever the clocks say.
+    ///
+    /// # Errors
+    /// A `withdrawn.toml` that cannot be read.
+    pub fn time_of_change(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let now = now.as_second();
+        let last = self.withdrawals()?.iter().map(|one| one.at.as_second()).max();
+        let second = last.map_or(now, |last| now.max(last + 1));
+        Ok(Timestamp::from_second(second).unwrap_or(Timestamp::MAX))
     }
 
     /// Removes a sealed value, and its folder where that leaves it empty.
@@ -111,4 +152,18 @@ impl Store {
         remove_file(self.tree.root(), &file)?;
         Ok(())
     }
+}
+
+fn seal_to(
+    holders: &Holders,
+    id: &SecretId,
+    value: &SecretValue,
+    set_at: Timestamp,
+) -> Result<Vec<u8>, StoreError> {
+    let recipients = holders.recipients_for(&id.environment, &id.application);
+    if recipients.is_empty() {
+        return Err(StoreError::NoHolder { id: id.clone() });
+    }
+    seal(value, id, set_at, &recipients)
+        .map_err(|source| StoreError::Seal { id: id.clone(), source })
 }

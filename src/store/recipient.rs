@@ -161,6 +161,12 @@ impl RecipientSet {
         self.0.is_empty()
     }
 
+    /// Whether it has a recipient.
+    #[must_use]
+    pub fn contains(&self, recipient: &Recipient) -> bool {
+        self.0.contains(recipient)
+    }
+
     /// The recipients, in canonical order.
     pub fn iter(&self) -> impl Iterator<Item = &Recipient> {
         self.0.iter()

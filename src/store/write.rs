@@ -8,6 +8,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use rayon::prelude::*;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
@@ -50,6 +51,115 @@ pub fn write_new_file(root: &Path, file: &str, content: &[u8]) -> Result<(), Wri
         sync_folder(&path)
     };
     put().map_err(|source| WriteError { verb: "create", file: file.to_owned(), source })
+}
+
+/// A change of one file among several.
+#[derive(Debug)]
+pub struct FileChange {
+    /// The file, relative to the root.
+    pub file: String,
+    /// What it must hold for the change to be right; `None` where it must not
+    /// exist.
+    pub before: Option<Vec<u8>>,
+    /// What it shall hold; `None` to remove it.
+    pub after: Option<Vec<u8>>,
+}
+
+/// Changes several files, in their order.
+///
+/// First all new content is put on disk beside its place, and every file is
+/// compared with what it should still hold. Up to there a failure changes
+/// nothing. Then each file is replaced at once, one after the other: whoever
+/// stops the machine in between finds every file wholly old or wholly new.
+///
+/// # Errors
+/// A file that somebody else changed, and whatever the file system says.
+pub fn write_together(root: &Path, changes: &[FileChange]) -> Result<(), WriteError> {
+    let fail =
+        |verb, change: &FileChange, source| WriteError { verb, file: change.file.clone(), source };
+    let stage = |change: &FileChange| match &change.after {
+        // The path alone: thousands of open files would be too many.
+        Some(content) => prepare(&root.join(&change.file), content)
+            .map(|temporary| Some(temporary.into_temp_path()))
+            .map_err(|source| fail("write", change, source)),
+        None => Ok(None),
+    };
+    let staged: Vec<_> = changes.par_iter().map(stage).collect::<Result<_, _>>()?;
+    for change in changes {
+        is_still(root, change).map_err(|source| fail("replace", change, source))?;
+    }
+    let mut folder_to_sync: Option<&str> = None;
+    for (change, temporary) in changes.iter().zip(staged) {
+        let path = root.join(&change.file);
+        let replaced = match temporary {
+            Some(temporary) => temporary.persist(&path).map_err(|error| error.error),
+            None => std::fs::remove_file(&path),
+        };
+        replaced.map_err(|source| fail("replace", change, source))?;
+        // On disk before anything in another folder changes.
+        let folder = change.file.rsplit_once('/').map(|(folder, _)| folder);
+        if let Some(last) = folder_to_sync.filter(|last| Some(*last) != folder) {
+            sync(&root.join(last)).map_err(|source| fail("replace", change, source))?;
+        }
+        folder_to_sync = folder;
+    }
+    match (folder_to_sync, changes.last()) {
+        (Some(last), Some(change)) => {
+            sync(&root.join(last)).map_err(|source| fail("replace", change, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a file holds what a change takes it to hold.
+fn is_still(root: &Path, change: &FileChange) -> io::Result<()> {
+    let now = match std::fs::read(root.join(&change.file)) {
+        Ok(content) => Some(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    if now != change.before {
+        return Err(io::Error::other("it changed meanwhile; nothing was written, so run it again"));
+    }
+    Ok(())
+}
+
+/// Removes what interrupted writes left in a folder and below it, and gives
+/// how many files those were. To be called under the store's lock alone.
+///
+/// # Errors
+/// Whatever the file system says.
+pub(super) fn remove_leftovers(root: &Path, folder: &str) -> Result<usize, WriteError> {
+    let mut count = 0;
+    let mut remove = |folder: &Path| -> io::Result<()> {
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let entries = match std::fs::read_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    folders.push(entry.path());
+                } else if kind.is_file() && is_leftover(&entry.file_name()) {
+                    std::fs::remove_file(entry.path())?;
+                    count += 1;
+                }
+            }
+        }
+        Ok(())
+    };
+    match remove(&root.join(folder)) {
+        Ok(()) => Ok(count),
+        Err(source) => Err(WriteError { verb: "tidy up", file: folder.to_owned(), source }),
+    }
+}
+
+/// Whether a file is called as temporary ones are.
+fn is_leftover(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(TEMPORARY))
 }
 
 /// Removes a file, and its folder where that leaves it empty.
@@ -106,10 +216,14 @@ fn create_folders(folder: &Path) -> io::Result<()> {
 /// Syncs the folder that holds `path`, so that its entry is on disk too.
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
-        #[cfg(unix)]
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        Some(folder) if !folder.as_os_str().is_empty() => sync(folder),
         _ => Ok(()),
     }
+}
+
+/// Syncs a folder's entries to disk.
+fn sync(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

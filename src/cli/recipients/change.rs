@@ -1,0 +1,294 @@
+//! What every change of a holder comes to: refused where it would do harm,
+//! else one write of the holder's file and of all that is sealed again.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::listed;
+use crate::cli::exposed::{Exposed, print_exposed};
+use crate::cli::rekey::{rekey_error, seal_again};
+use crate::cli::{CliError, Context, Exit};
+use crate::model::{ApplicationName, EnvironmentName, HolderName, SecretId};
+use crate::store::{
+    Access, FileChange, Holder, Holders, LockedStore, Recipient, Withdrawal, Withdrawals, inspect,
+    write_together,
+};
+
+/// Options of every change.
+#[derive(Debug, clap::Args)]
+pub(super) struct ChangeArgs {
+    /// Leave sealing again to a later `rekey`
+    #[arg(long)]
+    no_rekey: bool,
+
+    /// Do it even where it leaves an environment without a holder, or locks
+    /// you out, or names what does not exist yet
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// A change of one holder.
+pub(super) struct Change {
+    pub(super) name: HolderName,
+    /// What they shall be; `None` to remove them.
+    pub(super) after: Option<Holder>,
+    /// The keys and the access that this withdraws.
+    pub(super) withdrawn: Option<(Vec<Recipient>, Vec<Access>)>,
+}
+
+impl Change {
+    /// Makes the change, and says what was done.
+    pub(super) fn apply(
+        self,
+        store: &LockedStore,
+        args: &ChangeArgs,
+        context: &Context<'_>,
+    ) -> Result<Exit, CliError> {
+        let tree = &context.checkout.tree;
+        let before = &store.holders;
+        let after = before.with(&self.name, self.after.clone());
+        let ids = stored(store)?;
+        if !args.force {
+            self.refuse_harm(store, &after, &ids, context)?;
+        }
+
+        // In the order in which an interruption does no harm: the record first,
+        // then who may read, then what `rekey` can do again.
+        let withdrawal = self.withdrawal(store, &ids)?;
+        let mut changes = Vec::new();
+        if let Some(withdrawal) = &withdrawal {
+            let file = Withdrawals::path();
+            let text = tree.read_text(&file).map_err(|error| CliError::store_error(&error))?;
+            let grown = withdrawal
+                .append_to(text.as_deref())
+                .map_err(|error| CliError::store_error(&error))?;
+            let before = text.map(String::into_bytes);
+            changes.push(FileChange { file, before, after: Some(grown.into_bytes()) });
+        }
+        changes.push(self.holder_file(context)?);
+
+        let sealed = if args.no_rekey {
+            Vec::new()
+        } else {
+            let is_affected = |id: &SecretId| {
+                let set =
+                    |holders: &Holders| holders.recipients_for(&id.environment, &id.application);
+                set(before) != set(&after)
+            };
+            let stale = store
+                .stale(is_affected, &after)
+                .map_err(|error| rekey_error(error, before, None))?;
+            let identities = context.identities()?;
+            seal_again(store, stale, &after, &identities, context.ui).map_err(|error| {
+                rekey_error(error, before, Some(&identities)).hint(
+                    "nothing was changed; with --no-rekey only recipients/ is, and someone who \
+                     can open these values runs: phalanx-secrets rekey"
+                        .to_owned(),
+                )
+            })?
+        };
+        let count = sealed.len();
+        changes.extend(sealed);
+        write_together(tree.root(), &changes).map_err(|error| {
+            CliError::from(error).hint(
+                "run it again; if recipients/ has the change already, finish it with: \
+                 phalanx-secrets rekey"
+                    .to_owned(),
+            )
+        })?;
+        self.report(store, count, args, context);
+        if let Some(withdrawal) = withdrawal {
+            let only = Withdrawals::from_iter([withdrawal]);
+            let exposed = Exposed::find(store, &after, &only, &context.checkout, |_| true)?;
+            print_exposed(&exposed, context.ui)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Refuses to leave an environment without a holder, and to lock the
+    /// caller out.
+    fn refuse_harm(
+        &self,
+        store: &LockedStore,
+        after: &Holders,
+        ids: &[SecretId],
+        context: &Context<'_>,
+    ) -> Result<(), CliError> {
+        if self.withdrawn.is_none() {
+            return Ok(());
+        }
+        let before = &store.holders;
+        let own: BTreeSet<Recipient> = context.identities()?.recipients().cloned().collect();
+        let (mut orphaned, mut locked) = (BTreeSet::new(), BTreeSet::new());
+        let mut compare = |environment: &EnvironmentName, application: Option<&ApplicationName>| {
+            let old = before.readers_of(environment, application);
+            let new = after.readers_of(environment, application);
+            let name = match application {
+                Some(application) => format!("{environment}/{application}"),
+                None => environment.to_string(),
+            };
+            if !old.is_empty() && new.is_empty() {
+                orphaned.insert(name);
+            } else if old.iter().any(|key| own.contains(key))
+                && !new.iter().any(|key| own.contains(key))
+            {
+                locked.insert(name);
+            }
+        };
+        let mut environments: BTreeSet<EnvironmentName> =
+            context.checkout.layout.environments(&context.checkout.tree)?.into_iter().collect();
+        environments.extend(ids.iter().map(|id| id.environment.clone()));
+        for environment in &environments {
+            compare(environment, None);
+        }
+        for id in ids {
+            compare(&id.environment, Some(&id.application));
+        }
+        let refuse = |what: &str, names: &BTreeSet<String>| {
+            let message = format!("this would leave {what} {}", listed(names));
+            Err(CliError::store(message).hint(
+                "give someone else access first, with: phalanx-secrets recipients add or grant; \
+                 --force does it all the same"
+                    .to_owned(),
+            ))
+        };
+        if !orphaned.is_empty() {
+            return refuse("nobody who can read", &orphaned);
+        }
+        if !locked.is_empty() {
+            return refuse("you yourself unable to read", &locked);
+        }
+        Ok(())
+    }
+
+    /// The record of what this withdraws.
+    fn withdrawal(
+        &self,
+        store: &LockedStore,
+        ids: &[SecretId],
+    ) -> Result<Option<Withdrawal>, CliError> {
+        let Some((keys, access)) = &self.withdrawn else { return Ok(None) };
+        if keys.is_empty() || access.is_empty() {
+            return Ok(None);
+        }
+        // Clocks differ: never before anything that they could read was set.
+        let now = Timestamp::now();
+        let mut at = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        for id in ids.iter().filter(|id| access.iter().any(|access| access.covers_secret(id))) {
+            if let Some(set_at) = store.set_at(id)? {
+                at = at.max(set_at);
+            }
+        }
+        let (holder, keys, access) = (self.name.clone(), keys.clone(), access.clone());
+        Ok(Some(Withdrawal { holder, keys, access, at }))
+    }
+
+    fn holder_file(&self, context: &Context<'_>) -> Result<FileChange, CliError> {
+        let file = Holder::path(&self.name);
+        let text = context
+            .checkout
+            .tree
+            .read_text(&file)
+            .map_err(|error| CliError::store_error(&error))?;
+        let after = match (&self.after, &text) {
+            (None, _) => None,
+            (Some(holder), None) => {
+                Some(holder.to_toml().map_err(|error| CliError::store_error(&error))?)
+            }
+            (Some(holder), Some(text)) => Some(
+                Holder::edit_toml(text, holder).map_err(|error| CliError::store_error(&error))?,
+            ),
+        };
+        let (before, after) = (text.map(String::into_bytes), after.map(String::into_bytes));
+        Ok(FileChange { file, before, after })
+    }
+
+    fn report(&self, store: &LockedStore, count: usize, args: &ChangeArgs, context: &Context<'_>) {
+        let name = &self.name;
+        let ui = context.ui;
+        match (&self.after, store.holders.get(name)) {
+            (None, _) => ui.status(&format!("Removed {name}.")),
+            (Some(holder), None) => {
+                ui.status(&format!("Added {name}, who can read: {}.", listed(&holder.access)))
+            }
+            (Some(holder), Some(_)) => ui.status(&format!(
+                "{name} has {} and can read: {}.",
+                match holder.keys.len() {
+                    1 => "1 key".to_owned(),
+                    count => format!("{count} keys"),
+                },
+                listed(&holder.access)
+            )),
+        }
+        if args.no_rekey {
+            ui.hint("values are sealed as before, until someone runs: phalanx-secrets rekey");
+        } else if count > 0 {
+            let values = if count == 1 { "1 value".to_owned() } else { format!("{count} values") };
+            ui.status(&format!("Sealed {values} again."));
+        }
+        ui.hint("commit secrets/ and recipients/ together");
+    }
+}
+
+/// The ids of all that is stored, whatever the environment.
+fn stored(store: &LockedStore) -> Result<Vec<SecretId>, CliError> {
+    let mut ids = Vec::new();
+    for environment in store.environments()? {
+        ids.extend(store.contents(&environment)?.ids());
+    }
+    Ok(ids)
+}
+
+/// Refuses an access to what does not exist, unless that is forced.
+pub(super) fn check_access(
+    access: &[Access],
+    args: &ChangeArgs,
+    context: &Context<'_>,
+) -> Result<(), CliError> {
+    if args.force {
+        return Ok(());
+    }
+    let checkout = &context.checkout;
+    for access in access {
+        let (environment, application) = match access {
+            Access::Everything => continue,
+            Access::Environment(environment) => (environment, None),
+            Access::Application(environment, application) => (environment, Some(application)),
+        };
+        let known = checkout.layout.environments(&checkout.tree)?;
+        if !known.contains(environment) {
+            let near = crate::suggest::nearest(
+                environment.as_str(),
+                known.iter().map(EnvironmentName::as_str),
+            );
+            return Err(CliError::usage(format!("there is no environment named {environment}"))
+                .hint(near.map(|near| format!("did you mean {near}?")))
+                .hint("--force gives access to what does not exist yet".to_owned()));
+        }
+        let Some(application) = application else { continue };
+        let environment = checkout.environment(environment)?;
+        let reserved = crate::layout::RESERVED_APPLICATIONS.contains(&application.as_str());
+        if !reserved && !environment.applications.contains_key(application) {
+            let name = &environment.name;
+            let near = crate::suggest::nearest(
+                application.as_str(),
+                environment.applications.keys().map(ApplicationName::as_str),
+            );
+            let message = format!("{name} does not enable an application named {application}");
+            return Err(CliError::usage(message)
+                .hint(near.map(|near| format!("did you mean {near}?")))
+                .hint("--force gives access to what does not exist yet".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+impl LockedStore {
+    /// When a value was set, as its file says.
+    fn set_at(&self, id: &SecretId) -> Result<Option<Timestamp>, CliError> {
+        let bytes = self.sealed(id)?;
+        // What is no sealed file stops the sealing anew, with the reason.
+        Ok(inspect(&bytes).ok().and_then(|header| header.seal).map(|seal| seal.set_at))
+    }
+}

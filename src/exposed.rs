@@ -1,0 +1,76 @@
+//! What is exposed: readable by someone whose access has since been withdrawn,
+//! and not changed since.
+//!
+//! It needs no key: a sealed file says when its value was set. Of generated
+//! values only Vault knows when they changed, so those are named, and not
+//! judged.
+
+use jiff::Timestamp;
+
+use crate::model::{Environment, Generator, Kind, SecretId};
+use crate::store::{Holders, Store, StoreError, UNKNOWN_TIME, Withdrawal, Withdrawals, inspect};
+
+/// An exposed value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposure {
+    /// The secret.
+    pub id: SecretId,
+    /// When its value was set; `None` where its file does not say.
+    pub set_at: Option<Timestamp>,
+    /// Whose access ended since: of each holder the last time.
+    pub withdrawals: Vec<Withdrawal>,
+}
+
+/// Finds the stored values that `wanted` picks and that withdrawn access
+/// exposes.
+///
+/// # Errors
+/// Files that cannot be read. One that is no sealed file is taken for exposed.
+pub fn stored_values(
+    store: &Store,
+    holders: &Holders,
+    withdrawals: &Withdrawals,
+    wanted: impl Fn(&SecretId) -> bool,
+) -> Result<Vec<Exposure>, StoreError> {
+    let mut exposures = Vec::new();
+    for environment in store.environments()? {
+        for id in store.contents(&environment)?.ids().filter(&wanted) {
+            let header = inspect(&store.sealed(&id)?).ok();
+            let set_at = header.and_then(|header| header.seal).map(|seal| seal.set_at);
+            let set_at = set_at.filter(|set_at| *set_at != UNKNOWN_TIME);
+            let today = holders.recipients_for(&id.environment, &id.application);
+            let exposing = withdrawals.exposing(&id, set_at.unwrap_or(UNKNOWN_TIME), &today);
+            if !exposing.is_empty() {
+                let withdrawals = exposing.into_iter().cloned().collect();
+                exposures.push(Exposure { id, set_at, withdrawals });
+            }
+        }
+    }
+    Ok(exposures)
+}
+
+/// The generated secrets of an environment that somebody with withdrawn access
+/// may have read in Vault. Hashes and times that follow a source change with
+/// it, and are not among them.
+#[must_use]
+pub fn generated_values(
+    environment: &Environment,
+    holders: &Holders,
+    withdrawals: &Withdrawals,
+) -> Vec<Exposure> {
+    let mut exposures = Vec::new();
+    for (application, key, spec) in environment.secrets() {
+        let Kind::Generate(generator) = &spec.kind else { continue };
+        if generator.source().is_some() || *generator == Generator::OidcClients {
+            continue;
+        }
+        let id = SecretId::new(environment.name.clone(), application.clone(), key.clone());
+        let today = holders.recipients_for(&id.environment, &id.application);
+        let exposing = withdrawals.exposing(&id, UNKNOWN_TIME, &today);
+        if !exposing.is_empty() {
+            let withdrawals = exposing.into_iter().cloned().collect();
+            exposures.push(Exposure { id, set_at: None, withdrawals });
+        }
+    }
+    exposures
+}

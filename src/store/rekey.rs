@@ -1,0 +1,137 @@
+//! Sealing values again, to today's holders.
+//!
+//! What a file says of itself tells which values need it, without any key.
+//! Every one of them is opened and sealed anew in memory before the first file
+//! is replaced: what cannot be opened leaves everything as it was.
+
+use rayon::prelude::*;
+
+use super::contents::OpenFailure;
+use super::error::StoreError;
+use super::header::SealFault;
+use super::holders::Holders;
+use super::identities::Identities;
+use super::paths::{RECIPIENTS, SECRETS, sealed_path};
+use super::sealing::{inspect, open};
+use super::write::{FileChange, remove_leftovers};
+use super::{LockedStore, Store};
+use crate::model::SecretId;
+use jiff::Timestamp;
+
+/// A value that is not sealed to exactly those who may read it.
+#[derive(Debug)]
+pub struct StaleValue {
+    /// The secret.
+    pub id: SecretId,
+    /// What is wrong with its seal.
+    pub fault: SealFault,
+    file: Vec<u8>,
+}
+
+/// Values that could not be sealed again.
+#[derive(Debug)]
+pub enum RekeyError {
+    /// Some could not be opened.
+    Open(Vec<OpenFailure>),
+    /// One could not be sealed.
+    Seal(StoreError),
+}
+
+/// When a value was set whose file does not say: before anything else.
+pub const UNKNOWN_TIME: Timestamp = Timestamp::UNIX_EPOCH;
+
+impl Store {
+    /// Finds the values in a scope that are not sealed to exactly the holders
+    /// who may read them. It needs no key.
+    ///
+    /// Values that no holder may read are left out: they can be sealed to
+    /// nobody.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or are no sealed files of their place.
+    pub fn stale(
+        &self,
+        scope: impl Fn(&SecretId) -> bool + Sync,
+        holders: &Holders,
+    ) -> Result<Vec<StaleValue>, RekeyError> {
+        let (mut stale, mut failures) = (Vec::new(), Vec::new());
+        for environment in self.environments().map_err(RekeyError::Seal)? {
+            let contents = self.contents(&environment).map_err(RekeyError::Seal)?;
+            let ids: Vec<SecretId> = contents.ids().filter(&scope).collect();
+            let judged: Vec<_> = ids
+                .into_par_iter()
+                .map(|id| {
+                    let file = contents.read(&id)?;
+                    let header = inspect(&file).map_err(|error| OpenFailure::new(&id, error))?;
+                    Ok(header.judge(&id, holders).err().map(|fault| StaleValue { id, fault, file }))
+                })
+                .collect();
+            for judged in judged {
+                match judged {
+                    Ok(value) => stale.extend(value),
+                    Err(failure) => failures.push(failure),
+                }
+            }
+        }
+        if !failures.is_empty() {
+            return Err(RekeyError::Open(failures));
+        }
+        stale.retain(|value| {
+            let SecretId { environment, application, .. } = &value.id;
+            !holders.recipients_for(environment, application).is_empty()
+        });
+        Ok(stale)
+    }
+
+    /// Opens values and seals them again to `holders`, in memory, on all
+    /// cores. `done` is called after each.
+    ///
+    /// A value keeps the time at which it was set.
+    ///
+    /// # Errors
+    /// All that cannot be opened, or one that cannot be sealed.
+    pub fn seal_again(
+        &self,
+        stale: Vec<StaleValue>,
+        holders: &Holders,
+        identities: &Identities,
+        done: impl Fn() + Sync,
+    ) -> Result<Vec<FileChange>, RekeyError> {
+        let sealed: Vec<_> = stale
+            .into_par_iter()
+            .map(|StaleValue { id, file, .. }| {
+                let opened = open(&file, &id, identities)
+                    .map_err(|error| RekeyError::Open(vec![OpenFailure::new(&id, error)]))?;
+                let set_at = opened.header.seal.map_or(UNKNOWN_TIME, |seal| seal.set_at);
+                let sealed = super::seal_to(holders, &id, &opened.value, set_at);
+                done();
+                Ok(FileChange {
+                    file: sealed_path(&id),
+                    before: Some(file),
+                    after: Some(sealed.map_err(RekeyError::Seal)?),
+                })
+            })
+            .collect();
+        let (mut changes, mut failures) = (Vec::new(), Vec::new());
+        for sealed in sealed {
+            match sealed {
+                Ok(change) => changes.push(change),
+                Err(RekeyError::Open(failed)) => failures.extend(failed),
+                Err(error) => return Err(error),
+            }
+        }
+        if failures.is_empty() { Ok(changes) } else { Err(RekeyError::Open(failures)) }
+    }
+}
+
+impl LockedStore {
+    /// Removes the temporary files that interrupted commands left, and gives
+    /// how many those were.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, or a file that cannot be removed.
+    pub fn tidy_up(&self) -> Result<usize, StoreError> {
+        let root = self.tree.root();
+        Ok(remove_leftovers(root, SECRETS)? + remove_leftovers(root, RECIPIENTS)?)
+    }
+}
