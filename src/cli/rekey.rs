@@ -37,10 +37,6 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         return Ok(Exit::Done);
     }
     let store = context.store_to_change()?;
-    match store.tidy_up()? {
-        0 => {}
-        count => ui.status(&format!("Removed {count} files left by interrupted commands.")),
-    }
     let stale = store
         .stale(in_scope, &store.holders)
         .map_err(|error| rekey_error(error, &store.holders, None))?;

@@ -11,7 +11,9 @@ use std::ops::Deref;
 
 use super::Store;
 use super::error::StoreError;
+use super::paths::{RECIPIENTS, SECRETS};
 use super::settings::STORE_FILE;
+use super::write::remove_leftovers;
 use crate::tree::Tree;
 
 /// A store that nobody else changes meanwhile.
@@ -50,6 +52,9 @@ impl LockedStore {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => None,
             Err(source) => return Err(StoreError::Lock { source }),
         };
+        // Nobody else is writing, so these are what interrupted commands left.
+        remove_leftovers(tree.root(), SECRETS)?;
+        remove_leftovers(tree.root(), RECIPIENTS)?;
         // Only now: it may have changed while this waited.
         Ok(Store::open(tree)?.map(|store| Self { store, _lock: lock }))
     }

@@ -11,10 +11,10 @@ use super::error::StoreError;
 use super::header::SealFault;
 use super::holders::Holders;
 use super::identities::Identities;
-use super::paths::{RECIPIENTS, SECRETS, sealed_path};
+use super::paths::sealed_path;
 use super::sealing::{inspect, open};
-use super::write::{FileChange, remove_leftovers};
-use super::{LockedStore, Store};
+use super::write::FileChange;
+use super::Store;
 use crate::model::SecretId;
 use jiff::Timestamp;
 
@@ -121,17 +121,5 @@ impl Store {
             }
         }
         if failures.is_empty() { Ok(changes) } else { Err(RekeyError::Open(failures)) }
-    }
-}
-
-impl LockedStore {
-    /// Removes the temporary files that interrupted commands left, and gives
-    /// how many those were.
-    ///
-    /// # Errors
-    /// A folder that cannot be read, or a file that cannot be removed.
-    pub fn tidy_up(&self) -> Result<usize, StoreError> {
-        let root = self.tree.root();
-        Ok(remove_leftovers(root, SECRETS)? + remove_leftovers(root, RECIPIENTS)?)
     }
 }

@@ -124,14 +124,13 @@ fn is_still(root: &Path, change: &FileChange) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what interrupted writes left in a folder and below it, and gives
-/// how many files those were. To be called under the store's lock alone.
+/// Removes what interrupted writes left in a folder and below it. To be called
+/// under the store's lock alone.
 ///
 /// # Errors
 /// Whatever the file system says.
-pub(super) fn remove_leftovers(root: &Path, folder: &str) -> Result<usize, WriteError> {
-    let mut count = 0;
-    let mut remove = |folder: &Path| -> io::Result<()> {
+pub(super) fn remove_leftovers(root: &Path, folder: &str) -> Result<(), WriteError> {
+    let remove = |folder: &Path| -> io::Result<()> {
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
             let entries = match std::fs::read_dir(&folder) {
@@ -145,16 +144,16 @@ pub(super) fn remove_leftovers(root: &Path, folder: &str) -> Result<usize, Write
                     folders.push(entry.path());
                 } else if kind.is_file() && is_leftover(&entry.file_name()) {
                     std::fs::remove_file(entry.path())?;
-                    count += 1;
                 }
             }
         }
         Ok(())
     };
-    match remove(&root.join(folder)) {
-        Ok(()) => Ok(count),
-        Err(source) => Err(WriteError { verb: "tidy up", file: folder.to_owned(), source }),
-    }
+    remove(&root.join(folder)).map_err(|source| WriteError {
+        verb: "tidy up",
+        file: folder.to_owned(),
+        source,
+    })
 }
 
 /// Whether a file is called as temporary ones are.

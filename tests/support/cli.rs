@@ -240,6 +240,11 @@ impl Output {
         self.code.unwrap_or_else(|| panic!("ended by a signal, or by the time limit\n{self:?}"))
     }
 
+    /// Whether a signal ended it, as the time limit does.
+    pub fn was_killed(&self) -> bool {
+        self.code.is_none()
+    }
+
     /// Asserts that it succeeded.
     #[track_caller]
     pub fn success(self) -> Self {
