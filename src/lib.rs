@@ -18,6 +18,7 @@
 //! | [`static_values`] | what comes from outside: the store's, or a static-secrets YAML file |
 //! | [`generate`] | one function a generator |
 //! | [`resolve`], [`plan`](mod@plan) | the pure heart: no clock, no randomness, no input or output |
+//! | [`check`] | what is wrong with a store, as far as can be told without any key |
 //! | [`mod@exposed`] | what withdrawn access leaves to be rotated |
 //! | [`repo`] | the git repository around it all |
 //! | [`vault`] | KV v2 over HTTP |
@@ -33,6 +34,7 @@
 //! to its secret, so that one cannot pass for another. `docs/threat-model.md`
 //! says what all this stops, and what it does not.
 
+pub mod check;
 pub mod cli;
 pub mod exposed;
 pub mod generate;

@@ -29,13 +29,23 @@ impl Checkout {
         if !root.is_dir() {
             return Err(CliError::usage(format!("there is no folder {}", root.display())));
         }
-        let tree = Tree::new(root);
+        Self::open(Tree::new(&root), &root)
+    }
+
+    /// The files that git has noted of this checkout, in its place.
+    pub(super) fn staged(&self) -> Result<Self, CliError> {
+        let root = self.tree.folder()?.to_owned();
+        let tree = Tree::of_index(&root).map_err(|error| CliError::store_error(&error))?;
+        Self::open(tree, &root)
+    }
+
+    fn open(tree: Tree, root: &Path) -> Result<Self, CliError> {
         let store = Store::open(&tree)?;
         let layout = store.as_ref().map(|store| store.settings.layout);
         let Some(layout) = layout.or_else(|| Layout::detect(&tree)) else {
             return Err(CliError::store(format!(
                 "{} is neither a Phalanx checkout nor has it a store",
-                tree.root().display()
+                root.display()
             ))
             .hint("name the root of the checkout with -c FOLDER".to_owned()));
         };

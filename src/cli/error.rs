@@ -13,6 +13,7 @@ use crate::resolve::Problem;
 use crate::static_values::{InvalidStoredValue, YamlError};
 use crate::store::{Holders, Identities, IdentityError, OpenFailure, StoreError, WriteError};
 use crate::sync::SyncError;
+use crate::tree::TreeError;
 use crate::vault::{InvalidToken, VaultError};
 
 /// The exit code of the process.
@@ -211,6 +212,7 @@ from_error! {
     InvalidName => Exit::Usage,
     InvalidStoredValue => Exit::Store,
     InvalidToken => Exit::Vault,
+    TreeError => Exit::Store,
     WriteError => Exit::Store,
     YamlError => Exit::Store,
     std::io::Error => Exit::Store,

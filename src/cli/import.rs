@@ -217,7 +217,7 @@ fn put_all<'a>(
         let after = Some(store.seal(id, value, set_at)?);
         changes.push(FileChange { file, before, after });
     }
-    Ok(write_together(tree.root(), &changes)?)
+    Ok(write_together(tree.folder()?, &changes)?)
 }
 
 fn say_what_is_missing(

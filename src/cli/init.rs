@@ -225,6 +225,6 @@ fn write_attributes(tree: &Tree) -> Result<(), CliError> {
     }
     text.push_str(ATTRIBUTES);
     text.push('\n');
-    write_file(tree.root(), FILE, text.as_bytes())?;
+    write_file(tree.folder()?, FILE, text.as_bytes())?;
     Ok(())
 }

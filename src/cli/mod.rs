@@ -5,6 +5,7 @@
 //! terminal, of environment variables and of exit codes.
 
 mod audit;
+mod check;
 mod checkout;
 mod error;
 mod export;
@@ -39,7 +40,7 @@ use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "phalanx-secrets", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done or clean; 1 findings (audit); 2 usage; 3 the store or a \
+    after_help = "Exit codes: 0 done or clean; 1 findings (audit, check, exposed); 2 usage; 3 the store or a \
                         key; 4 Vault; 5 Vault changed meanwhile."
 )]
 struct Cli {
@@ -82,6 +83,8 @@ enum Command {
     StaticTemplate(static_template::Args),
     /// Print the JSON schema of secrets.yaml
     Schema(schema::Args),
+    /// Look for what is wrong with the store; needs no key
+    Check(check::Args),
     /// Manage key-holders: who can read what
     #[command(subcommand)]
     Recipients(recipients::Command),
@@ -135,6 +138,7 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Import(args) => import::run(&args, &context()?),
         Command::Export(args) => export::run(&args, &context()?),
         Command::StaticTemplate(args) => static_template::run(&args, &context()?),
+        Command::Check(args) => check::run(&args, &context()?),
         Command::Recipients(command) => recipients::run(&command, &context()?),
         Command::Rekey(args) => rekey::run(&args, &context()?),
         Command::Exposed(args) => exposed::run(&args, &context()?),

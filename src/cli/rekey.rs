@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
                 .to_owned(),
         )
     })?;
-    write_together(context.checkout.tree.root(), &changes)
+    write_together(context.checkout.tree.folder()?, &changes)
         .map_err(|error| CliError::from(error).hint("run it again to finish".to_owned()))?;
     ui.status(&format!("Sealed {} again.", values(changes.len())));
     if unbound > 0 {

@@ -145,7 +145,8 @@ fn note(args: &Args, context: &Context<'_>) -> BTreeMap<String, String> {
     let Checkout { tree, layout, .. } = &context.checkout;
     let mut note = BTreeMap::new();
     if args.compare.is_from_store()
-        && let Some(revision) = Revision::of_work_tree(tree.root(), *layout)
+        && let Ok(folder) = tree.folder()
+        && let Some(revision) = Revision::of_work_tree(folder, *layout)
     {
         note.insert("phalanx-secrets-commit".to_owned(), revision.to_string());
         let version = env!("CARGO_PKG_VERSION").to_owned();

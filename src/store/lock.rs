@@ -30,7 +30,8 @@ impl LockedStore {
     /// # Errors
     /// As [`Store::open`], and a lock that cannot be had.
     pub fn open(tree: &Tree, waiting: impl FnOnce()) -> Result<Option<Self>, StoreError> {
-        let path = tree.root().join(STORE_FILE);
+        let root = tree.folder()?;
+        let path = root.join(STORE_FILE);
         // Some network file systems lock only what is open for writing.
         let opened = OpenOptions::new().read(true).write(true).open(&path);
         let file = match opened.or_else(|_| File::open(&path)) {
@@ -53,8 +54,8 @@ impl LockedStore {
             Err(source) => return Err(StoreError::Lock { source }),
         };
         // Nobody else is writing, so these are what interrupted commands left.
-        remove_leftovers(tree.root(), SECRETS)?;
-        remove_leftovers(tree.root(), RECIPIENTS)?;
+        remove_leftovers(root, SECRETS)?;
+        remove_leftovers(root, RECIPIENTS)?;
         // Only now: it may have changed while this waited.
         Ok(Store::open(tree)?.map(|store| Self { store, _lock: lock }))
     }

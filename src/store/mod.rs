@@ -25,6 +25,7 @@ pub use header::{Header, SealFault};
 pub use holders::{Access, Holder, Holders, InvalidAccess};
 pub use identities::{Identities, Identity, IdentityError, IdentitySource, SkippedIdentity};
 pub use lock::LockedStore;
+pub(crate) use paths::key_of_file_stem;
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
 pub(crate) use recipient::find_private_key;
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
@@ -33,6 +34,7 @@ pub use sealing::{OpenError, Opened, SealError, inspect, open, seal};
 pub use settings::{STORE_FILE, StoreSettings};
 pub use stanza::{BoundStanza, InvalidStanza};
 pub use withdrawn::{Withdrawal, Withdrawals};
+pub(crate) use write::is_leftover;
 pub use write::{FileChange, WriteError, remove_file, write_file, write_new_file, write_together};
 
 use jiff::Timestamp;
@@ -101,7 +103,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let file = sealed_path(id);
         let sealed = self.seal(id, value, set_at)?;
-        write_file(self.tree.root(), &file, &sealed)?;
+        write_file(self.tree.folder()?, &file, &sealed)?;
         Ok(())
     }
 
@@ -149,7 +151,7 @@ impl Store {
         if !self.tree.has_file(&file) {
             return Err(StoreError::NotStored { id: id.clone(), file });
         }
-        remove_file(self.tree.root(), &file)?;
+        remove_file(self.tree.folder()?, &file)?;
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ pub fn file_stem(key: &KeyName) -> String {
 
 /// The key whose value a file of this name, without `.age`, holds. `None`
 /// where no key's file is called that.
-pub(super) fn key_of_file_stem(stem: &str) -> Option<Result<KeyName, InvalidName>> {
+pub(crate) fn key_of_file_stem(stem: &str) -> Option<Result<KeyName, InvalidName>> {
     let key = percent_decode_str(stem).decode_utf8().ok()?.into_owned().try_into();
     match key {
         Ok(key) if file_stem(&key) == stem => Some(Ok(key)),

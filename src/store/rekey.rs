@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::Store;
 use super::contents::OpenFailure;
 use super::error::StoreError;
 use super::header::SealFault;
@@ -14,7 +15,6 @@ use super::identities::Identities;
 use super::paths::sealed_path;
 use super::sealing::{inspect, open};
 use super::write::FileChange;
-use super::Store;
 use crate::model::SecretId;
 use jiff::Timestamp;
 

@@ -20,13 +20,16 @@ pub struct StoreSettings {
     format: u64,
     /// Which files describe environments and applications.
     pub layout: Layout,
+    /// Environments of the checkout whose static values are kept elsewhere.
+    #[serde(default, rename = "not-served", skip_serializing_if = "Vec::is_empty")]
+    pub not_served: Vec<String>,
 }
 
 impl StoreSettings {
     /// The settings of a new store.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
-        Self { format: FORMAT, layout }
+        Self { format: FORMAT, layout, not_served: Vec::new() }
     }
 
     pub(super) fn read(tree: &Tree) -> Result<Option<Self>, StoreError> {

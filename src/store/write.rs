@@ -142,7 +142,7 @@ pub(super) fn remove_leftovers(root: &Path, folder: &str) -> Result<(), WriteErr
                 let kind = entry.file_type()?;
                 if kind.is_dir() {
                     folders.push(entry.path());
-                } else if kind.is_file() && is_leftover(&entry.file_name()) {
+                } else if kind.is_file() && entry.file_name().to_str().is_some_and(is_leftover) {
                     std::fs::remove_file(entry.path())?;
                 }
             }
@@ -157,8 +157,8 @@ pub(super) fn remove_leftovers(root: &Path, folder: &str) -> Result<(), WriteErr
 }
 
 /// Whether a file is called as temporary ones are.
-fn is_leftover(name: &std::ffi::OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with(TEMPORARY))
+pub(crate) fn is_leftover(name: &str) -> bool {
+    name.starts_with(TEMPORARY)
 }
 
 /// Removes a file, and its folder where that leaves it empty.

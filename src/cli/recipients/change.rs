@@ -90,7 +90,7 @@ impl Change {
         };
         let count = sealed.len();
         changes.extend(sealed);
-        write_together(tree.root(), &changes).map_err(|error| {
+        write_together(tree.folder()?, &changes).map_err(|error| {
             CliError::from(error).hint(
                 "run it again; if recipients/ has the change already, finish it with: \
                  phalanx-secrets rekey"
