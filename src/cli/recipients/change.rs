@@ -157,7 +157,7 @@ impl Change {
             return refuse("nobody who can read", &orphaned);
         }
         if !locked.is_empty() {
-            return refuse("you yourself unable to read", &locked);
+            return refuse("you unable to read", &locked);
         }
         Ok(())
     }

@@ -165,8 +165,27 @@ mod tests {
         let holders = [(&alice, &all), (&bob, &some)];
         let environments: Vec<EnvironmentName> =
             ["base", "idfdev", "summit"].map(|name| name.parse().unwrap()).into();
-        insta::assert_snapshot!(matrix(&holders, &environments, None), @r"");
-        insta::assert_snapshot!(matrix(&holders, &environments, Some(25)), @r"");
-        insta::assert_snapshot!(matrix(&holders, &environments, Some(19)), @r"");
+        insta::assert_snapshot!(matrix(&holders, &environments, None), @r"
+        HOLDER  base  idfdev  summit
+        alice   all   all     all
+        bob     -     all     1 app
+        ");
+        insta::assert_snapshot!(matrix(&holders, &environments, Some(25)), @r"
+        ENVIRONMENT  alice  bob
+        base         all    -
+        idfdev       all    all
+        summit       all    1 app
+        ");
+        insta::assert_snapshot!(matrix(&holders, &environments, Some(19)), @r"
+        ENVIRONMENT  alice
+        base         all
+        idfdev       all
+        summit       all
+
+        ENVIRONMENT  bob
+        base         -
+        idfdev       all
+        summit       1 app
+        ");
     }
 }

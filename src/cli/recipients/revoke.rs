@@ -28,8 +28,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         if let Some(wider) = wider {
             return Err(CliError::usage(format!("{name} has {access} as part of {wider}")).hint(
                 format!(
-                    "first grant what is to stay, then: phalanx-secrets recipients revoke {name} \
-                     {}",
+                    "withdraw that, then grant again what is to stay: phalanx-secrets recipients \
+                     revoke {name} {}",
                     quoted(wider)
                 ),
             ));
