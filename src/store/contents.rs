@@ -149,7 +149,7 @@ impl OpenFailure {
     #[must_use]
     pub fn hints(&self, holders: &Holders, identities: &Identities) -> Vec<String> {
         let hint = match &self.reason {
-            OpenReason::Open(OpenError::NoMatchingIdentity) => {
+            OpenReason::Open(OpenError::NoMatchingIdentity | OpenError::Identity(_)) => {
                 return vec![tried_hint(identities), access_hint(&self.id, holders)];
             }
             OpenReason::Open(OpenError::Malformed | OpenError::Tampered(_)) => Some(format!(
@@ -179,8 +179,11 @@ fn tried_hint(identities: &Identities) -> String {
     } else {
         hint.push_str("these identities were tried:");
         for identity in identities.found() {
-            let public = identity.recipient.as_ref().map_or("of a plugin", |key| key.as_str());
-            hint.push_str(&format!("\n  {public} from {}", identity.origin));
+            let public = identity.recipient.as_ref().map(|key| format!("{key} from "));
+            hint.push_str(&format!("\n  {}{}", public.unwrap_or_default(), identity.origin));
+            if let Some(why) = identity.why_locked() {
+                hint.push_str(&format!(" ({why})"));
+            }
         }
     }
     for skipped in &identities.skipped {
@@ -196,5 +199,10 @@ fn access_hint(id: &SecretId, holders: &Holders) -> String {
     if names.is_empty() {
         return format!("no holder in recipients/ has access to {application} today");
     }
-    format!("access to {application} can be given by those who have it: {}", names.join(", "))
+    format!(
+        "those who have access can give it to you: {}. Send one of them your public key, for: \
+         phalanx-secrets recipients add YOU --key KEY --access {application}, or, if you are a \
+         holder: phalanx-secrets recipients grant YOU {application}",
+        names.join(", ")
+    )
 }
