@@ -150,7 +150,8 @@ impl OpenFailure {
     pub fn hints(&self, holders: &Holders, identities: &Identities) -> Vec<String> {
         let hint = match &self.reason {
             OpenReason::Open(OpenError::NoMatchingIdentity | OpenError::Identity(_)) => {
-                return vec![tried_hint(identities), access_hint(&self.id, holders)];
+                let access = access_hint(&self.id, holders);
+                return vec![tried_hint(identities), access, ASK_FOR_ACCESS.to_owned()];
             }
             OpenReason::Open(OpenError::Malformed | OpenError::Tampered(_)) => Some(format!(
                 "look at its history with: git log -- {file}; a good version can be restored with: \
@@ -170,6 +171,11 @@ impl OpenFailure {
         hint.into_iter().collect()
     }
 }
+
+/// How access is given.
+const ASK_FOR_ACCESS: &str = "send one of them your public key; they run: phalanx-secrets \
+                              recipients add NAME --key KEY --access ENVIRONMENT (for a holder: \
+                              phalanx-secrets recipients grant NAME ENVIRONMENT)";
 
 /// Which identities were tried.
 fn tried_hint(identities: &Identities) -> String {
@@ -199,10 +205,5 @@ fn access_hint(id: &SecretId, holders: &Holders) -> String {
     if names.is_empty() {
         return format!("no holder in recipients/ has access to {application} today");
     }
-    format!(
-        "those who have access can give it to you: {}. Send one of them your public key, for: \
-         phalanx-secrets recipients add YOU --key KEY --access {application}, or, if you are a \
-         holder: phalanx-secrets recipients grant YOU {application}",
-        names.join(", ")
-    )
+    format!("access to {application} can be given by those who have it: {}", names.join(", "))
 }

@@ -96,7 +96,7 @@ impl Identity {
     #[must_use]
     pub fn why_locked(&self) -> Option<String> {
         match self.lock.as_ref()?.outcome() {
-            None => Some("locked, and not needed so far".to_owned()),
+            None => Some("locked; nothing was sealed to it".to_owned()),
             Some(Err(error)) => Some(format!("locked: {error}")),
             Some(Ok(())) => None,
         }
