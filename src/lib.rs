@@ -44,6 +44,7 @@ pub mod plan;
 mod python_json;
 pub mod repo;
 pub mod resolve;
+mod shell;
 pub mod static_values;
 pub mod store;
 mod suggest;

@@ -5,17 +5,19 @@ use serde::Serialize;
 use super::{CliError, Context, Exit};
 use crate::check::{Finding, FindingKind, check};
 use crate::model::{ApplicationName, EnvironmentName, KeyName};
+use crate::store::StoreSettings;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "It needs no key. What was changed inside a sealed file shows only with \
     --open, to those who can open it.")]
 pub(super) struct Args {
     /// Environments [default: all]
+    #[arg(value_name = "ENVIRONMENT")]
     environments: Vec<EnvironmentName>,
 
     /// Look at git's index, which is what the next commit holds
     #[arg(long)]
-    staged: bool,
+    pub(super) staged: bool,
 
     /// Open every value too, with the identities at hand
     #[arg(long)]
@@ -38,51 +40,45 @@ struct Row<'a> {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let staged;
-    let checkout = if args.staged {
-        staged = context.checkout.staged()?;
-        &staged
-    } else {
-        &context.checkout
-    };
+    let checkout = &context.checkout;
+    let store = checkout.store()?;
     let known = checkout.layout.environments(&checkout.tree)?;
-    for name in args.environments.iter().filter(|name| !known.contains(name)) {
+    if let Some(unknown) = args.environments.iter().find(|name| !known.contains(name)) {
         // Fails with the names that there are.
-        checkout.environment(name)?;
+        checkout.environment(unknown)?;
     }
     let wanted =
         |name: &EnvironmentName| args.environments.is_empty() || args.environments.contains(name);
     let identities = if args.open { Some(context.identities()?) } else { None };
-    let report = check(&checkout.tree, checkout.store()?, wanted, identities.as_ref())
-        .map_err(|error| CliError::store_error(&error))?;
+    let report = check(&checkout.tree, store, wanted, identities.as_ref())?;
 
     let ui = context.ui;
     if args.json {
         ui.json(&report.findings.iter().map(Row::of).collect::<Vec<_>>())?;
     } else {
-        ui.data(to_text(&report.findings).as_bytes())?;
+        ui.data(to_text(&report.findings, &store.settings).as_bytes())?;
     }
     if report.unopened > 0 {
         ui.warn(&format!(
-            "{} values were not opened: none of the identities at hand can",
-            report.unopened
+            "none of the identities at hand opens {}, so nothing is known of what is inside",
+            count(report.unopened, "value")
         ));
     }
-    let count = |count: usize, what: &str| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {what}{plural}")
-    };
-    let looked_at = format!(
-        "Checked {} of {}",
+    ui.status(&format!(
+        "Checked {} of {}: {}",
         count(report.values, "value"),
-        count(report.environments, "environment")
-    );
-    if report.findings.is_empty() {
-        ui.status(&format!("{looked_at}: all is well."));
-        return Ok(Exit::Done);
-    }
-    ui.status(&format!("{looked_at}: {}.", count(report.findings.len(), "finding")));
-    Ok(Exit::Findings)
+        count(report.environments, "environment"),
+        match report.findings.len() {
+            0 => "all is well".to_owned(),
+            findings => count(findings, "finding"),
+        }
+    ));
+    Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn count(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 impl<'a> Row<'a> {
@@ -100,20 +96,16 @@ impl<'a> Row<'a> {
 }
 
 /// The findings by kind, each kind with what to do about it.
-fn to_text(findings: &[Finding]) -> String {
+fn to_text(findings: &[Finding], settings: &StoreSettings) -> String {
     let mut sections = Vec::new();
     for group in findings.chunk_by(|a, b| a.kind == b.kind) {
-        let Some(first) = group.first() else { continue };
-        let (heading, advice) = explain(first.kind);
-        let mut text = format!("{heading}:\n");
+        let Some(kind) = group.first().map(|finding| finding.kind) else { continue };
+        let mut text = format!("{}:\n", kind.heading());
         for finding in group {
             text.push_str(&format!("  • {}\n", describe(finding)));
         }
-        text.push_str(&format!("  {advice}\n"));
-        if first.kind == FindingKind::Empty {
-            let names = group.iter().filter_map(|finding| finding.environment.as_ref());
-            let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
-            text.push_str(&format!("      not-served = [{}]\n", names.join(", ")));
+        for line in kind.advice(group, settings) {
+            text.push_str(&format!("  → {line}\n"));
         }
         sections.push(text);
     }
@@ -121,67 +113,11 @@ fn to_text(findings: &[Finding]) -> String {
 }
 
 fn describe(finding: &Finding) -> String {
-    let what = match (&finding.file, &finding.id, &finding.environment) {
-        (Some(file), ..) => file.clone(),
-        (None, Some(id), _) => return id.to_string(),
-        (None, None, Some(environment)) => environment.to_string(),
-        (None, None, None) => return finding.message.clone(),
-    };
-    format!("{what}: {}", finding.message)
-}
-
-/// A heading for a kind of finding, and what to do.
-fn explain(kind: FindingKind) -> (&'static str, &'static str) {
-    match kind {
-        FindingKind::Plaintext => (
-            "Not sealed",
-            "Take each for exposed if it holds a value and was ever pushed: change the value, then \
-             phalanx-secrets set ENVIRONMENT APPLICATION KEY",
-        ),
-        FindingKind::Damaged => (
-            "Damaged or changed after sealing",
-            "See what happened with git log -- FILE, and restore a good version with git checkout \
-             COMMIT -- FILE",
-        ),
-        FindingKind::Moved => (
-            "In another secret's place",
-            "Move it back, or store the right value with phalanx-secrets set",
-        ),
-        FindingKind::Recipients => (
-            "Recipients that do not add up",
-            "Somebody else may be able to read it: see who changed it with git log -- FILE, change \
-             the value, then phalanx-secrets set",
-        ),
-        FindingKind::Unreadable => (
-            "Readable by nobody",
-            "Give a holder access with phalanx-secrets recipients grant; what it was sealed to \
-             before still opens it for a rekey",
-        ),
-        FindingKind::Stale => (
-            "Not sealed to exactly today's holders",
-            "Someone with access runs: phalanx-secrets rekey",
-        ),
-        FindingKind::Unbound => {
-            ("Sealed by another tool", "Someone with access runs: phalanx-secrets rekey")
-        }
-        FindingKind::Missing => (
-            "Required and not stored",
-            "Store each with phalanx-secrets set ENVIRONMENT APPLICATION KEY, or many with \
-             phalanx-secrets import ENVIRONMENT FILE",
-        ),
-        FindingKind::Empty => (
-            "Environments without any value",
-            "Store their values (phalanx-secrets static-template, then import); if they are kept \
-             elsewhere, add to the list in secrets/store.toml:",
-        ),
-        FindingKind::Stray => (
-            "Not part of the store",
-            "Remove what nothing needs: git rm FILE; if it held a value, take that for exposed \
-             once it was pushed",
-        ),
-        FindingKind::Specs => {
-            ("Specs that cannot be read", "Correct them; see phalanx-secrets list ENVIRONMENT")
-        }
-        FindingKind::Setting => ("Settings that mean nothing", "Correct secrets/store.toml"),
+    match (&finding.file, &finding.id, &finding.environment) {
+        (Some(file), ..) => format!("{file}: {}", finding.message),
+        // The heading says what is wrong.
+        (None, Some(id), _) => id.to_string(),
+        (None, None, Some(environment)) => format!("{environment}: {}", finding.message),
+        (None, None, None) => finding.message.clone(),
     }
 }

@@ -22,20 +22,20 @@ pub(super) struct Checkout {
 impl Checkout {
     /// Opens the checkout at `root`, or the one that the current folder is in.
     pub(super) fn find(root: Option<&Path>, settings: &Settings) -> Result<Self, CliError> {
-        let root = match root {
-            Some(root) => root.to_owned(),
-            None => search(settings)?,
-        };
-        if !root.is_dir() {
-            return Err(CliError::usage(format!("there is no folder {}", root.display())));
-        }
+        let root = find_root(root, settings)?;
         Self::open(Tree::new(&root), &root)
     }
 
-    /// The files that git has noted of this checkout, in its place.
-    pub(super) fn staged(&self) -> Result<Self, CliError> {
-        let root = self.tree.folder()?.to_owned();
-        let tree = Tree::of_index(&root).map_err(|error| CliError::store_error(&error))?;
+    /// The same, as the index of the git repository has it: what the next
+    /// commit would hold.
+    pub(super) fn find_staged(root: Option<&Path>, settings: &Settings) -> Result<Self, CliError> {
+        let root = find_root(root, settings)?;
+        let tree = Tree::of_index(&root, settings.git_index_file().as_deref())?;
+        if !tree.has_file(STORE_FILE) {
+            let message = format!("there is no store in the git index: it has no {STORE_FILE}");
+            let hint = "add it with: git add secrets recipients".to_owned();
+            return Err(CliError::store(message).hint(hint));
+        }
         Self::open(tree, &root)
     }
 
@@ -69,6 +69,17 @@ impl Checkout {
     pub(super) fn environment(&self, name: &EnvironmentName) -> Result<Environment, CliError> {
         Ok(self.layout.load(&self.tree, name)?)
     }
+}
+
+fn find_root(root: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliError> {
+    let root = match root {
+        Some(root) => root.to_owned(),
+        None => search(settings)?,
+    };
+    if !root.is_dir() {
+        return Err(CliError::usage(format!("there is no folder {}", root.display())));
+    }
+    Ok(root)
 }
 
 fn search(settings: &Settings) -> Result<PathBuf, CliError> {

@@ -7,8 +7,10 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::check::CheckError;
 use crate::layout::LayoutError;
 use crate::model::{EnvironmentName, InvalidName};
+use crate::repo::SnapshotError;
 use crate::resolve::Problem;
 use crate::static_values::{InvalidStoredValue, YamlError};
 use crate::store::{Holders, Identities, IdentityError, OpenFailure, StoreError, WriteError};
@@ -182,6 +184,22 @@ impl From<LayoutError> for CliError {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
+        Self::new(Exit::Store, &error).hint(error.hint())
+    }
+}
+
+impl From<CheckError> for CliError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Tree(error) => error.into(),
+            CheckError::Layout(error) => error.into(),
+            CheckError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SnapshotError> for CliError {
+    fn from(error: SnapshotError) -> Self {
         Self::new(Exit::Store, &error).hint(error.hint())
     }
 }

@@ -26,7 +26,7 @@ mod sync;
 mod ui;
 mod vault;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -41,8 +41,8 @@ use ui::Ui;
 #[derive(Debug, Parser)]
 #[command(name = "phalanx-secrets", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done or clean; 1 findings (audit, check, exposed); 2 usage; 3 the store or a \
-                        key; 4 Vault; 5 Vault changed meanwhile."
+    after_help = "Exit codes: 0 done or clean; 1 findings (audit, check, exposed); 2 usage; 3 the \
+                  store or a key; 4 Vault; 5 Vault changed meanwhile."
 )]
 struct Cli {
     #[command(flatten)]
@@ -124,10 +124,12 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     let global = &cli.global;
-    let context = || {
-        let checkout = Checkout::find(global.config.as_deref(), settings)?;
+    type Find = fn(Option<&Path>, &Settings) -> Result<Checkout, CliError>;
+    let context_of = |find: Find| {
+        let checkout = find(global.config.as_deref(), settings)?;
         Ok::<_, CliError>(Context { checkout, global, settings, ui })
     };
+    let context = || context_of(Checkout::find);
     match cli.command {
         // These two need no checkout.
         Command::Init(args) => init::run(&args, global, settings, ui),
@@ -139,6 +141,9 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Import(args) => import::run(&args, &context()?),
         Command::Export(args) => export::run(&args, &context()?),
         Command::StaticTemplate(args) => static_template::run(&args, &context()?),
+        Command::Check(args) if args.staged => {
+            check::run(&args, &context_of(Checkout::find_staged)?)
+        }
         Command::Check(args) => check::run(&args, &context()?),
         Command::Recipients(command) => recipients::run(&command, &context()?),
         Command::Rekey(args) => rekey::run(&args, &context()?),

@@ -55,6 +55,17 @@ impl Settings {
         self.text("USER").or_else(|| self.text("USERNAME"))
     }
 
+    /// The index that git has its hooks use, where it is not the repository's
+    /// own.
+    pub(super) fn git_index_file(&self) -> Option<PathBuf> {
+        let file = self.path("GIT_INDEX_FILE")?;
+        // Relative to the folder in which git started the hook.
+        match &self.current_folder {
+            Ok(here) => Some(here.join(file)),
+            Err(_) => Some(file),
+        }
+    }
+
     /// Where a new identity goes.
     pub(super) fn own_identity_file(&self) -> Option<PathBuf> {
         Some(self.config_folder()?.join("phalanx-secrets").join("identity.txt"))

@@ -27,8 +27,8 @@ pub use identities::{
     Ask, Identities, Identity, IdentityError, IdentitySource, SkippedIdentity, UnlockError,
 };
 pub use lock::LockedStore;
-pub(crate) use paths::key_of_file_stem;
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
+pub(crate) use paths::{canonical_file_stem, key_of_file_stem};
 pub(crate) use recipient::find_private_key;
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
 pub use rekey::{RekeyError, StaleValue, UNKNOWN_TIME};

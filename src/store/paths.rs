@@ -45,6 +45,13 @@ pub(crate) fn key_of_file_stem(stem: &str) -> Option<Result<KeyName, InvalidName
     }
 }
 
+/// What the file of a key would be called whose name some other text, without
+/// `.age`, encodes. `None` where that is no key's name.
+pub(crate) fn canonical_file_stem(stem: &str) -> Option<String> {
+    let key: KeyName = percent_decode_str(stem).decode_utf8().ok()?.into_owned().try_into().ok()?;
+    Some(file_stem(&key))
+}
+
 /// The path to which a secret's value is bound: `<env>/<app>/<key>`, encoded.
 pub(super) fn bound_path(id: &SecretId) -> String {
     format!("{}/{}/{}", id.environment, id.application, file_stem(&id.key))

@@ -118,12 +118,33 @@ pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opene
 /// Reads what a sealed file shows without any key. Nothing of it is verified.
 ///
 /// # Errors
-/// A file that is no age file, or whose stanza of ours is malformed.
+/// A file that is no age file or not a whole one, or whose stanza of ours is
+/// malformed.
 pub fn inspect(file: &[u8]) -> Result<Header, OpenError> {
     let reader = HeaderReader(RefCell::new(Header::of_stanzas(&[])));
     // Nobody can open it this way; the reader has seen the header all the same.
     let _ = read_header(file)?.decrypt(std::iter::once(&reader as &dyn age::Identity));
-    Ok(reader.0.into_inner()?)
+    let header = reader.0.into_inner()?;
+    if is_whole(file) { Ok(header) } else { Err(OpenError::Malformed) }
+}
+
+/// Whether the armor of a file is whole, with nothing after it, and has room
+/// for a payload after the header.
+fn is_whole(file: &[u8]) -> bool {
+    /// A nonce, and the tag of at least one chunk.
+    const LEAST: usize = 16 + 16;
+    let mut binary = Vec::with_capacity(file.len());
+    if ArmoredReader::new(file).read_to_end(&mut binary).is_err() {
+        return false;
+    }
+    // No other line of a header begins so.
+    let mac = binary.windows(4).position(|window| window == b"\n---");
+    let after_mac = mac.and_then(|mac| binary.get(mac + 1..));
+    let payload = after_mac.and_then(|rest| {
+        let line = rest.iter().position(|byte| *byte == b'\n')?;
+        rest.get(line + 1..)
+    });
+    payload.is_some_and(|payload| payload.len() >= LEAST)
 }
 
 /// An identity that opens nothing and remembers what a header holds.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use crate::layout::Layout;
+use crate::model::EnvironmentName;
 use crate::toml_file::{self, TomlProblem};
 use crate::tree::Tree;
 
@@ -30,6 +31,12 @@ impl StoreSettings {
     #[must_use]
     pub fn new(layout: Layout) -> Self {
         Self { format: FORMAT, layout, not_served: Vec::new() }
+    }
+
+    /// Whether the static values of an environment are kept here.
+    #[must_use]
+    pub fn serves(&self, environment: &EnvironmentName) -> bool {
+        !self.not_served.iter().any(|name| name == environment.as_str())
     }
 
     pub(super) fn read(tree: &Tree) -> Result<Option<Self>, StoreError> {

@@ -4,16 +4,16 @@
 //! knows nor cares where the root is, nor whether it is a folder or what git
 //! has noted of one.
 
-mod snapshot;
-
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use snapshot::Snapshot;
-pub use snapshot::SnapshotError;
+use crate::repo::{NotedKind, Snapshot, SnapshotError};
+
+#[cfg(test)]
+mod tests;
 
 /// The largest file that is read, in bytes. Nothing that the tool reads comes
 /// near; a larger file is a mistake that must not exhaust memory.
@@ -33,12 +33,19 @@ enum Source {
 
 /// A file or folder that could not be read.
 #[derive(Debug, Error)]
-#[error("cannot read {path}")]
+#[error("cannot {verb} {path}")]
 pub struct TreeError {
+    verb: &'static str,
     /// The path, relative to the root.
     pub path: String,
     #[source]
     source: io::Error,
+}
+
+impl TreeError {
+    fn read(path: &str, source: io::Error) -> Self {
+        Self { verb: "read", path: path.to_owned(), source }
+    }
 }
 
 impl Tree {
@@ -49,12 +56,13 @@ impl Tree {
     }
 
     /// The files below `root` in the index of the git repository that it is
-    /// in: what the next commit would hold.
+    /// in: what the next commit would hold. `index_file` stands in for the
+    /// repository's own index, as `GIT_INDEX_FILE` does in a hook.
     ///
     /// # Errors
     /// No repository, one that cannot be read, or an unresolved merge.
-    pub fn of_index(root: &Path) -> Result<Self, SnapshotError> {
-        Ok(Self(Source::Snapshot(Arc::new(Snapshot::of_index(root)?))))
+    pub fn of_index(root: &Path, index_file: Option<&Path>) -> Result<Self, SnapshotError> {
+        Ok(Self(Source::Snapshot(Arc::new(Snapshot::of_index(root, index_file)?))))
     }
 
     /// The folder on disk, to write to.
@@ -65,8 +73,9 @@ impl Tree {
         match &self.0 {
             Source::Folder(root) => Ok(root),
             Source::Snapshot(snapshot) => Err(TreeError {
+                verb: "write to",
                 path: snapshot.name().to_owned(),
-                source: io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "it is read only"),
+                source: io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "it is only read"),
             }),
         }
     }
@@ -92,13 +101,14 @@ impl Tree {
     /// The content of the file at `path`, or `None` where there is none.
     ///
     /// # Errors
-    /// A file that exists and cannot be read, or is larger than 16 MiB.
+    /// A file that exists and cannot be read, or is larger than 16 MiB. In
+    /// what git has noted, a symbolic link.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, TreeError> {
         let read = match &self.0 {
             Source::Folder(root) => read_file(&root.join(path)),
-            Source::Snapshot(snapshot) => snapshot.read(path),
+            Source::Snapshot(snapshot) => snapshot.read(path, MAX_FILE),
         };
-        read.map_err(|source| TreeError { path: path.to_owned(), source })
+        read.map_err(|source| TreeError::read(path, source))
     }
 
     /// The content of the text file at `path`, or `None` where there is none.
@@ -107,9 +117,9 @@ impl Tree {
     /// As [`read`](Self::read), and a file that is not UTF-8.
     pub fn read_text(&self, path: &str) -> Result<Option<String>, TreeError> {
         let Some(bytes) = self.read(path)? else { return Ok(None) };
-        String::from_utf8(bytes).map(Some).map_err(|_| TreeError {
-            path: path.to_owned(),
-            source: io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"),
+        String::from_utf8(bytes).map(Some).map_err(|_| {
+            let not_text = io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
+            TreeError::read(path, not_text)
         })
     }
 
@@ -120,29 +130,11 @@ impl Tree {
     /// A folder that exists and cannot be read, or holds a name that is not
     /// UTF-8.
     pub fn list(&self, path: &str) -> Result<Vec<TreeEntry>, TreeError> {
-        let fail = |source| TreeError { path: path.to_owned(), source };
-        let root = match &self.0 {
-            Source::Folder(root) => root,
-            Source::Snapshot(snapshot) => return Ok(snapshot.list(path)),
+        let listed = match &self.0 {
+            Source::Folder(root) => list_folder(&root.join(path)),
+            Source::Snapshot(snapshot) => list_snapshot(snapshot, path),
         };
-        let entries = match std::fs::read_dir(root.join(path)) {
-            Ok(entries) => entries,
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(fail(error)),
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(fail)?;
-            let name = entry.file_name().into_string().map_err(|_| {
-                fail(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "it holds a name that is not UTF-8",
-                ))
-            })?;
-            found.push(TreeEntry { is_folder: entry.path().is_dir(), name });
-        }
-        found.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(found)
+        listed.map_err(|source| TreeError::read(path, source))
     }
 }
 
@@ -151,8 +143,10 @@ impl Tree {
 pub struct TreeEntry {
     /// Its name, without the folder.
     pub name: String,
-    /// Whether it is a folder.
+    /// Whether it is a folder. On disk, a link to one is, too.
     pub is_folder: bool,
+    /// Whether it is a symbolic link, or a submodule that git has noted.
+    pub is_link: bool,
 }
 
 fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -166,50 +160,40 @@ fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+fn list_folder(path: &Path) -> io::Result<Vec<TreeEntry>> {
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|_| not_utf8())?;
+        let kind = entry.file_type()?;
+        let is_link = kind.is_symlink();
+        let is_folder = if is_link { entry.path().is_dir() } else { kind.is_dir() };
+        found.push(TreeEntry { name, is_folder, is_link });
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn list_snapshot(snapshot: &Snapshot, path: &str) -> io::Result<Vec<TreeEntry>> {
+    let entries = snapshot.list(path).into_iter().map(|entry| {
+        Ok(TreeEntry {
+            name: String::from_utf8(entry.name.to_owned()).map_err(|_| not_utf8())?,
+            is_folder: entry.kind == NotedKind::Folder,
+            is_link: entry.kind == NotedKind::Elsewhere,
+        })
+    });
+    entries.collect()
+}
 
-    fn entries(tree: &Tree, path: &str) -> Vec<String> {
-        let name = |entry: TreeEntry| {
-            if entry.is_folder { format!("{}/", entry.name) } else { entry.name }
-        };
-        tree.list(path).unwrap().into_iter().map(name).collect()
-    }
+fn not_utf8() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it holds a name that is not UTF-8")
+}
 
-    #[test]
-    fn the_index_is_read_as_a_folder_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let top = folder.path();
-        let repository = git2::Repository::init(top).unwrap();
-        let mut index = repository.index().unwrap();
-        for file in ["below/a/b.age", "below/a/c.age", "below/a.txt", "below/z", "other"] {
-            crate::store::write_file(top, file, file.as_bytes()).unwrap();
-            index.add_path(Path::new(file)).unwrap();
-        }
-        index.write().unwrap();
-        let root = top.join("below");
-        for tree in [Tree::new(&root), Tree::of_index(&root).unwrap()] {
-            assert_eq!(entries(&tree, ""), ["a/", "a.txt", "z"]);
-            assert_eq!(entries(&tree, "a"), ["b.age", "c.age"]);
-            assert_eq!(entries(&tree, "none"), [""; 0]);
-            assert_eq!(entries(&tree, "z"), [""; 0]);
-            assert!(tree.has_folder("a") && !tree.has_folder("z") && !tree.has_folder("none"));
-            assert!(tree.has_file("z") && !tree.has_file("a") && !tree.has_file("other"));
-            assert_eq!(tree.read_text("a/b.age").unwrap().unwrap(), "below/a/b.age");
-            assert_eq!(tree.read("a/none").unwrap(), None);
-            assert_eq!(tree.read("z/none").unwrap(), None);
-        }
-        // What is not noted is not there, and what changed since is as it was.
-        crate::store::write_file(&root, "z", b"changed").unwrap();
-        crate::store::write_file(&root, "new", b"x").unwrap();
-        let index = Tree::of_index(&root).unwrap();
-        assert_eq!(index.read_text("z").unwrap().unwrap(), "below/z");
-        assert!(!index.has_file("new"));
-        assert!(index.folder().is_err() && Tree::new(&root).folder().is_ok());
-    }
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

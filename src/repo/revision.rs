@@ -1,4 +1,4 @@
-//! The git repository that the store lies in.
+//! What a work tree is at: the commit, and whether it was changed since.
 
 use std::path::Path;
 

@@ -1,0 +1,188 @@
+use super::*;
+
+use git2::{IndexEntry, IndexTime, Repository};
+
+/// A repository with files in its index and on disk alike, and the root of a
+/// store in a folder of it.
+fn repository() -> (tempfile::TempDir, PathBuf, Repository) {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::init(folder.path()).unwrap();
+    let mut index = repository.index().unwrap();
+    let files = ["below/a/b.age", "below/a/c/d.age", "below/a.txt", "below/z", "belowx", "other/x"];
+    for file in files {
+        crate::store::write_file(folder.path(), file, file.as_bytes()).unwrap();
+        index.add_path(Path::new(file)).unwrap();
+    }
+    for (file, content) in [("below/bytes", &[0xff][..]), ("below/large", &[b'x'; (16 << 20) + 1])]
+    {
+        crate::store::write_file(folder.path(), file, content).unwrap();
+        index.add_path(Path::new(file)).unwrap();
+    }
+    index.write().unwrap();
+    let root = folder.path().join("below");
+    (folder, root, repository)
+}
+
+fn entry(path: &str, mode: u32, flags: u16, id: git2::Oid) -> IndexEntry {
+    IndexEntry {
+        ctime: IndexTime::new(0, 0),
+        mtime: IndexTime::new(0, 0),
+        dev: 0,
+        ino: 0,
+        mode,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags,
+        flags_extended: 0,
+        path: path.as_bytes().to_vec(),
+    }
+}
+
+fn names(tree: &Tree, path: &str) -> Vec<String> {
+    let name = |entry: TreeEntry| match (entry.is_folder, entry.is_link) {
+        (true, _) => format!("{}/", entry.name),
+        (false, true) => format!("{}@", entry.name),
+        (false, false) => entry.name,
+    };
+    tree.list(path).unwrap().into_iter().map(name).collect()
+}
+
+/// What must hold of the files wherever they are read from.
+#[test]
+fn a_folder_and_the_index_give_the_same_answers() {
+    let (_folder, root, _repository) = repository();
+    let lists: [(&str, &[&str]); 6] = [
+        ("", &["a/", "a.txt", "bytes", "large", "z"]),
+        ("a", &["b.age", "c/"]),
+        ("a/c", &["d.age"]),
+        ("none", &[]),
+        ("z", &[]),
+        ("a/b", &[]),
+    ];
+    let reads = [
+        ("a/b.age", Ok(Some("below/a/b.age"))),
+        ("a/c/d.age", Ok(Some("below/a/c/d.age"))),
+        ("a.txt", Ok(Some("below/a.txt"))),
+        ("none", Ok(None)),
+        ("a/none", Ok(None)),
+        ("z/none", Ok(None)),
+        ("other/x", Ok(None)),
+        ("a", Err("s a directory")),
+        ("large", Err("larger than 16 MiB")),
+        ("bytes", Err("it is not UTF-8 text")),
+    ];
+    for tree in [Tree::new(&root), Tree::of_index(&root, None).unwrap()] {
+        for (path, expected) in lists {
+            assert_eq!(names(&tree, path), expected, "{tree:?} {path}");
+        }
+        for (path, expected) in &reads {
+            let read = tree.read_text(path);
+            match (read, expected) {
+                (Ok(read), Ok(expected)) => assert_eq!(read.as_deref(), *expected, "{path}"),
+                (Err(error), Err(expected)) => {
+                    assert_eq!(error.to_string(), format!("cannot read {path}"));
+                    let cause = error.source.to_string();
+                    assert!(cause.contains(expected), "{tree:?} {path}: {cause}");
+                }
+                (read, _) => panic!("{tree:?} {path}: {read:?}"),
+            }
+        }
+        for (path, is_file, is_folder) in [
+            ("", false, true),
+            ("a", false, true),
+            ("a/b.age", true, false),
+            ("a/c", false, true),
+            ("z", true, false),
+            ("none", false, false),
+            ("x", false, false),
+        ] {
+            assert_eq!(tree.has_file(path), is_file, "{tree:?} {path}");
+            assert_eq!(tree.has_folder(path), is_folder, "{tree:?} {path}");
+        }
+    }
+}
+
+#[test]
+fn the_index_does_not_see_what_happens_in_the_folder() {
+    let (_folder, root, _repository) = repository();
+    crate::store::write_file(&root, "z", b"changed").unwrap();
+    crate::store::write_file(&root, "new", b"x").unwrap();
+    std::fs::remove_file(root.join("a.txt")).unwrap();
+    let index = Tree::of_index(&root, None).unwrap();
+    assert_eq!(index.read_text("z").unwrap().unwrap(), "below/z");
+    assert!(!index.has_file("new") && index.has_file("a.txt"));
+}
+
+#[test]
+fn only_a_folder_is_written_to() {
+    let (_folder, root, _repository) = repository();
+    assert_eq!(Tree::new(&root).folder().unwrap(), root);
+    let error = Tree::of_index(&root, None).unwrap().folder().unwrap_err();
+    assert_eq!(error.to_string(), "cannot write to the git index");
+}
+
+#[test]
+fn links_in_the_index_are_named_and_not_followed() {
+    let (_folder, root, repository) = repository();
+    let mut index = repository.index().unwrap();
+    let target = repository.blob(b"a.txt").unwrap();
+    index.add(&entry("below/link", 0o120_000, 0, target)).unwrap();
+    index.write().unwrap();
+    let tree = Tree::of_index(&root, None).unwrap();
+    assert_eq!(names(&tree, ""), ["a/", "a.txt", "bytes", "large", "link@", "z"]);
+    assert!(!tree.has_file("link") && !tree.has_folder("link"));
+    let error = tree.read("link").unwrap_err();
+    assert!(error.source.to_string().contains("symbolic link"), "{error:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_folder_are_told_apart_too() {
+    let (_folder, root, _repository) = repository();
+    std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+    let entries = Tree::new(&root).list("").unwrap();
+    let link = entries.into_iter().find(|entry| entry.name == "link").unwrap();
+    assert!(link.is_link && link.is_folder);
+}
+
+#[test]
+fn an_unresolved_merge_names_the_file_if_it_concerns_the_root() {
+    let (_folder, root, repository) = repository();
+    let mut index = repository.index().unwrap();
+    let id = repository.blob(b"one side").unwrap();
+    index.add(&entry("other/both", 0o100_644, 0x2000, id)).unwrap();
+    index.write().unwrap();
+    assert!(Tree::of_index(&root, None).is_ok());
+    index.add(&entry("below/both.age", 0o100_644, 0x2000, id)).unwrap();
+    index.write().unwrap();
+    let error = Tree::of_index(&root, None).unwrap_err();
+    assert_eq!(error.to_string(), "both.age has an unresolved merge conflict");
+}
+
+#[test]
+fn another_index_file_stands_in() {
+    let (folder, root, repository) = repository();
+    let file = folder.path().join("another-index");
+    let mut other = git2::Index::open(&file).unwrap();
+    let id = repository.blob(b"from the other").unwrap();
+    other.add(&entry("below/z", 0o100_644, 0, id)).unwrap();
+    other.write().unwrap();
+    let tree = Tree::of_index(&root, Some(&file)).unwrap();
+    assert_eq!(names(&tree, ""), ["z"]);
+    assert_eq!(tree.read_text("z").unwrap().unwrap(), "from the other");
+}
+
+#[test]
+fn without_a_repository_there_is_no_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Tree::of_index(folder.path(), None).unwrap_err();
+    assert_eq!(error.to_string(), "the git repository cannot be read");
+}
+
+#[test]
+fn threads_can_share_a_tree() {
+    fn shared<T: Clone + Send + Sync>() {}
+    shared::<Tree>();
+}
