@@ -4,10 +4,25 @@ import os
 import pty
 import select
 import sys
+import termios
 import time
 
 split = sys.argv.index("--")
 answers, command = sys.argv[1:split], sys.argv[split + 1 :]
+
+
+
+def wait_until_hidden():
+    """Waits until what is typed is not shown, as far as that is so at all.
+
+    A prompt may be on the screen before the terminal is ready for its answer.
+    """
+    limit = time.monotonic() + 2
+    while time.monotonic() < limit:
+        if not termios.tcgetattr(terminal)[3] & termios.ECHO:
+            return
+        time.sleep(0.01)
+
 
 pid, terminal = pty.fork()
 if pid == 0:
@@ -25,13 +40,10 @@ while time.monotonic() < deadline:
     if not read:
         break
     screen += read
-    if screen[seen:].rstrip(b"\x1b[?25hl").endswith(b": ") and answers:
-        # The prompt switches the echo off before or after it is written.
-        time.sleep(0.2)
-        os.write(terminal, answers.pop(0).encode() + b"\n")
-        seen = len(screen)
-    elif screen[seen:].endswith(b": "):
-        os.write(terminal, b"\x04")
+    if screen[seen:].rstrip(b"\x1b[?25hl").endswith(b": "):
+        wait_until_hidden()
+        # Without an answer it is the end of the input.
+        os.write(terminal, answers.pop(0).encode() + b"\n" if answers else b"\x04")
         seen = len(screen)
 else:
     os.kill(pid, 9)
