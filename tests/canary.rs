@@ -21,6 +21,8 @@ const CANARY: &str = "CANARY-3f9c1b7e52";
 /// One command, and what is done so that it meets the canary.
 struct Case {
     command: &'static str,
+    /// The command below that one, of `recipients`.
+    below: Option<String>,
     shows_it: bool,
     output: Output,
 }
@@ -62,7 +64,9 @@ impl Cases {
         let name = arguments.iter().find(|argument| !argument.starts_with('-')).unwrap();
         let name: &'static str = String::leak((*name).to_owned());
         let shows_it = matches!(name, "get" | "export");
-        self.done.push(Case { command: name, shows_it, output: command.run() });
+        let below =
+            arguments.get(1).filter(|_| name == "recipients").map(|&below| below.to_owned());
+        self.done.push(Case { command: name, below, shows_it, output: command.run() });
         &self.done.last().unwrap().output
     }
 }
@@ -150,6 +154,41 @@ fn a_marked_secret_appears_nowhere_else() {
     let odd = json!({ "password": { "nested": CANARY }, "made": [CANARY], CANARY: "x" });
     cases.server.put(&cases.prefix, "app", odd);
     assert_eq!(cases.run(&["sync", "demo"]).code(), 3);
+    // … while holders come and go …
+    let bob = cases.store.sandbox.age_identity("bob").recipient;
+    let add = ["recipients", "add", "bob", "--access", "demo", "--key"];
+    assert_eq!(cases.run(&[&add[..], &[&bob]].concat()).code(), 0);
+    assert_eq!(cases.run(&[&add[..], &[&identity]].concat()).code(), 2);
+    let private = cases.store.alice.path.to_str().unwrap().to_owned();
+    assert_eq!(cases.run(&[&add[..], &[&private]].concat()).code(), 2);
+    assert_eq!(cases.run(&["recipients", "grant", "bob", "*"]).code(), 0);
+    assert_eq!(cases.run(&["recipients", "list"]).code(), 0);
+    assert_eq!(cases.run(&["recipients", "show", "bob"]).code(), 0);
+    assert_eq!(cases.run(&["recipients", "revoke", "bob", "*"]).code(), 0);
+    assert_eq!(cases.run(&["recipients", "remove", "bob"]).code(), 0);
+    assert_eq!(cases.run(&["exposed"]).code(), 1);
+    assert_eq!(cases.run(&["exposed", "--json"]).code(), 1);
+    assert_eq!(cases.run(&["rekey"]).code(), 0);
+    assert_eq!(cases.run(&["rekey", "-i", wrong]).code(), 0);
+    cases.store.write("secrets/demo/app/absent.age", CANARY);
+    cases.store.write(&format!("secrets/demo/app/x-{}", &CANARY[..6]), CANARY);
+    assert_eq!(cases.run(&["check"]).code(), 1);
+    assert_eq!(cases.run(&["check", "--open", "--json"]).code(), 1);
+    assert_eq!(cases.run(&["rekey"]).code(), 3);
+    std::fs::remove_file(cases.store.root.join("secrets/demo/app/absent.age")).unwrap();
+    let left = format!("secrets/demo/app/x-{}", &CANARY[..6]);
+    std::fs::remove_file(cases.store.root.join(left)).unwrap();
+    cases.store.write("recipients/mallory.toml", format!("keys = [\"{CANARY}\"]\naccess = []\n"));
+    for command in [&["check"][..], &["rekey"], &["recipients", "list"], &["exposed"]] {
+        assert_eq!(cases.run(command).code(), 3);
+    }
+    std::fs::remove_file(cases.store.root.join("recipients/mallory.toml")).unwrap();
+    let withdrawn = cases.store.bytes("recipients/withdrawn.toml");
+    cases.store.write("recipients/withdrawn.toml", format!("[[withdrawn]]\nholder = \"{CANARY}"));
+    assert_eq!(cases.run(&["exposed"]).code(), 3);
+    assert_eq!(cases.run(&["set", "demo", "app", "token"]).code(), 3);
+    cases.store.write("recipients/withdrawn.toml", withdrawn);
+
     // … and with a file that someone has been at.
     let file = "secrets/demo/app/token.age";
     let mut sealed = cases.store.bytes(file);
@@ -183,22 +222,24 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["remove", "demo", "app", "token"]).code(), 2);
     assert_eq!(cases.run(&["remove", "demo", "app", "token", "--yes"]).code(), 0);
 
-    let mut seen = BTreeSet::new();
-    for Case { command, shows_it, output } in &cases.done {
+    let (mut seen, mut seen_below) = (BTreeSet::new(), BTreeSet::new());
+    for Case { command, below, shows_it, output } in &cases.done {
         seen.insert((*command).to_owned());
+        seen_below.extend(below.clone());
         assert!(!output.stderr().contains(CANARY), "{command}: {}", output.stderr());
         let shown = [output.stdout(), output.stderr()].concat();
         assert!(!shown.to_lowercase().contains(&identity.to_lowercase()), "{command}: {shown}");
         let is_asked_for = *shows_it && output.code() == 0;
         assert_eq!(output.stdout().contains(CANARY), is_asked_for, "{command}");
     }
-    assert_eq!(seen, commands(&cases.store), "every command is tried");
+    assert_eq!(seen, commands(&cases.store, &[]), "every command is tried");
+    assert_eq!(seen_below, commands(&cases.store, &["recipients"]), "every one of these is tried");
     assert_is_in_no_file(&cases.store);
 }
 
-/// The commands that the program says it has.
-fn commands(store: &SmallStore) -> BTreeSet<String> {
-    let help = store.run(["--help"]).success();
+/// The commands that the program says it has, below another.
+fn commands(store: &SmallStore, above: &[&str]) -> BTreeSet<String> {
+    let help = store.command(above).args(["--help"]).run().success();
     let listed = help.stdout().split("Commands:\n").nth(1).unwrap();
     let listed = listed.lines().take_while(|line| line.starts_with("  "));
     let names = listed.filter(|line| !line.starts_with("   "));

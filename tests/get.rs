@@ -79,7 +79,7 @@ fn store_files_that_are_wrong_are_named_with_the_line() {
     assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:2: unknown variant `elsewhere`, expected `phalanx` or `standalone`");
     store.write("secrets/store.toml", "format = 1\nlayout = \"standalone\"\nlayuot = 1\n");
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:3: unknown field `layuot`, expected `format` or `layout`");
+    assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`");
 }
 
 #[test]
@@ -182,6 +182,7 @@ fn without_access_the_error_says_who_could_grant_it() {
     Hint: these identities were tried:
             [BOB] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
     Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     ");
 }
 
@@ -196,6 +197,7 @@ fn without_any_identity_the_error_says_how_to_name_one() {
     Caused by: none of the identities at hand can open it
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
     Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     ");
 }
 

@@ -1,13 +1,14 @@
 //! Identities: where they are looked for, and of what kinds they may be.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
 
-use crate::support::cli::{Command, Output};
-use crate::support::keys::Key;
+use crate::support::cli::{Command, Output, Sandbox, make_executable};
+use crate::support::keys::{Key, encrypted_with_passphrase};
 use crate::support::small_store::SmallStore;
+use crate::support::terminal::at_terminal;
 
 /// A store with the value `hunter2` in it, and nothing to open it with.
 fn locked() -> SmallStore {
@@ -77,6 +78,7 @@ fn an_option_leaves_no_other_place() {
     Hint: these identities were tried:
             [STRANGER 1] from the identity file [SANDBOX]/home/keys/stranger.txt (-i)
     Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     ");
 }
 
@@ -176,6 +178,7 @@ fn all_places_are_tried_in_their_order() {
             [STRANGER 5] from [SANDBOX]/home/.config/sops/age/keys.txt
             [STRANGER 6] from [SANDBOX]/home/.ssh/id_ed25519
     Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     ");
 
     // Any one of them will do, the last too.
@@ -315,7 +318,7 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     Hint: make an age identity with age-keygen, and have its public key added to your file in recipients/
     ");
     assert_snapshot!(with("sealed.txt", "age-encryption.org/v1\n-> scrypt x 18\n"), @r"
-    Error: the identity file [SANDBOX]/work/sealed.txt (-i) is itself encrypted, which this version cannot open
+    Error: the identity file [SANDBOX]/work/sealed.txt (-i) is itself encrypted, and not with a passphrase
     Hint: decrypt it on the way: -i <(age --decrypt FILE)
     ");
     assert_snapshot!(with("huge.txt", &"#".repeat((1 << 20) + 1)), @r"
@@ -335,29 +338,139 @@ fn a_named_file_that_cannot_be_used_is_refused() {
 }
 
 #[test]
-fn an_ssh_key_with_a_passphrase_is_refused_when_named_and_passed_over_when_not() {
+fn a_key_with_a_passphrase_is_not_asked_for_in_vain() {
     let store = locked();
-    let path = store.sandbox.home().join(".ssh/id_ed25519");
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let arguments = ["-q", "-t", "ed25519", "-N", "secret words", "-f", path.to_str().unwrap()];
-    store.sandbox.program("ssh-keygen", arguments).run().success();
+    let key = store.sandbox.ssh_key_with_passphrase("stranger", "ed25519", "secret words");
+    let output = get(&store).args(["-i"]).args([&key.path]).run().fails_with(3);
+    let text = stderr(&store, &output, &[&key]);
+    assert!(text.contains("[STRANGER 1] from the identity file"), "{text}");
+    assert!(text.contains("(locked; nothing was sealed to it)"), "{text}");
+}
 
-    let output = get(&store).args(["-i"]).args([&path]).run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
-    Error: the identity file [SANDBOX]/home/.ssh/id_ed25519 (-i): this SSH private key cannot be used: it has a passphrase, which this version does not ask for
-    Hint: make an age identity with age-keygen, and have its public key added to your file in recipients/
-    ");
-    let output = get(&store).run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
-    Error: secrets/demo/app/password.age cannot be opened
-    Caused by: none of the identities at hand can open it
-    Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
-            (passed over: [SANDBOX]/home/.ssh/id_ed25519: this SSH private key cannot be used: it has a passphrase, which this version does not ask for)
-    Hint: access to demo/app can be given by those who have it: alice
-    ");
-    // Another identity does it all the same.
+/// A store with ten values, sealed to alice and to another key.
+fn ten_values(recipient: &str) -> SmallStore {
+    let store = SmallStore::new();
+    store.holder("bob", &[recipient], &["demo"]);
+    for number in 0..10 {
+        let key = format!("key{number}");
+        let set = ["set", "demo", "app", &key, "--allow-unknown"];
+        store.command(set).stdin(format!("value {number}")).run().success();
+    }
+    store.without_own_identity()
+}
+
+#[test]
+fn one_passphrase_of_an_ssh_key_opens_everything() {
+    for kind in ["ed25519", "rsa"] {
+        let sandbox = Sandbox::new();
+        let key = sandbox.ssh_key_with_passphrase("bob", kind, "secret words");
+        let store = ten_values(&key.recipient);
+        let command = store.command(["export", "demo", "-i"]).args([&key.path]);
+        let screen = at_terminal(command, &["secret words"]);
+        assert_eq!(screen.code, 0, "{screen:?}");
+        assert_eq!(screen.text.matches("Passphrase of").count(), 1, "{screen:?}");
+        assert_eq!(screen.text.matches(": value ").count(), 10, "{screen:?}");
+        assert!(!screen.text.contains("secret words"), "{screen:?}");
+    }
+}
+
+#[test]
+fn one_passphrase_of_an_identity_file_opens_everything() {
+    let sandbox = Sandbox::new();
+    let bob = sandbox.age_identity("bob");
+    let file = encrypted_with_passphrase(&fs::read(&bob.path).unwrap(), "secret words");
+    let path = sandbox.write("bob.age", &file);
+    let store = ten_values(&bob.recipient);
+    let command = || store.command(["export", "demo", "-i"]).args([&path]);
+    let screen = at_terminal(command(), &["wrong words", "secret words"]);
+    assert_eq!(screen.code, 0, "{screen:?}");
+    assert_eq!(screen.text.matches("Passphrase of").count(), 2, "{screen:?}");
+    assert_eq!(screen.text.matches(": value ").count(), 10, "{screen:?}");
+
+    // It is not asked for where another identity opens everything.
+    let both = command().args(["-i"]).args([&store.alice.path]);
+    assert_eq!(both.run().success().stderr(), "");
+
+    // The same in a variable.
+    let text = String::from_utf8(file).unwrap();
+    let variable = store.command(["export", "demo"]).env("PHALANX_SECRETS_IDENTITY", text);
+    let screen = at_terminal(variable, &["secret words"]);
+    assert_eq!((screen.code, screen.text.matches(": value ").count()), (0, 10), "{screen:?}");
+}
+
+#[test]
+fn a_wrong_passphrase_is_asked_for_three_times_and_no_more() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.ssh_key_with_passphrase("bob", "ed25519", "secret words");
+    let store = ten_values(&key.recipient);
+    let command = store.command(["export", "demo", "-i"]).args([&key.path]);
+    let screen = at_terminal(command, &["wrong 1", "wrong 2", "wrong 3", "secret words"]);
+    assert_eq!(screen.code, 3, "{screen:?}");
+    assert_eq!(screen.text.matches("Passphrase of").count(), 3, "{screen:?}");
+    assert!(screen.text.contains("(locked: the passphrase was wrong)"), "{screen:?}");
+    assert!(!screen.text.contains("wrong 1"), "{screen:?}");
+}
+
+#[test]
+fn without_a_terminal_a_passphrase_is_named_and_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.ssh_key_with_passphrase("bob", "ed25519", "secret words");
+    let store = ten_values(&key.recipient);
+    let command = store.command(["get", "demo", "app", "key1", "-i"]).args([&key.path]);
+    let output = command.run().fails_with(3);
+    assert!(output.stderr().contains("there is no terminal to ask for it at"), "{output:?}");
+    // As the user's own key, it is no obstacle to another.
+    let own = store.sandbox.home().join(".ssh/id_ed25519");
+    store.sandbox.write(&own, fs::read(&key.path).unwrap());
+    let get = store.command(["get", "demo", "app", "key1"]);
+    let output = get.run().fails_with(3);
+    assert!(output.stderr().contains("there is no terminal to ask for it at"), "{output:?}");
     store.sandbox.install_identity(&store.alice.path);
-    opens(get(&store).run());
+    let output = store.command(["get", "demo", "app", "key1"]).run().success();
+    assert_eq!((output.stdout(), output.stderr()), ("value 1", ""));
+}
+
+/// The lines of a plugin's identity and recipient, as its author would print
+/// them.
+const PLUGIN_IDENTITY: &str = "AGE-PLUGIN-PINTEST-1W3JHXAQ4C44EF";
+const PLUGIN_RECIPIENT: &str = "age1pintest1w3jhxaqevslah";
+
+/// Puts the plugin of the tests on the path of a command.
+fn with_plugin(store: &SmallStore, command: Command) -> Command {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/age_plugin.py");
+    let folder = store.sandbox.home().join("bin");
+    let plugin = folder.join("age-plugin-pintest");
+    if !plugin.exists() {
+        store.sandbox.write(&plugin, fs::read(source).unwrap());
+        make_executable(&plugin);
+    }
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{}:{path}", folder.display()))
+}
+
+#[test]
+fn a_plugin_asks_for_its_pin_once() {
+    let store = SmallStore::new();
+    store.holder("bob", &[PLUGIN_RECIPIENT], &["demo"]);
+    for number in 0..10 {
+        let key = format!("key{number}");
+        let set = store.command(["set", "demo", "app", &key, "--allow-unknown"]);
+        with_plugin(&store, set.stdin(format!("value {number}"))).run().success();
+    }
+    store.run(["check", "demo", "--json"]);
+    let store = store.without_own_identity();
+    let identity = store.write("../bob.txt", format!("# a plugin's\n{PLUGIN_IDENTITY}\n"));
+    let export = || with_plugin(&store, store.command(["export", "demo", "-i"]).args([&identity]));
+    let screen = at_terminal(export(), &["1234"]);
+    assert_eq!(screen.code, 0, "{screen:?}");
+    assert_eq!(screen.text.matches("PIN of the test").count(), 1, "{screen:?}");
+    assert_eq!(screen.text.matches(": value ").count(), 10, "{screen:?}");
+    // Without a terminal there is no PIN, and no waiting.
+    let output = export().run().fails_with(3);
+    assert!(output.stderr().contains("cannot be opened"), "{output:?}");
+    // Without the plugin, it is named.
+    let output = store.command(["export", "demo", "-i"]).args([&identity]).run().fails_with(3);
+    assert!(output.stderr().contains("age-plugin-pintest"), "{output:?}");
 }
 
 #[test]
@@ -371,6 +484,7 @@ fn a_default_file_that_is_broken_does_not_stand_in_the_way() {
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
             (passed over: [SANDBOX]/home/.config/phalanx-secrets/identity.txt: line 1 is not an age identity)
     Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     ");
     let keys = store.sandbox.home().join(".config/sops/age/keys.txt");
     store.sandbox.write(keys, text_of(&store.alice));

@@ -4,6 +4,7 @@
 //! progress go to standard error. This is the only part that knows of a
 //! terminal, of environment variables and of exit codes.
 
+mod ask;
 mod audit;
 mod check;
 mod checkout;
@@ -172,7 +173,7 @@ impl Context<'_> {
     /// The identities at hand.
     fn identities(&self) -> Result<crate::store::Identities, CliError> {
         let sources = self.settings.identity_sources(&self.global.identities);
-        Ok(crate::store::Identities::load(&sources)?)
+        Ok(crate::store::Identities::load_asking(&sources, &self.ui.ask())?)
     }
 }
 

@@ -3,15 +3,18 @@
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
+use super::ask::{Shown, TerminalAsk};
 use super::error::CliError;
 use super::settings::is_stdin;
 use crate::model::SecretValue;
+use crate::store::Ask;
 
 const BOLD_RED: Style = AnsiColor::Red.on_default().bold();
 const BOLD_YELLOW: Style = AnsiColor::Yellow.on_default().bold();
@@ -23,6 +26,7 @@ pub(super) struct Ui {
     stdin_is_terminal: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
+    shown: Shown,
 }
 
 impl Ui {
@@ -31,6 +35,7 @@ impl Ui {
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            shown: Shown::default(),
         }
     }
 
@@ -110,7 +115,7 @@ impl Ui {
         );
         bar.set_message(text);
         bar.enable_steady_tick(Duration::from_millis(120));
-        Progress(bar)
+        self.show(bar)
     }
 
     /// Shows how far something is that is done one by one.
@@ -125,7 +130,20 @@ impl Ui {
                 .unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
         bar.set_message(text);
-        Progress(bar)
+        self.show(bar)
+    }
+
+    fn show(&self, bar: ProgressBar) -> Progress {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        Progress { bar, shown: Arc::clone(&self.shown) }
+    }
+
+    /// Asks for passphrases, where there is somebody to ask.
+    pub(super) fn ask(&self) -> Arc<dyn Ask> {
+        Arc::new(TerminalAsk {
+            is_terminal: self.stderr_is_terminal,
+            shown: Arc::clone(&self.shown),
+        })
     }
 
     /// The width of the terminal that data goes to; `None` where it goes
@@ -199,26 +217,30 @@ fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
 
 /// Something under way, shown until dropped.
 #[derive(Debug)]
-pub(super) struct Progress(ProgressBar);
+pub(super) struct Progress {
+    bar: ProgressBar,
+    shown: Shown,
+}
 
 impl Progress {
     /// One more is done.
     pub(super) fn advance(&self) {
-        self.0.inc(1);
+        self.bar.inc(1);
     }
 
     pub(super) fn message(&self, text: String) {
-        self.0.set_message(text);
+        self.bar.set_message(text);
     }
 
     /// Runs `print` with the terminal to itself.
     pub(super) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.0.suspend(print)
+        self.bar.suspend(print)
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }

@@ -149,8 +149,9 @@ impl OpenFailure {
     #[must_use]
     pub fn hints(&self, holders: &Holders, identities: &Identities) -> Vec<String> {
         let hint = match &self.reason {
-            OpenReason::Open(OpenError::NoMatchingIdentity) => {
-                return vec![tried_hint(identities), access_hint(&self.id, holders)];
+            OpenReason::Open(OpenError::NoMatchingIdentity | OpenError::Identity(_)) => {
+                let access = access_hint(&self.id, holders);
+                return vec![tried_hint(identities), access, ASK_FOR_ACCESS.to_owned()];
             }
             OpenReason::Open(OpenError::Malformed | OpenError::Tampered(_)) => Some(format!(
                 "look at its history with: git log -- {file}; a good version can be restored with: \
@@ -171,6 +172,11 @@ impl OpenFailure {
     }
 }
 
+/// How access is given.
+const ASK_FOR_ACCESS: &str = "send one of them your public key; they run: phalanx-secrets \
+                              recipients add NAME --key KEY --access ENVIRONMENT (for a holder: \
+                              phalanx-secrets recipients grant NAME ENVIRONMENT)";
+
 /// Which identities were tried.
 fn tried_hint(identities: &Identities) -> String {
     let mut hint = String::new();
@@ -179,8 +185,11 @@ fn tried_hint(identities: &Identities) -> String {
     } else {
         hint.push_str("these identities were tried:");
         for identity in identities.found() {
-            let public = identity.recipient.as_ref().map_or("of a plugin", |key| key.as_str());
-            hint.push_str(&format!("\n  {public} from {}", identity.origin));
+            let public = identity.recipient.as_ref().map(|key| format!("{key} from "));
+            hint.push_str(&format!("\n  {}{}", public.unwrap_or_default(), identity.origin));
+            if let Some(why) = identity.why_locked() {
+                hint.push_str(&format!(" ({why})"));
+            }
         }
     }
     for skipped in &identities.skipped {

@@ -23,7 +23,9 @@ pub use contents::{Contents, OpenFailure, StoredValue};
 pub use error::StoreError;
 pub use header::{Header, SealFault};
 pub use holders::{Access, Holder, Holders, InvalidAccess};
-pub use identities::{Identities, Identity, IdentityError, IdentitySource, SkippedIdentity};
+pub use identities::{
+    Ask, Identities, Identity, IdentityError, IdentitySource, SkippedIdentity, UnlockError,
+};
 pub use lock::LockedStore;
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
 pub(crate) use paths::{canonical_file_stem, key_of_file_stem};

@@ -190,6 +190,26 @@ impl Command {
         self
     }
 
+    /// Puts another command before it, whose last arguments it then is.
+    pub fn wrapped_in(self, program: &str, arguments: &[&OsStr]) -> Self {
+        let mut wrapped = assert_cmd::Command::new(program);
+        wrapped.args(arguments).args(&self.line).env_clear();
+        let inner = &self.command;
+        for (name, value) in inner.get_envs() {
+            if let Some(value) = value {
+                wrapped.env(name, value);
+            }
+        }
+        if let Some(folder) = inner.get_current_dir() {
+            wrapped.current_dir(folder);
+        }
+        let mut line = vec![OsString::from(program)];
+        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        line.extend(self.line);
+        wrapped.timeout(TIME_LIMIT);
+        Self { line, command: wrapped }
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub fn run(mut self) -> Output {
@@ -280,6 +300,17 @@ impl std::fmt::Debug for Output {
         writeln!(f, "--- stdout\n{}", String::from_utf8_lossy(&self.stdout))?;
         writeln!(f, "--- stderr\n{}", String::from_utf8_lossy(&self.stderr))
     }
+}
+
+/// Makes a file a program.
+pub fn make_executable(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 /// Lets only the owner into a directory or file.

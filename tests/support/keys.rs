@@ -46,10 +46,28 @@ impl Sandbox {
         Key { path, recipient }
     }
 
+    /// Makes an SSH key with a passphrase.
+    pub fn ssh_key_with_passphrase(&self, name: &str, kind: &str, passphrase: &str) -> Key {
+        let key = self.ssh_key_of_type(name, kind);
+        self.program("ssh-keygen", ["-q", "-p", "-P", "", "-N", passphrase, "-f"])
+            .args([&key.path])
+            .run()
+            .success();
+        key
+    }
+
     /// Puts an identity where the program looks for the user's own.
     pub fn install_identity(&self, identity: &Path) {
         let text = fs::read(identity).unwrap();
         let own = self.home().join(".config/phalanx-secrets/identity.txt");
         make_private(&self.write(own, text));
     }
+}
+
+/// Encrypts something with a passphrase, as `age --passphrase --armor` does,
+/// with less work.
+pub fn encrypted_with_passphrase(plaintext: &[u8], passphrase: &str) -> Vec<u8> {
+    let mut recipient = age::scrypt::Recipient::new(passphrase.to_owned().into());
+    recipient.set_work_factor(8);
+    age::encrypt_and_armor(&recipient, plaintext).unwrap().into_bytes()
 }

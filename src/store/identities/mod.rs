@@ -2,13 +2,23 @@
 //!
 //! Where to look is decided by whoever calls, in order; this module reads what
 //! it is given and remembers what it tried, so that "none of them opens it"
-//! can say which.
+//! can say which. What is behind a passphrase stays so until it is needed.
 
-use std::io::Cursor;
+mod locked;
+mod plugin;
+
+use std::io::{BufRead, Cursor};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use age::armor::ArmoredReader;
+use age::secrecy::SecretString;
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+pub use locked::UnlockError;
+use locked::{LockedFile, LockedSsh, State};
+use plugin::PluginIdentity;
 
 use super::recipient::{Recipient, find_private_key};
 use crate::model::SecretValue;
@@ -37,13 +47,60 @@ pub enum IdentitySource {
     },
 }
 
+/// Asks whoever runs the program. Each answer is `None` where nobody can be
+/// asked.
+pub trait Ask: Send + Sync {
+    /// Asks for a passphrase or a PIN, which is not shown.
+    fn secret(&self, prompt: &str) -> Option<SecretString>;
+    /// Asks for a text.
+    fn text(&self, question: &str) -> Option<String>;
+    /// Asks to choose.
+    fn confirm(&self, question: &str, yes: &str, no: Option<&str>) -> Option<bool>;
+    /// Shows a message.
+    fn tell(&self, message: &str);
+}
+
+/// Nobody is there to ask.
+struct Nobody;
+
+impl Ask for Nobody {
+    fn secret(&self, _: &str) -> Option<SecretString> {
+        None
+    }
+
+    fn text(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
+        None
+    }
+
+    fn tell(&self, _: &str) {}
+}
+
 /// One identity at hand.
 pub struct Identity {
     key: Box<dyn age::Identity + Send + Sync>,
-    /// Its public key, where that follows from it (not for plugins).
+    /// Its public key, where that follows from it (not for plugins, nor for a
+    /// file with a passphrase).
     pub recipient: Option<Recipient>,
     /// Where it is from.
     pub origin: String,
+    lock: Option<Arc<dyn State>>,
+    is_last: bool,
+}
+
+impl Identity {
+    /// Why it is still locked, where it is.
+    #[must_use]
+    pub fn why_locked(&self) -> Option<String> {
+        match self.lock.as_ref()?.outcome() {
+            None => Some("locked; nothing was sealed to it".to_owned()),
+            Some(Err(error)) => Some(format!("locked: {error}")),
+            Some(Ok(())) => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Identity {
@@ -105,8 +162,8 @@ pub enum IdentityError {
         /// Why.
         reason: &'static str,
     },
-    /// An identity file that is itself encrypted.
-    #[error("{origin} is itself encrypted, which this version cannot open")]
+    /// An identity file that is encrypted to keys.
+    #[error("{origin} is itself encrypted, and not with a passphrase")]
     Encrypted {
         /// The file and how it was named.
         origin: String,
@@ -119,7 +176,7 @@ pub enum IdentityError {
         /// The line, from 1.
         line: usize,
         /// Why.
-        source: age::DecryptError,
+        source: age::plugin::ResolveError,
     },
     /// No identity in a file that should have one.
     #[error("{origin} holds no identity")]
@@ -158,11 +215,24 @@ pub struct Identities {
 }
 
 impl Identities {
-    /// Reads all identities from the sources, in their order.
+    /// Reads all identities from the sources, in their order. Those with a
+    /// passphrase stay locked.
     ///
     /// # Errors
     /// A source that the user named and that cannot be used.
     pub fn load(sources: &[IdentitySource]) -> Result<Self, IdentityError> {
+        Self::load_asking(sources, &(Arc::new(Nobody) as Arc<dyn Ask>))
+    }
+
+    /// Reads all identities from the sources, in their order. When one with a
+    /// passphrase is needed, it is asked for, once.
+    ///
+    /// # Errors
+    /// A source that the user named and that cannot be used.
+    pub fn load_asking(
+        sources: &[IdentitySource],
+        ask: &Arc<dyn Ask>,
+    ) -> Result<Self, IdentityError> {
         let mut identities = Self::default();
         for source in sources {
             match source {
@@ -173,23 +243,24 @@ impl Identities {
                     let origin = format!("the identity file {} ({named_by})", path.display());
                     let text = read(path)
                         .map_err(|source| IdentityError::Read { origin: origin.clone(), source })?;
-                    identities.found.extend(parse(&text, &origin)?);
+                    identities.found.extend(parse(&text, &origin, ask)?);
                 }
                 IdentitySource::Text { text, named_by } => {
-                    identities.found.extend(parse(text.expose(), named_by)?);
+                    identities.found.extend(parse(text.expose(), named_by, ask)?);
                 }
-                IdentitySource::DefaultFile(path) => identities.load_default(path),
+                IdentitySource::DefaultFile(path) => identities.load_default(path, ask),
             }
         }
+        identities.found.sort_by_key(|identity| identity.is_last);
         Ok(identities)
     }
 
-    fn load_default(&mut self, path: &Path) {
+    fn load_default(&mut self, path: &Path, ask: &Arc<dyn Ask>) {
         let origin = path.display().to_string();
         let found = match read(path) {
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => return,
             Err(source) => Err(IdentityError::Read { origin: origin.clone(), source }),
-            Ok(text) => parse(&text, &origin),
+            Ok(text) => parse(&text, &origin, ask),
         };
         match found {
             Ok(found) => self.found.extend(found),
@@ -223,14 +294,14 @@ fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads the text of an identity file or of an SSH private key.
-fn parse(text: &[u8], origin: &str) -> Result<Vec<Identity>, IdentityError> {
+fn parse(text: &[u8], origin: &str, ask: &Arc<dyn Ask>) -> Result<Vec<Identity>, IdentityError> {
     let origin = origin.to_owned();
     let begins_with = |prefix: &[u8]| text.trim_ascii_start().starts_with(prefix);
     if begins_with(b"age-encryption.org/") || begins_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
-        return Err(IdentityError::Encrypted { origin });
+        return parse_encrypted(text, origin, ask).map(|identity| vec![identity]);
     }
     if begins_with(b"-----BEGIN") {
-        return parse_ssh(text, &origin).map(|identity| vec![identity]);
+        return parse_ssh(text, &origin, ask).map(|identity| vec![identity]);
     }
     let mut found = Vec::new();
     for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
@@ -238,7 +309,7 @@ fn parse(text: &[u8], origin: &str) -> Result<Vec<Identity>, IdentityError> {
         if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
-        found.push(parse_line(line, number, &origin)?);
+        found.push(parse_line(line, number, &origin, ask)?);
     }
     if found.is_empty() {
         return Err(IdentityError::Empty { origin });
@@ -246,45 +317,73 @@ fn parse(text: &[u8], origin: &str) -> Result<Vec<Identity>, IdentityError> {
     Ok(found)
 }
 
-fn parse_line(line: &[u8], number: usize, origin: &str) -> Result<Identity, IdentityError> {
+fn parse_line(
+    line: &[u8],
+    number: usize,
+    origin: &str,
+    ask: &Arc<dyn Ask>,
+) -> Result<Identity, IdentityError> {
     let malformed = || IdentityError::Malformed { origin: origin.to_owned(), line: number };
     let text = std::str::from_utf8(line).map_err(|_| malformed())?;
-    let origin = origin.to_owned();
+    let ready = |key, recipient| {
+        let origin = origin.to_owned();
+        Ok(Identity { key, recipient, origin, lock: None, is_last: false })
+    };
     if let Ok(native) = text.parse::<age::x25519::Identity>() {
         let recipient = native.to_public().to_string().parse().ok();
-        return Ok(Identity { key: Box::new(native), recipient, origin });
+        return ready(Box::new(native), recipient);
     }
     if text.parse::<Recipient>().is_ok() {
-        return Err(IdentityError::PublicKey { origin, line: number });
+        return Err(IdentityError::PublicKey { origin: origin.to_owned(), line: number });
     }
-    let plugin = age::IdentityFile::from_buffer(Cursor::new(line)).map_err(|_| malformed())?;
-    let mut keys = plugin.into_identities().map_err(|source| IdentityError::Plugin {
-        origin: origin.clone(),
-        line: number,
-        source,
+    let plugin: age::plugin::Identity = text.parse().map_err(|_| malformed())?;
+    let plugin = PluginIdentity::new(plugin, Arc::clone(ask)).map_err(|source| {
+        IdentityError::Plugin { origin: origin.to_owned(), line: number, source }
     })?;
-    let key = keys.pop().ok_or_else(malformed)?;
-    Ok(Identity { key, recipient: None, origin })
+    ready(Box::new(plugin), None)
 }
 
-fn parse_ssh(text: &[u8], origin: &str) -> Result<Identity, IdentityError> {
+fn parse_ssh(text: &[u8], origin: &str, ask: &Arc<dyn Ask>) -> Result<Identity, IdentityError> {
     let origin = origin.to_owned();
     let fail = |reason| IdentityError::Ssh { origin: origin.clone(), reason };
     let key = age::ssh::Identity::from_buffer(Cursor::new(text), None)
         .map_err(|_| fail("it is malformed"))?;
-    match &key {
-        age::ssh::Identity::Unencrypted(_) => {}
-        age::ssh::Identity::Encrypted(_) => {
-            return Err(fail("it has a passphrase, which this version does not ask for"));
-        }
-        age::ssh::Identity::Unsupported(_) => {
-            return Err(fail("only unencrypted ssh-ed25519 and ssh-rsa keys are supported"));
-        }
-    }
     let recipient = age::ssh::Recipient::try_from(key.clone())
         .ok()
         .and_then(|recipient| recipient.to_string().parse().ok());
-    Ok(Identity { key: Box::new(key), recipient, origin })
+    let is_last = false;
+    match key {
+        age::ssh::Identity::Unencrypted(_) => {
+            Ok(Identity { key: Box::new(key), recipient, origin, lock: None, is_last })
+        }
+        age::ssh::Identity::Encrypted(key) => {
+            let locked = LockedSsh::new(key, recipient.as_ref(), origin.clone(), Arc::clone(ask));
+            let lock = Some(locked.state());
+            Ok(Identity { key: Box::new(locked), recipient, origin, lock, is_last })
+        }
+        age::ssh::Identity::Unsupported(_) => {
+            Err(fail("only ssh-ed25519 and ssh-rsa keys are supported"))
+        }
+    }
+}
+
+fn parse_encrypted(
+    file: &[u8],
+    origin: String,
+    ask: &Arc<dyn Ask>,
+) -> Result<Identity, IdentityError> {
+    let decryptor = age::Decryptor::new_buffered(read_armored(file));
+    if !decryptor.is_ok_and(|decryptor| decryptor.is_scrypt()) {
+        return Err(IdentityError::Encrypted { origin });
+    }
+    let locked = LockedFile::new(file.to_vec(), origin.clone(), Arc::clone(ask));
+    let lock = Some(locked.state());
+    Ok(Identity { key: Box::new(locked), recipient: None, origin, lock, is_last: true })
+}
+
+/// Reads an age file, armored or not.
+fn read_armored(file: &[u8]) -> impl BufRead {
+    std::io::BufReader::new(ArmoredReader::new(file.trim_ascii_start()))
 }
 
 #[cfg(test)]
@@ -293,11 +392,15 @@ mod tests {
 
     use super::*;
 
+    fn nobody() -> Arc<dyn Ask> {
+        Arc::new(Nobody)
+    }
+
     #[test]
     fn a_bad_line_is_named_by_number_only() {
         let good = age::x25519::Identity::generate().to_string();
         let text = format!("# comment\n{}\n\nAGE-SECRET-KEY-1OOPS\n", good.expose_secret());
-        let error = parse(text.as_bytes(), "FILE").unwrap_err();
+        let error = parse(text.as_bytes(), "FILE", &nobody()).unwrap_err();
         assert_eq!(error.to_string(), "FILE: line 4 is not an age identity");
         assert!(!format!("{error:?}").contains("OOPS"));
     }
@@ -305,9 +408,12 @@ mod tests {
     #[test]
     fn files_without_an_identity_say_so() {
         for text in ["", "# only a comment\n"] {
-            assert!(matches!(parse(text.as_bytes(), "F"), Err(IdentityError::Empty { .. })));
+            assert!(matches!(
+                parse(text.as_bytes(), "F", &nobody()),
+                Err(IdentityError::Empty { .. })
+            ));
         }
         let encrypted = b"age-encryption.org/v1\n-> scrypt";
-        assert!(matches!(parse(encrypted, "F"), Err(IdentityError::Encrypted { .. })));
+        assert!(matches!(parse(encrypted, "F", &nobody()), Err(IdentityError::Encrypted { .. })));
     }
 }
