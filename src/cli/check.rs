@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         ));
     }
     ui.status(&format!(
-        "Checked {} of {}: {}.",
+        "Checked {} of {}: {}",
         count(report.values, "value"),
         count(report.environments, "environment"),
         match report.findings.len() {

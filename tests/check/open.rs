@@ -28,7 +28,7 @@ fn what_nobody_at_hand_can_open_is_counted_and_no_finding() {
     let output = store.run(["check", "--open"]).success();
     assert_snapshot!(store.stderr(&output), @r"
     Warning: none of the identities at hand opens 6 values, so nothing is known of what is inside
-    Checked 6 values of 1 environment: all is well.
+    Checked 6 values of 1 environment: all is well
     ");
     let stranger = store.sandbox.age_identity("stranger");
     let output = store.command(["check", "--open", "-i"]).args([&stranger.path]).run().success();

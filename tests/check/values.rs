@@ -14,7 +14,7 @@ fn a_store_in_order_needs_no_key_and_says_so_on_one_line() {
     let store = store_in_order();
     let output = store.run(["check"]).success();
     assert_eq!(output.stdout(), "");
-    assert_eq!(output.stderr(), "Checked 6 values of 1 environment: all is well.\n");
+    assert_eq!(output.stderr(), "Checked 6 values of 1 environment: all is well\n");
     assert_eq!(store.run(["check", "--json"]).success().stdout(), "[]\n");
     assert_is_clean(&store, &["demo"]);
     let output = store.run(["check", "dmo"]).fails_with(3);
