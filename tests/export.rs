@@ -307,7 +307,7 @@ fn without_access_nothing_is_printed() {
     Hint: these identities were tried:
             [BOB] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
     Hint: access to demo/other can be given by those who have it: alice
-    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
+    Hint: ask one of them to run: phalanx-secrets recipients grant bob demo/other
     ");
     let store = store.without_own_identity();
     let output = store.run(["export", "demo"]).fails_with(3).hides("hunter2");

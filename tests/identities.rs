@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
 
+use crate::support::age_tool::AgeTool;
 use crate::support::cli::{Command, Output, Sandbox, make_executable};
 use crate::support::keys::{Key, encrypted_with_passphrase};
 use crate::support::small_store::SmallStore;
-use crate::support::terminal::at_terminal;
+use crate::support::terminal::{at_terminal, without_terminal};
 
 /// A store with the value `hunter2` in it, and nothing to open it with.
 fn locked() -> SmallStore {
@@ -314,20 +315,25 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     ");
     assert_snapshot!(with("public.txt", &store.alice.recipient), @"Error: the identity file [SANDBOX]/work/public.txt (-i): line 1 is a public key; the private key that belongs to it is needed");
     assert_snapshot!(with("cut.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n"), @r"
-    Error: the identity file [SANDBOX]/work/cut.txt (-i): this SSH private key cannot be used: it is malformed
-    Hint: make an age identity with age-keygen, and have its public key added to your file in recipients/
+    Error: the identity file [SANDBOX]/work/cut.txt (-i) is malformed: it holds only part of an SSH private key
+    Hint: all of it is needed, from its first line to its last, with its line breaks
     ");
     assert_snapshot!(with("sealed.txt", "age-encryption.org/v1\n-> scrypt x 18\n"), @r"
-    Error: the identity file [SANDBOX]/work/sealed.txt (-i) is itself encrypted, and not with a passphrase
-    Hint: decrypt it on the way: -i <(age --decrypt FILE)
+    Error: the identity file [SANDBOX]/work/sealed.txt (-i) is malformed: it holds only part of an encrypted file
+    Hint: all of it is needed, from its first line to its last, with its line breaks
     ");
     assert_snapshot!(with("huge.txt", &"#".repeat((1 << 20) + 1)), @r"
     Error: the identity file [SANDBOX]/work/huge.txt (-i) cannot be read
     Caused by: larger than 1 MiB
     ");
     assert_snapshot!(with("plugin.txt", "AGE-PLUGIN-ABSENT-1QQQQQQQQ2FCXDE\n"), @r"
-    Error: the identity file [SANDBOX]/work/plugin.txt (-i): line 1: the age plugin of this identity cannot be used
+    Error: secrets/demo/app/password.age cannot be opened
+    Caused by: an identity failed
     Caused by: Could not find 'age-plugin-absent' on the PATH. Have you installed the plugin?
+    Hint: these identities were tried:
+            the identity file [SANDBOX]/work/plugin.txt (-i) (age-plugin-absent is not installed)
+    Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     ");
     fs::create_dir(sandbox.work().join("folder")).unwrap();
     let output = get(&store).args(["-i"]).args([sandbox.work().join("folder")]).run();
@@ -417,12 +423,19 @@ fn without_a_terminal_a_passphrase_is_named_and_not_waited_for() {
     let key = sandbox.ssh_key_with_passphrase("bob", "ed25519", "secret words");
     let store = ten_values(&key.recipient);
     let command = store.command(["get", "demo", "app", "key1", "-i"]).args([&key.path]);
-    let output = command.run().fails_with(3);
-    assert!(output.stderr().contains("there is no terminal to ask for it at"), "{output:?}");
+    let output = without_terminal(command).run().fails_with(3);
+    let text = output.stderr().replace(&key.recipient, "[BOB]");
+    assert_snapshot!(text.replace(key.path.to_str().unwrap(), "[KEY]"), @r"
+    Error: secrets/demo/app/key1.age cannot be opened
+    Caused by: an identity that may open it is locked
+    Hint: these identities were tried:
+            [BOB] from the identity file [KEY] (-i) (locked: it has a passphrase, and there is no terminal to ask for it at)
+    Hint: where nobody can be asked, as in a deploy job, take an identity without a passphrase: PHALANX_SECRETS_IDENTITY may hold it
+    ");
     // As the user's own key, it is no obstacle to another.
     let own = store.sandbox.home().join(".ssh/id_ed25519");
     store.sandbox.write(&own, fs::read(&key.path).unwrap());
-    let get = store.command(["get", "demo", "app", "key1"]);
+    let get = without_terminal(store.command(["get", "demo", "app", "key1"]));
     let output = get.run().fails_with(3);
     assert!(output.stderr().contains("there is no terminal to ask for it at"), "{output:?}");
     store.sandbox.install_identity(&store.alice.path);
@@ -445,7 +458,9 @@ fn with_plugin(store: &SmallStore, command: Command) -> Command {
         make_executable(&plugin);
     }
     let path = std::env::var("PATH").unwrap();
-    command.env("PATH", format!("{}:{path}", folder.display()))
+    command
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("PINTEST_LOG", store.sandbox.root().join("pins"))
 }
 
 #[test]
@@ -465,12 +480,155 @@ fn a_plugin_asks_for_its_pin_once() {
     assert_eq!(screen.code, 0, "{screen:?}");
     assert_eq!(screen.text.matches("PIN of the test").count(), 1, "{screen:?}");
     assert_eq!(screen.text.matches(": value ").count(), 10, "{screen:?}");
+    let log = store.sandbox.root().join("pins");
+    assert_eq!(store.sandbox.read(&log), "1234\n".repeat(10));
+
+    // A wrong one is sent once, and not for each file: a token would lock
+    // itself.
+    fs::remove_file(&log).unwrap();
+    let screen = at_terminal(export(), &["9999", "1234"]);
+    assert_eq!(screen.code, 3, "{screen:?}");
+    assert!(screen.text.contains("(age-plugin-pintest failed)"), "{screen:?}");
+    assert_eq!(store.sandbox.read(&log), "9999\n");
+
     // Without a terminal there is no PIN, and no waiting.
-    let output = export().run().fails_with(3);
-    assert!(output.stderr().contains("cannot be opened"), "{output:?}");
-    // Without the plugin, it is named.
-    let output = store.command(["export", "demo", "-i"]).args([&identity]).run().fails_with(3);
-    assert!(output.stderr().contains("age-plugin-pintest"), "{output:?}");
+    let output = without_terminal(export()).run().fails_with(3);
+    assert!(output.stderr().contains("there is no terminal to ask for it at"), "{output:?}");
+
+    // Without the plugin, it is named, and is in nobody's way.
+    let get = || store.command(["get", "demo", "app", "key1", "-i"]).args([&identity]);
+    let output = get().run().fails_with(3);
+    assert!(output.stderr().contains("Could not find 'age-plugin-pintest'"), "{output:?}");
+    assert!(output.stderr().contains("(age-plugin-pintest is not installed)"), "{output:?}");
+    let output = get().args(["-i"]).args([&store.alice.path]).run().success();
+    assert_eq!((output.stdout(), output.stderr()), ("value 1", ""));
+}
+
+/// A command that looks at the identities more than once.
+#[test]
+fn one_passphrase_does_for_all_that_a_command_does() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.ssh_key_with_passphrase("bob", "ed25519", "secret words");
+    let store = ten_values(&key.recipient);
+    let text = fs::read(&key.path).unwrap();
+    let carol = sandbox.age_identity("carol");
+    for arguments in [
+        &["recipients", "add", "carol", "--access", "demo", "--key", &carol.recipient][..],
+        &["recipients", "remove", "carol"],
+    ] {
+        let command = store.command(arguments).args(["-i"]).args([&key.path]);
+        let screen = at_terminal(command, &["secret words"]);
+        assert_eq!(screen.code, 0, "{screen:?}");
+        assert_eq!(screen.text.matches("Passphrase of").count(), 1, "{screen:?}");
+    }
+    // The key itself in a variable is as good as in a file.
+    let command = store
+        .command(["get", "demo", "app", "key1"])
+        .env("PHALANX_SECRETS_IDENTITY", String::from_utf8(text).unwrap());
+    let screen = at_terminal(command, &["secret words"]);
+    assert!(screen.text.contains("Passphrase of PHALANX_SECRETS_IDENTITY: "), "{screen:?}");
+    assert!(screen.code == 0 && screen.text.contains("value 1"), "{screen:?}");
+}
+
+#[test]
+fn a_passphrase_is_asked_for_at_the_terminal_wherever_the_streams_go() {
+    let sandbox = Sandbox::new();
+    let key = sandbox.ssh_key_with_passphrase("bob", "ed25519", "secret words");
+    let store = ten_values(&key.recipient);
+    let script = format!(
+        "{} get demo app key1 -i {} </dev/null 2>/dev/null >value; cat value",
+        env!("CARGO_BIN_EXE_phalanx-secrets"),
+        key.path.display()
+    );
+    let command = store.sandbox.program("bash", ["-c", &script]).current_dir(&store.root);
+    let screen = at_terminal(command, &["secret words"]);
+    assert!(screen.text.contains("Passphrase of"), "{screen:?}");
+    assert!(screen.text.contains("value 1"), "{screen:?}");
+    // No answer is an answer.
+    let command = store.command(["get", "demo", "app", "key1", "-i"]).args([&key.path]);
+    let screen = at_terminal(command, &[]);
+    assert_eq!(screen.code, 3, "{screen:?}");
+    assert_eq!(screen.text.matches("Passphrase of").count(), 1, "{screen:?}");
+    assert!(screen.text.contains("and no answer was given)"), "{screen:?}");
+}
+
+#[test]
+fn what_age_encrypts_with_a_passphrase_is_an_identity_file() {
+    if AgeTool::find().is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let bob = sandbox.age_identity("bob");
+    let store = ten_values(&bob.recipient);
+    for form in ["--armor", "--"] {
+        let path = sandbox.work().join(format!("bob{form}.age"));
+        let mut command = sandbox.program("age", ["--passphrase", "--output"]).args([&path]);
+        if form == "--armor" {
+            command = command.args([form]);
+        }
+        let screen = at_terminal(command.args([&bob.path]), &["secret words", "secret words"]);
+        assert_eq!(screen.code, 0, "{screen:?}");
+        assert_eq!(fs::read(&path).unwrap().starts_with(b"-----BEGIN"), form == "--armor");
+        let command = store.command(["export", "demo", "-i"]).args([&path]);
+        let screen = at_terminal(command, &["secret words"]);
+        assert_eq!(screen.code, 0, "{screen:?}");
+        assert_eq!(screen.text.matches("Passphrase of").count(), 1, "{screen:?}");
+        assert_eq!(screen.text.matches(": value ").count(), 10, "{screen:?}");
+    }
+}
+
+#[test]
+fn an_encrypted_file_may_hold_several_identities_or_none_that_helps() {
+    let sandbox = Sandbox::new();
+    let (bob, stranger) = (sandbox.age_identity("bob"), sandbox.age_identity("stranger"));
+    let store = ten_values(&bob.recipient);
+    let file = |name: &str, text: String| {
+        sandbox.write(name, encrypted_with_passphrase(text.as_bytes(), "secret words"))
+    };
+    let get = |path: &Path| {
+        let command = store.command(["get", "demo", "app", "key1", "-i"]).args([path]);
+        at_terminal(command, &["secret words"])
+    };
+    let screen = get(&file("both.age", format!("{}{}", text_of(&stranger), text_of(&bob))));
+    assert!(screen.code == 0 && screen.text.contains("value 1"), "{screen:?}");
+    let screen = get(&file("other.age", text_of(&stranger)));
+    assert_eq!(screen.code, 3, "{screen:?}");
+    let tried = format!("{} from the identity file", stranger.recipient);
+    assert!(screen.text.contains(&tried), "{screen:?}");
+    assert!(screen.text.contains("none of the identities at hand"), "{screen:?}");
+    let screen = get(&file("none.age", "hunter2".to_owned()));
+    assert_eq!(screen.code, 3, "{screen:?}");
+    assert!(screen.text.contains("line 1 is not an age identity"), "{screen:?}");
+    assert!(!screen.text.contains("hunter2"), "{screen:?}");
+}
+
+#[test]
+fn a_store_is_made_for_the_identity_in_an_encrypted_file() {
+    let sandbox = Sandbox::new();
+    let bob = sandbox.age_identity("bob");
+    let file = encrypted_with_passphrase(text_of(&bob).as_bytes(), "secret words");
+    let path = sandbox.write("bob.age", file);
+    let init = || sandbox.command(["init", "--name", "bob", "-i"]).args([&path]);
+    let output = without_terminal(init()).run().fails_with(3);
+    assert!(output.stderr().contains("there is no terminal to ask for it at"), "{output:?}");
+    let screen = at_terminal(init(), &["secret words"]);
+    assert_eq!(screen.code, 0, "{screen:?}");
+    assert!(sandbox.read("recipients/bob.toml").contains(&bob.recipient));
+}
+
+#[test]
+fn a_holder_is_told_which_command_would_give_access() {
+    let store = SmallStore::new();
+    store.set("app", "password", "hunter2");
+    let bob = store.sandbox.age_identity("bob");
+    let hints = || {
+        let output = get(&store).args(["-i"]).args([&bob.path]).run().fails_with(3);
+        store.stderr(&output).lines().last().unwrap().to_owned()
+    };
+    store.holder("bob", &[&bob.recipient], &["summit"]);
+    assert_snapshot!(hints(), @"Hint: ask one of them to run: phalanx-secrets recipients grant bob demo/app");
+    store.holder("bob", &[&bob.recipient], &["demo/app"]);
+    assert_snapshot!(hints(), @"Hint: you have access to demo/app, and this value is not sealed to your key yet; one who can open it runs: phalanx-secrets rekey demo");
 }
 
 #[test]

@@ -400,6 +400,7 @@ fn stored_values_that_do_not_open_are_replaced_on_demand_alone() {
       • secrets/demo/vault-write-token/token.age: none of the identities at hand can open it
     Hint: no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY
     Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     Hint: access to demo/oidc-clients can be given by those who have it: alice
     Hint: access to demo/other can be given by those who have it: alice
     Hint: access to demo/pull-secret can be given by those who have it: alice

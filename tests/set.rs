@@ -311,7 +311,7 @@ fn who_cannot_read_can_still_contribute() {
     Hint: these identities were tried:
             [BOB] from [SANDBOX]/home/.config/phalanx-secrets/identity.txt
     Hint: access to demo/app can be given by those who have it: alice
-    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
+    Hint: ask one of them to run: phalanx-secrets recipients grant bob demo/app
     ");
     // What bob may read is sealed to bob too.
     let output = stored(&store, &["other", "shared"], "hunter2");

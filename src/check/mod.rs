@@ -264,7 +264,7 @@ fn judge(
     let Some(identities) = identities else { return seal };
     match open(bytes, &id, identities) {
         Ok(_) => seal,
-        Err(OpenError::NoMatchingIdentity | OpenError::Identity(_)) => {
+        Err(OpenError::NoMatchingIdentity | OpenError::Locked | OpenError::Identity(_)) => {
             let should =
                 seal.finding.is_none() && identities.recipients().any(|r| today.contains(r));
             if should {

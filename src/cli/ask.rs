@@ -1,26 +1,39 @@
 //! Asking for passphrases, and for what age plugins want to know.
 
-use std::io::{self, Write as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use age::secrecy::SecretString;
 use indicatif::ProgressBar;
 
-use crate::store::Ask;
+use crate::store::{Ask, NoAnswer};
 
 /// The progress that is shown at the moment, which gives way to a prompt.
 pub(super) type Shown = Arc<Mutex<Option<ProgressBar>>>;
 
-/// Asks at the terminal. Prompts come from standard error and answers from the
-/// terminal itself, so that standard input and output stay free for values.
+/// Where the person is, whatever standard input, output and error are.
+#[cfg(not(windows))]
+const TERMINAL: (&str, &str) = ("/dev/tty", "/dev/tty");
+#[cfg(windows)]
+const TERMINAL: (&str, &str) = ("CONIN$", "CONOUT$");
+
+/// Asks at the terminal itself, so that the standard streams stay free for
+/// values.
 pub(super) struct TerminalAsk {
-    pub(super) is_terminal: bool,
-    pub(super) shown: Shown,
+    /// Held while there is a question on the screen.
+    turn: Mutex<()>,
+    shown: Shown,
 }
 
 impl TerminalAsk {
+    pub(super) fn new(shown: Shown) -> Self {
+        Self { turn: Mutex::default(), shown }
+    }
+
     /// Runs something with the terminal to itself.
     fn alone<T>(&self, ask: impl FnOnce() -> T) -> T {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match shown {
             Some(bar) => bar.suspend(ask),
@@ -28,35 +41,49 @@ impl TerminalAsk {
         }
     }
 
-    fn line(&self, prompt: &str) -> Option<String> {
+    fn line(&self, prompt: &str) -> Result<String, NoAnswer> {
         self.alone(|| {
-            let _ = write!(anstream::stderr(), "{prompt}");
+            let (input, mut output) = terminal()?;
             let mut answer = String::new();
-            io::stdin().read_line(&mut answer).ok().filter(|length| *length > 0)?;
-            Some(answer.trim_end_matches(['\r', '\n']).to_owned())
+            let read = write!(output, "{prompt}")
+                .and_then(|()| output.flush())
+                .and_then(|()| BufReader::new(input).read_line(&mut answer));
+            match read {
+                Ok(length) if length > 0 => Ok(answer.trim_end_matches(['\r', '\n']).to_owned()),
+                _ => Err(NoAnswer::Refused),
+            }
         })
     }
 }
 
+/// The terminal to read from and to write to.
+fn terminal() -> Result<(File, File), NoAnswer> {
+    let open = || -> io::Result<(File, File)> {
+        let (input, output) = TERMINAL;
+        Ok((File::open(input)?, OpenOptions::new().write(true).open(output)?))
+    };
+    open().map_err(|_| NoAnswer::NoTerminal)
+}
+
 impl Ask for TerminalAsk {
-    fn secret(&self, prompt: &str) -> Option<SecretString> {
-        if !self.is_terminal {
-            return None;
-        }
-        self.alone(|| rpassword::prompt_password(prompt).ok().map(SecretString::from))
+    fn secret(&self, prompt: &str) -> Result<SecretString, NoAnswer> {
+        self.alone(|| {
+            terminal()?;
+            match rpassword::prompt_password(prompt) {
+                Ok(answer) if !answer.is_empty() => Ok(SecretString::from(answer)),
+                _ => Err(NoAnswer::Refused),
+            }
+        })
     }
 
-    fn text(&self, question: &str) -> Option<String> {
-        if self.is_terminal { self.line(&format!("{question}: ")) } else { None }
+    fn text(&self, question: &str) -> Result<String, NoAnswer> {
+        self.line(question)
     }
 
-    fn confirm(&self, question: &str, yes: &str, no: Option<&str>) -> Option<bool> {
-        if !self.is_terminal {
-            return None;
-        }
+    fn confirm(&self, question: &str, yes: &str, no: Option<&str>) -> Result<bool, NoAnswer> {
         let no = no.unwrap_or("no");
-        let answer = self.line(&format!("{question}\n  1: {yes}\n  2: {no}\n[2] "))?;
-        Some(answer.trim() == "1")
+        let answer = self.line(&format!("{question}\n  1: {yes}\n  2: {no}\n[2]: "))?;
+        Ok(answer.trim() == "1")
     }
 
     fn tell(&self, message: &str) {

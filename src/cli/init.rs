@@ -140,7 +140,11 @@ fn keys(
         });
         return parsed.collect();
     }
-    let identities = Identities::load(&settings.identity_sources(&global.identities))?;
+    let sources = settings.identity_sources(&global.identities);
+    let identities = Identities::load_asking(&sources, &ui.ask())?;
+    if identities.recipients().next().is_none() {
+        identities.unlock_unknown();
+    }
     let mut keys: Vec<Recipient> = identities.recipients().cloned().collect();
     keys.sort();
     keys.dedup();
@@ -149,7 +153,8 @@ fn keys(
             "no identity of yours was found, so nobody could read \
                                          what you store",
         );
-        for skipped in &identities.skipped {
+        error.details.extend(identities.describe());
+        for skipped in identities.skipped.iter() {
             error.details.push(format!("passed over: {}", skipped.reason));
         }
         return Err(error.hint(

@@ -26,6 +26,7 @@ mod sync;
 mod ui;
 mod vault;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -127,7 +128,8 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     type Find = fn(Option<&Path>, &Settings) -> Result<Checkout, CliError>;
     let context_of = |find: Find| {
         let checkout = find(global.config.as_deref(), settings)?;
-        Ok::<_, CliError>(Context { checkout, global, settings, ui })
+        let identities = OnceCell::new();
+        Ok::<_, CliError>(Context { checkout, global, settings, ui, identities })
     };
     let context = || context_of(Checkout::find);
     match cli.command {
@@ -159,6 +161,7 @@ struct Context<'a> {
     global: &'a Global,
     settings: &'a Settings,
     ui: &'a Ui,
+    identities: OnceCell<crate::store::Identities>,
 }
 
 impl Context<'_> {
@@ -170,10 +173,14 @@ impl Context<'_> {
         store.ok_or_else(|| CliError::store("the store was removed meanwhile"))
     }
 
-    /// The identities at hand.
+    /// The identities at hand. What one caller unlocked is so for all.
     fn identities(&self) -> Result<crate::store::Identities, CliError> {
+        if let Some(identities) = self.identities.get() {
+            return Ok(identities.clone());
+        }
         let sources = self.settings.identity_sources(&self.global.identities);
-        Ok(crate::store::Identities::load_asking(&sources, &self.ui.ask())?)
+        let identities = crate::store::Identities::load_asking(&sources, &self.ui.ask())?;
+        Ok(self.identities.get_or_init(|| identities).clone())
     }
 }
 

@@ -140,10 +140,7 @@ impl Ui {
 
     /// Asks for passphrases, where there is somebody to ask.
     pub(super) fn ask(&self) -> Arc<dyn Ask> {
-        Arc::new(TerminalAsk {
-            is_terminal: self.stderr_is_terminal,
-            shown: Arc::clone(&self.shown),
-        })
+        Arc::new(TerminalAsk::new(Arc::clone(&self.shown)))
     }
 
     /// The width of the terminal that data goes to; `None` where it goes

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use super::Holders;
 use super::error::StoreError;
+use super::holders::{Holder, Holders};
 use super::identities::Identities;
 use super::paths::{SECRETS, key_of_file_stem, sealed_path};
 use super::sealing::{OpenError, Opened, open};
@@ -150,8 +150,12 @@ impl OpenFailure {
     pub fn hints(&self, holders: &Holders, identities: &Identities) -> Vec<String> {
         let hint = match &self.reason {
             OpenReason::Open(OpenError::NoMatchingIdentity | OpenError::Identity(_)) => {
-                let access = access_hint(&self.id, holders);
-                return vec![tried_hint(identities), access, ASK_FOR_ACCESS.to_owned()];
+                let access = access_hints(&self.id, holders, identities);
+                return std::iter::once(tried_hint(identities)).chain(access).collect();
+            }
+            OpenReason::Open(OpenError::Locked) => {
+                let job = identities.lack_terminal().then(|| WITHOUT_TERMINAL.to_owned());
+                return std::iter::once(tried_hint(identities)).chain(job).collect();
             }
             OpenReason::Open(OpenError::Malformed | OpenError::Tampered(_)) => Some(format!(
                 "look at its history with: git log -- {file}; a good version can be restored with: \
@@ -177,6 +181,10 @@ const ASK_FOR_ACCESS: &str = "send one of them your public key; they run: phalan
                               recipients add NAME --key KEY --access ENVIRONMENT (for a holder: \
                               phalanx-secrets recipients grant NAME ENVIRONMENT)";
 
+/// What to do where nobody can be asked.
+const WITHOUT_TERMINAL: &str = "where nobody can be asked, as in a deploy job, take an identity \
+                                without a passphrase: PHALANX_SECRETS_IDENTITY may hold it";
+
 /// Which identities were tried.
 fn tried_hint(identities: &Identities) -> String {
     let mut hint = String::new();
@@ -184,26 +192,38 @@ fn tried_hint(identities: &Identities) -> String {
         hint.push_str("no identity was found: name one with -i FILE or PHALANX_SECRETS_IDENTITY");
     } else {
         hint.push_str("these identities were tried:");
-        for identity in identities.found() {
-            let public = identity.recipient.as_ref().map(|key| format!("{key} from "));
-            hint.push_str(&format!("\n  {}{}", public.unwrap_or_default(), identity.origin));
-            if let Some(why) = identity.why_locked() {
-                hint.push_str(&format!(" ({why})"));
-            }
+        for line in identities.describe() {
+            hint.push_str(&format!("\n  {line}"));
         }
     }
-    for skipped in &identities.skipped {
+    for skipped in identities.skipped.iter() {
         hint.push_str(&format!("\n  (passed over: {})", skipped.reason));
     }
     hint
 }
 
-/// Who could give access.
-fn access_hint(id: &SecretId, holders: &Holders) -> String {
-    let application = format!("{}/{}", id.environment, id.application);
+/// Who could give access, and how.
+fn access_hints(id: &SecretId, holders: &Holders, identities: &Identities) -> Vec<String> {
+    let SecretId { environment, application, .. } = id;
+    let access = format!("{environment}/{application}");
     let names: Vec<&str> = holders.who_can_read(id).map(HolderName::as_str).collect();
     if names.is_empty() {
-        return format!("no holder in recipients/ has access to {application} today");
+        return vec![format!("no holder in recipients/ has access to {access} today")];
     }
-    format!("access to {application} can be given by those who have it: {}", names.join(", "))
+    let who = format!("access to {access} can be given by those who have it: {}", names.join(", "));
+    let is_own = |holder: &Holder| identities.recipients().any(|key| holder.keys.contains(key));
+    let own: Vec<_> = holders.iter().filter(|(_, holder)| is_own(holder)).collect();
+    let how = match own.first() {
+        None => ASK_FOR_ACCESS.to_owned(),
+        Some(_) if own.iter().any(|(_, holder)| holder.can_read(environment, application)) => {
+            format!(
+                "you have access to {access}, and this value is not sealed to your key yet; one \
+                 who can open it runs: phalanx-secrets rekey {environment}"
+            )
+        }
+        Some((name, _)) => {
+            format!("ask one of them to run: phalanx-secrets recipients grant {name} {access}")
+        }
+    };
+    vec![who, how]
 }

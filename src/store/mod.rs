@@ -24,7 +24,8 @@ pub use error::StoreError;
 pub use header::{Header, SealFault};
 pub use holders::{Access, Holder, Holders, InvalidAccess};
 pub use identities::{
-    Ask, Identities, Identity, IdentityError, IdentitySource, SkippedIdentity, UnlockError,
+    Ask, Identities, Identity, IdentityError, IdentitySource, NoAnswer, SkippedIdentity,
+    UnlockError,
 };
 pub use lock::LockedStore;
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};

@@ -56,6 +56,9 @@ pub enum OpenError {
     /// Its stanza of ours cannot be understood.
     #[error(transparent)]
     Stanza(#[from] InvalidStanza),
+    /// An identity that may open it stayed locked.
+    #[error("an identity that may open it is locked")]
+    Locked,
     /// An identity failed: a plugin, or an SSH key.
     #[error("an identity failed")]
     Identity(#[source] DecryptError),
@@ -176,6 +179,7 @@ fn open_error(error: DecryptError) -> OpenError {
         DecryptError::InvalidMac => OpenError::Tampered("its header"),
         DecryptError::DecryptionFailed => OpenError::Tampered("its header"),
         DecryptError::NoMatchingKeys => OpenError::NoMatchingIdentity,
+        DecryptError::KeyDecryptionFailed => OpenError::Locked,
         DecryptError::InvalidHeader | DecryptError::UnknownFormat | DecryptError::Io(_) => {
             OpenError::Malformed
         }

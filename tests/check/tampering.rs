@@ -145,7 +145,9 @@ fn table(original: &[u8], other: &[u8]) -> Vec<Row> {
     let foreign = stanzas(&other_header);
     let recipients_only = |position: usize| position != 0;
     let edited = own.iter().enumerate().flat_map(|(position, stanza)| {
-        let after_tag = stanza[3..].find(' ').unwrap() + 4;
+        // One without meaning may have no arguments.
+        let first = stanza[3..].lines().next().unwrap_or_default();
+        let after_tag = first.find(' ').map_or(3 + first.len(), |space| space + 4);
         let letters = stanza
             .char_indices()
             .filter(move |(at, letter)| *at >= after_tag && letter.is_ascii_alphanumeric());

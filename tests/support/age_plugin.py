@@ -2,10 +2,11 @@
 """An age plugin for tests, which protects nothing.
 
 The file key stands in the stanza with every byte turned round, and it opens
-with the PIN 1234. See "age-plugin" in the C2SP specifications.
+with the PIN 1234. Each PIN that it is told goes to the file PINTEST_LOG. See "age-plugin" in the C2SP specifications.
 """
 
 import base64
+import os
 import sys
 
 read, write = sys.stdin.buffer, sys.stdout.buffer
@@ -64,6 +65,8 @@ def unseal():
     for file, body in stanzas:
         send("request-secret", b"PIN of the test")
         answer, pin = receive()
+        with open(os.environ["PINTEST_LOG"], "ab") as log:
+            log.write(pin + b"\n")
         if answer[0] == "ok" and pin == b"1234":
             send(f"file-key {file}", turn(body))
         else:

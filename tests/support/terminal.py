@@ -25,13 +25,10 @@ while time.monotonic() < deadline:
     if not read:
         break
     screen += read
-    if screen[seen:].rstrip(b"\x1b[?25hl").endswith(b": ") and answers:
+    if screen[seen:].endswith(b": "):
         # The prompt switches the echo off before or after it is written.
-        time.sleep(0.2)
-        os.write(terminal, answers.pop(0).encode() + b"\n")
-        seen = len(screen)
-    elif screen[seen:].endswith(b": "):
-        os.write(terminal, b"\x04")
+        time.sleep(0.3)
+        os.write(terminal, answers.pop(0).encode() + b"\n" if answers else b"\x04")
         seen = len(screen)
 else:
     os.kill(pid, 9)

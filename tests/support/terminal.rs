@@ -1,4 +1,4 @@
-//! A terminal for the program to run at, with someone who answers.
+//! A terminal for the program to run at, with someone who answers, or none.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -22,4 +22,10 @@ pub fn at_terminal(command: Command, answers: &[&str]) -> Screen {
     arguments.push(OsStr::new("--"));
     let output = command.wrapped_in("python3", &arguments).run();
     Screen { text: output.stdout().replace('\r', ""), code: output.code() }
+}
+
+/// Makes a command run where there is no terminal, even if the tests have one.
+pub fn without_terminal(command: Command) -> Command {
+    let script = "import os, sys; os.setsid(); os.execvp(sys.argv[1], sys.argv[1:])";
+    command.wrapped_in("python3", &[OsStr::new("-c"), OsStr::new(script)])
 }

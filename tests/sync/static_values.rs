@@ -221,6 +221,7 @@ fn a_value_that_cannot_be_opened_is_not_taken_for_missing() {
     Hint: these identities were tried:
             [BOB] from the identity file [SANDBOX]/home/keys/bob.txt (-i)
     Hint: access to demo/app can be given by those who have it: alice
+    Hint: send one of them your public key; they run: phalanx-secrets recipients add NAME --key KEY --access ENVIRONMENT (for a holder: phalanx-secrets recipients grant NAME ENVIRONMENT)
     ");
 
     world.sandbox.write(world.root.join("secrets/demo/app/first.age"), "no age file");

@@ -13,7 +13,7 @@ use age_core::format::{FileKey, Stanza};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Ask, Identity, read_armored};
+use super::{Ask, Identity, NoAnswer, Reader, read_armored, unwrap_with};
 use crate::store::recipient::{Recipient, RecipientKind};
 
 /// How often a passphrase may be wrong.
@@ -22,9 +22,9 @@ const ATTEMPTS: usize = 3;
 /// Why an identity stayed locked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum UnlockError {
-    /// Nobody could be asked.
-    #[error("it has a passphrase, and there is no terminal to ask for it at")]
-    NoTerminal,
+    /// There was no answer.
+    #[error("it has a passphrase, and {0}")]
+    NoAnswer(#[from] NoAnswer),
     /// None of the answers was right.
     #[error("the passphrase was wrong")]
     WrongPassphrase,
@@ -56,7 +56,7 @@ impl<T> Lock<T> {
         let ask = || {
             let mut prompt = format!("Passphrase of {}: ", self.what);
             for _ in 0..ATTEMPTS {
-                let passphrase = self.ask.secret(&prompt).ok_or(UnlockError::NoTerminal)?;
+                let passphrase = self.ask.secret(&prompt)?;
                 if let Some(opened) = open(passphrase) {
                     return opened;
                 }
@@ -68,16 +68,25 @@ impl<T> Lock<T> {
     }
 }
 
-/// Whether an identity is locked, told without unlocking it.
+/// What became of an identity that needs more than itself.
 pub(super) trait State: Send + Sync {
-    /// `None` while nobody has needed it.
-    fn outcome(&self) -> Option<Result<(), UnlockError>>;
+    /// Why it did not help, if that is not just since it is another key.
+    fn why_not(&self) -> Option<String>;
+
+    /// Whether that was for want of a terminal.
+    fn lacks_terminal(&self) -> bool;
+
+    /// What it was found to hold.
+    fn inner(&self) -> &[Identity] {
+        &[]
+    }
+
+    /// Unlocks it where its public keys are not known otherwise.
+    fn unlock_unknown(&self) {}
 }
 
-impl<T: Send + Sync> State for Outcome<T> {
-    fn outcome(&self) -> Option<Result<(), UnlockError>> {
-        self.get().map(|opened| opened.as_ref().map(|_| ()).map_err(Clone::clone))
-    }
+fn is_want_of_terminal<T>(outcome: Option<&Result<T, UnlockError>>) -> bool {
+    matches!(outcome, Some(Err(UnlockError::NoAnswer(NoAnswer::NoTerminal))))
 }
 
 /// An SSH private key with a passphrase. Its public key is in the clear, so it
@@ -102,6 +111,7 @@ impl LockedSsh {
         Arc::clone(&self.lock.opened) as Arc<dyn State>
     }
 
+    /// Whether a stanza is sealed to this very key.
     fn is_for(&self, stanza: &Stanza) -> bool {
         match &self.kind {
             Some(RecipientKind::Ssh { kind, tag }) => {
@@ -109,6 +119,20 @@ impl LockedSsh {
             }
             _ => false,
         }
+    }
+}
+
+impl State for Outcome<age::ssh::Identity> {
+    fn why_not(&self) -> Option<String> {
+        match self.get() {
+            None => Some("locked; nothing was sealed to it".to_owned()),
+            Some(Err(error)) => Some(format!("locked: {error}")),
+            Some(Ok(_)) => None,
+        }
+    }
+
+    fn lacks_terminal(&self) -> bool {
+        is_want_of_terminal(self.get())
     }
 }
 
@@ -129,18 +153,29 @@ impl age::Identity for LockedSsh {
 
 /// An identity file that is itself encrypted with a passphrase. What is in it
 /// is not known before, so it is the last to be tried.
-pub(super) struct LockedFile {
+#[derive(Clone)]
+pub(super) struct LockedFile(Arc<FileBehindLock>);
+
+struct FileBehindLock {
     file: Vec<u8>,
+    reader: Reader,
     lock: Lock<Vec<Identity>>,
 }
 
 impl LockedFile {
-    pub(super) fn new(file: Vec<u8>, what: String, ask: Arc<dyn Ask>) -> Self {
-        Self { file, lock: Lock::new(what, ask) }
+    pub(super) fn new(file: Vec<u8>, what: String, reader: Reader) -> Self {
+        let lock = Lock::new(what, Arc::clone(&reader.ask));
+        Self(Arc::new(FileBehindLock { file, reader, lock }))
     }
 
     pub(super) fn state(&self) -> Arc<dyn State> {
-        Arc::clone(&self.lock.opened) as Arc<dyn State>
+        Arc::clone(&self.0) as Arc<dyn State>
+    }
+}
+
+impl FileBehindLock {
+    fn unlock(&self) -> Result<&[Identity], &UnlockError> {
+        self.lock.open(|passphrase| self.open(passphrase)).map(Vec::as_slice)
     }
 
     fn open(&self, passphrase: SecretString) -> Option<Result<Vec<Identity>, UnlockError>> {
@@ -154,14 +189,39 @@ impl LockedFile {
             Err(DecryptError::ExcessiveWork { .. }) => {
                 return content("its passphrase would take too long to try");
             }
-            Err(_) => return None,
+            Err(DecryptError::DecryptionFailed | DecryptError::KeyDecryptionFailed) => return None,
+            Err(_) => return content("it is damaged"),
         };
+        // No longer than the file: the buffer never grows, to leave no copy.
         let mut text = Zeroizing::new(Vec::with_capacity(self.file.len()));
         if reader.read_to_end(&mut text).is_err() {
             return content("it is damaged");
         }
-        let parsed = super::parse(&text, &self.lock.what, &self.lock.ask);
+        let parsed = self.reader.parse(&text, &self.lock.what);
         Some(parsed.map_err(|error| UnlockError::Content(error.to_string())))
+    }
+}
+
+impl State for FileBehindLock {
+    fn why_not(&self) -> Option<String> {
+        match self.lock.opened.get() {
+            None => Some("locked, and not asked for".to_owned()),
+            Some(Err(error)) => Some(format!("locked: {error}")),
+            Some(Ok(_)) => None,
+        }
+    }
+
+    fn lacks_terminal(&self) -> bool {
+        is_want_of_terminal(self.lock.opened.get())
+    }
+
+    fn inner(&self) -> &[Identity] {
+        self.lock.opened.get().and_then(|opened| opened.as_deref().ok()).unwrap_or_default()
+    }
+
+    fn unlock_unknown(&self) {
+        // What was wrong is remembered.
+        let _ = self.unlock();
     }
 }
 
@@ -171,10 +231,8 @@ impl age::Identity for LockedFile {
     }
 
     fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
-        match self.lock.open(|passphrase| self.open(passphrase)) {
-            Ok(identities) => {
-                identities.iter().find_map(|identity| identity.key.unwrap_stanzas(stanzas))
-            }
+        match self.0.unlock() {
+            Ok(identities) => unwrap_with(identities, stanzas),
             Err(_) => Some(Err(DecryptError::KeyDecryptionFailed)),
         }
     }

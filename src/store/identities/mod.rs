@@ -2,7 +2,8 @@
 //!
 //! Where to look is decided by whoever calls, in order; this module reads what
 //! it is given and remembers what it tried, so that "none of them opens it"
-//! can say which. What is behind a passphrase stays so until it is needed.
+//! can say which. What is behind a passphrase stays so until it is needed, and
+//! nobody is asked for what another identity opens.
 
 mod locked;
 mod plugin;
@@ -11,20 +12,26 @@ use std::io::{BufRead, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use age::DecryptError;
 use age::armor::ArmoredReader;
 use age::secrecy::SecretString;
+use age::ssh::UnsupportedKey;
+use age_core::format::{FileKey, Stanza};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use locked::UnlockError;
 use locked::{LockedFile, LockedSsh, State};
-use plugin::PluginIdentity;
+use plugin::{PluginIdentity, Session};
 
 use super::recipient::{Recipient, find_private_key};
 use crate::model::SecretValue;
 
 /// The largest identity file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
+
+/// How an armored age file begins.
+const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 
 /// A place where identities may be.
 #[derive(Debug, Clone)]
@@ -47,33 +54,53 @@ pub enum IdentitySource {
     },
 }
 
-/// Asks whoever runs the program. Each answer is `None` where nobody can be
-/// asked.
+/// Asks whoever runs the program, one question at a time: values are opened on
+/// several threads.
 pub trait Ask: Send + Sync {
     /// Asks for a passphrase or a PIN, which is not shown.
-    fn secret(&self, prompt: &str) -> Option<SecretString>;
+    ///
+    /// # Errors
+    /// No answer.
+    fn secret(&self, prompt: &str) -> Result<SecretString, NoAnswer>;
     /// Asks for a text.
-    fn text(&self, question: &str) -> Option<String>;
+    ///
+    /// # Errors
+    /// No answer.
+    fn text(&self, question: &str) -> Result<String, NoAnswer>;
     /// Asks to choose.
-    fn confirm(&self, question: &str, yes: &str, no: Option<&str>) -> Option<bool>;
+    ///
+    /// # Errors
+    /// No answer.
+    fn confirm(&self, question: &str, yes: &str, no: Option<&str>) -> Result<bool, NoAnswer>;
     /// Shows a message.
     fn tell(&self, message: &str);
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoAnswer {
+    /// Nobody can be asked.
+    #[error("there is no terminal to ask for it at")]
+    NoTerminal,
+    /// The answer was refused, or empty.
+    #[error("no answer was given")]
+    Refused,
 }
 
 /// Nobody is there to ask.
 struct Nobody;
 
 impl Ask for Nobody {
-    fn secret(&self, _: &str) -> Option<SecretString> {
-        None
+    fn secret(&self, _: &str) -> Result<SecretString, NoAnswer> {
+        Err(NoAnswer::NoTerminal)
     }
 
-    fn text(&self, _: &str) -> Option<String> {
-        None
+    fn text(&self, _: &str) -> Result<String, NoAnswer> {
+        Err(NoAnswer::NoTerminal)
     }
 
-    fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
-        None
+    fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Result<bool, NoAnswer> {
+        Err(NoAnswer::NoTerminal)
     }
 
     fn tell(&self, _: &str) {}
@@ -87,20 +114,74 @@ pub struct Identity {
     pub recipient: Option<Recipient>,
     /// Where it is from.
     pub origin: String,
-    lock: Option<Arc<dyn State>>,
-    is_last: bool,
+    state: Option<Arc<dyn State>>,
+    turn: Turn,
+}
+
+/// When an identity is tried: a person is asked only for what nothing before
+/// opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// It needs nothing.
+    Open,
+    /// It needs a passphrase, for files alone that are sealed to it.
+    Ssh,
+    /// Its plugin may ask for what it likes.
+    Plugin,
+    /// It needs a passphrase to know what is in it.
+    File,
 }
 
 impl Identity {
-    /// Why it is still locked, where it is.
+    /// Why it did not help, where it is not just another key.
     #[must_use]
-    pub fn why_locked(&self) -> Option<String> {
-        match self.lock.as_ref()?.outcome() {
-            None => Some("locked; nothing was sealed to it".to_owned()),
-            Some(Err(error)) => Some(format!("locked: {error}")),
-            Some(Ok(())) => None,
+    pub fn why_not(&self) -> Option<String> {
+        self.state.as_ref()?.why_not()
+    }
+
+    /// The identities that an encrypted file was found to hold.
+    fn inner(&self) -> &[Self] {
+        self.state.as_ref().map_or(&[], |state| state.inner())
+    }
+
+    /// Its public keys, as far as they are known by now.
+    fn recipients(&self) -> impl Iterator<Item = &Recipient> {
+        let inner = self.inner().iter().filter_map(|identity| identity.recipient.as_ref());
+        self.recipient.iter().chain(inner)
+    }
+
+    /// What it is, where it is from, and why it did not help: one line, or one
+    /// for each identity of an encrypted file.
+    fn describe(&self, lines: &mut Vec<String>) {
+        if !self.inner().is_empty() {
+            self.inner().iter().for_each(|identity| identity.describe(lines));
+            return;
+        }
+        let public = self.recipient.as_ref().map(|key| format!("{key} from ")).unwrap_or_default();
+        let why = self.why_not().map(|why| format!(" ({why})")).unwrap_or_default();
+        lines.push(format!("{public}{}{why}", self.origin));
+    }
+
+    fn lacks_terminal(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.lacks_terminal())
+            || self.inner().iter().any(Self::lacks_terminal)
+    }
+}
+
+/// Tries identities in turn: one that fails does not stand in others' way.
+fn unwrap_with(
+    identities: &[Identity],
+    stanzas: &[Stanza],
+) -> Option<Result<FileKey, DecryptError>> {
+    let mut failure = None;
+    for identity in identities {
+        match identity.key.unwrap_stanzas(stanzas) {
+            Some(Ok(file_key)) => return Some(Ok(file_key)),
+            Some(Err(error)) => failure = failure.or(Some(Err(error))),
+            None => {}
         }
     }
+    failure
 }
 
 impl std::fmt::Debug for Identity {
@@ -160,23 +241,21 @@ pub enum IdentityError {
         /// The file and how it was named.
         origin: String,
         /// Why.
-        reason: &'static str,
+        reason: String,
+    },
+    /// A text between BEGIN and END of which a part is missing.
+    #[error("{origin} is malformed: it holds only part of {what}")]
+    Cut {
+        /// The file and how it was named.
+        origin: String,
+        /// What it begins like.
+        what: &'static str,
     },
     /// An identity file that is encrypted to keys.
     #[error("{origin} is itself encrypted, and not with a passphrase")]
     Encrypted {
         /// The file and how it was named.
         origin: String,
-    },
-    /// A plugin that is not installed, or that failed.
-    #[error("{origin}: line {line}: the age plugin of this identity cannot be used")]
-    Plugin {
-        /// The file and how it was named.
-        origin: String,
-        /// The line, from 1.
-        line: usize,
-        /// Why.
-        source: age::plugin::ResolveError,
     },
     /// No identity in a file that should have one.
     #[error("{origin} holds no identity")]
@@ -198,7 +277,10 @@ impl IdentityError {
                 "make an age identity with age-keygen, and have its public key added to your file \
                  in recipients/"
             }
-            Self::Encrypted { .. } => "decrypt it on the way: -i <(age --decrypt FILE)",
+            Self::Cut { .. } => {
+                "all of it is needed, from its first line to its last, with its line breaks"
+            }
+            Self::Encrypted { .. } => "decrypt it on the way: -i <(age --decrypt -i KEY FILE)",
             Self::NotAPath { .. } => "PHALANX_SECRETS_IDENTITY and SOPS_AGE_KEY may hold a key",
             _ => return None,
         };
@@ -206,12 +288,13 @@ impl IdentityError {
     }
 }
 
-/// The identities at hand, in the order in which they are tried.
-#[derive(Debug, Default)]
+/// The identities at hand, in the order in which they are tried. Clones share
+/// what was unlocked.
+#[derive(Debug, Clone, Default)]
 pub struct Identities {
-    found: Vec<Identity>,
+    found: Arc<[Identity]>,
     /// Default files that are there and could not be used.
-    pub skipped: Vec<SkippedIdentity>,
+    pub skipped: Arc<[SkippedIdentity]>,
 }
 
 impl Identities {
@@ -233,7 +316,8 @@ impl Identities {
         sources: &[IdentitySource],
         ask: &Arc<dyn Ask>,
     ) -> Result<Self, IdentityError> {
-        let mut identities = Self::default();
+        let reader = Reader { ask: Arc::clone(ask), session: Session::new(ask) };
+        let (mut found, mut skipped) = (Vec::new(), Vec::new());
         for source in sources {
             match source {
                 IdentitySource::File { path, named_by } => {
@@ -243,29 +327,22 @@ impl Identities {
                     let origin = format!("the identity file {} ({named_by})", path.display());
                     let text = read(path)
                         .map_err(|source| IdentityError::Read { origin: origin.clone(), source })?;
-                    identities.found.extend(parse(&text, &origin, ask)?);
+                    found.extend(reader.parse(&text, &origin)?);
                 }
                 IdentitySource::Text { text, named_by } => {
-                    identities.found.extend(parse(text.expose(), named_by, ask)?);
+                    found.extend(reader.parse(text.expose(), named_by)?);
                 }
-                IdentitySource::DefaultFile(path) => identities.load_default(path, ask),
+                IdentitySource::DefaultFile(path) => {
+                    let origin = path.display().to_string();
+                    match reader.read_default(path, &origin) {
+                        Ok(more) => found.extend(more),
+                        Err(reason) => skipped.push(SkippedIdentity { origin, reason }),
+                    }
+                }
             }
         }
-        identities.found.sort_by_key(|identity| identity.is_last);
-        Ok(identities)
-    }
-
-    fn load_default(&mut self, path: &Path, ask: &Arc<dyn Ask>) {
-        let origin = path.display().to_string();
-        let found = match read(path) {
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => return,
-            Err(source) => Err(IdentityError::Read { origin: origin.clone(), source }),
-            Ok(text) => parse(&text, &origin, ask),
-        };
-        match found {
-            Ok(found) => self.found.extend(found),
-            Err(reason) => self.skipped.push(SkippedIdentity { origin, reason }),
-        }
+        found.sort_by_key(|identity: &Identity| identity.turn);
+        Ok(Self { found: found.into(), skipped: skipped.into() })
     }
 
     /// The identities, as the age library takes them.
@@ -279,9 +356,30 @@ impl Identities {
         &self.found
     }
 
-    /// The public keys of the identities, as far as they are known.
+    /// The public keys of the identities, as far as they are known by now.
     pub fn recipients(&self) -> impl Iterator<Item = &Recipient> {
-        self.found.iter().filter_map(|identity| identity.recipient.as_ref())
+        self.found.iter().flat_map(Identity::recipients)
+    }
+
+    /// Asks for the passphrases without which public keys are not known.
+    pub fn unlock_unknown(&self) {
+        for state in self.found.iter().filter_map(|identity| identity.state.as_ref()) {
+            state.unlock_unknown();
+        }
+    }
+
+    /// What each identity is, where it is from, and why it did not help.
+    #[must_use]
+    pub fn describe(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.found.iter().for_each(|identity| identity.describe(&mut lines));
+        lines
+    }
+
+    /// Whether one stayed locked because there was nobody to ask.
+    #[must_use]
+    pub fn lack_terminal(&self) -> bool {
+        self.found.iter().any(Identity::lacks_terminal)
     }
 }
 
@@ -293,97 +391,129 @@ fn read(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     std::fs::read(path).map(Zeroizing::new)
 }
 
-/// Reads the text of an identity file or of an SSH private key.
-fn parse(text: &[u8], origin: &str, ask: &Arc<dyn Ask>) -> Result<Vec<Identity>, IdentityError> {
-    let origin = origin.to_owned();
-    let begins_with = |prefix: &[u8]| text.trim_ascii_start().starts_with(prefix);
-    if begins_with(b"age-encryption.org/") || begins_with(b"-----BEGIN AGE ENCRYPTED FILE-----") {
-        return parse_encrypted(text, origin, ask).map(|identity| vec![identity]);
-    }
-    if begins_with(b"-----BEGIN") {
-        return parse_ssh(text, &origin, ask).map(|identity| vec![identity]);
-    }
-    let mut found = Vec::new();
-    for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
-        let line = line.trim_ascii();
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
-        }
-        found.push(parse_line(line, number, &origin, ask)?);
-    }
-    if found.is_empty() {
-        return Err(IdentityError::Empty { origin });
-    }
-    Ok(found)
+/// Reads identities, and gives them what they need to ask.
+#[derive(Clone)]
+struct Reader {
+    ask: Arc<dyn Ask>,
+    session: Arc<Session>,
 }
 
-fn parse_line(
-    line: &[u8],
-    number: usize,
-    origin: &str,
-    ask: &Arc<dyn Ask>,
-) -> Result<Identity, IdentityError> {
-    let malformed = || IdentityError::Malformed { origin: origin.to_owned(), line: number };
-    let text = std::str::from_utf8(line).map_err(|_| malformed())?;
-    let ready = |key, recipient| {
+impl Reader {
+    /// Reads a file that need not be there.
+    fn read_default(&self, path: &Path, origin: &str) -> Result<Vec<Identity>, IdentityError> {
+        match read(path) {
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(IdentityError::Read { origin: origin.to_owned(), source }),
+            Ok(text) => self.parse(&text, origin),
+        }
+    }
+
+    /// Reads the text of an identity file or of an SSH private key.
+    fn parse(&self, text: &[u8], origin: &str) -> Result<Vec<Identity>, IdentityError> {
+        let trimmed = text.trim_ascii_start();
+        let begins_with = |prefix: &[u8]| trimmed.starts_with(prefix);
+        if begins_with(b"age-encryption.org/") || begins_with(ARMOR) {
+            return self.parse_encrypted(trimmed, origin).map(|identity| vec![identity]);
+        }
+        if begins_with(b"-----BEGIN") {
+            return self.parse_ssh(trimmed, origin).map(|identity| vec![identity]);
+        }
+        let mut found = Vec::new();
+        for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            found.push(self.parse_line(line, number, origin)?);
+        }
+        if found.is_empty() {
+            return Err(IdentityError::Empty { origin: origin.to_owned() });
+        }
+        found.sort_by_key(|identity| identity.turn);
+        Ok(found)
+    }
+
+    fn parse_line(
+        &self,
+        line: &[u8],
+        number: usize,
+        origin: &str,
+    ) -> Result<Identity, IdentityError> {
+        let malformed = || IdentityError::Malformed { origin: origin.to_owned(), line: number };
+        let text = std::str::from_utf8(line).map_err(|_| malformed())?;
         let origin = origin.to_owned();
-        Ok(Identity { key, recipient, origin, lock: None, is_last: false })
-    };
-    if let Ok(native) = text.parse::<age::x25519::Identity>() {
-        let recipient = native.to_public().to_string().parse().ok();
-        return ready(Box::new(native), recipient);
+        if let Ok(native) = text.parse::<age::x25519::Identity>() {
+            let recipient = native.to_public().to_string().parse().ok();
+            let (key, turn) = (Box::new(native), Turn::Open);
+            return Ok(Identity { key, recipient, origin, state: None, turn });
+        }
+        if text.parse::<Recipient>().is_ok() {
+            return Err(IdentityError::PublicKey { origin, line: number });
+        }
+        let plugin: age::plugin::Identity = text.parse().map_err(|_| malformed())?;
+        let plugin = PluginIdentity::new(plugin, &self.session);
+        let (state, turn) = (Some(plugin.state()), Turn::Plugin);
+        Ok(Identity { key: Box::new(plugin), recipient: None, origin, state, turn })
     }
-    if text.parse::<Recipient>().is_ok() {
-        return Err(IdentityError::PublicKey { origin: origin.to_owned(), line: number });
+
+    fn parse_ssh(&self, text: &[u8], origin: &str) -> Result<Identity, IdentityError> {
+        let origin = origin.to_owned();
+        let Ok(key) = age::ssh::Identity::from_buffer(Cursor::new(text), None) else {
+            return Err(IdentityError::Cut { origin, what: "an SSH private key" });
+        };
+        let recipient: Option<Recipient> = age::ssh::Recipient::try_from(key.clone())
+            .ok()
+            .and_then(|recipient| recipient.to_string().parse().ok());
+        match key {
+            age::ssh::Identity::Unencrypted(_) => {
+                let (key, turn) = (Box::new(key), Turn::Open);
+                Ok(Identity { key, recipient, origin, state: None, turn })
+            }
+            age::ssh::Identity::Encrypted(key) => {
+                let ask = Arc::clone(&self.ask);
+                let locked = LockedSsh::new(key, recipient.as_ref(), origin.clone(), ask);
+                let (state, turn) = (Some(locked.state()), Turn::Ssh);
+                Ok(Identity { key: Box::new(locked), recipient, origin, state, turn })
+            }
+            age::ssh::Identity::Unsupported(kind) => {
+                Err(IdentityError::Ssh { origin, reason: why_unsupported(&kind) })
+            }
+        }
     }
-    let plugin: age::plugin::Identity = text.parse().map_err(|_| malformed())?;
-    let plugin = PluginIdentity::new(plugin, Arc::clone(ask)).map_err(|source| {
-        IdentityError::Plugin { origin: origin.to_owned(), line: number, source }
-    })?;
-    ready(Box::new(plugin), None)
+
+    fn parse_encrypted(&self, file: &[u8], origin: &str) -> Result<Identity, IdentityError> {
+        let origin = origin.to_owned();
+        let Ok(decryptor) = age::Decryptor::new_buffered(read_armored(file)) else {
+            return Err(IdentityError::Cut { origin, what: "an encrypted file" });
+        };
+        if !decryptor.is_scrypt() {
+            return Err(IdentityError::Encrypted { origin });
+        }
+        let locked = LockedFile::new(file.to_vec(), origin.clone(), self.clone());
+        let (state, turn) = (Some(locked.state()), Turn::File);
+        Ok(Identity { key: Box::new(locked), recipient: None, origin, state, turn })
+    }
 }
 
-fn parse_ssh(text: &[u8], origin: &str, ask: &Arc<dyn Ask>) -> Result<Identity, IdentityError> {
-    let origin = origin.to_owned();
-    let fail = |reason| IdentityError::Ssh { origin: origin.clone(), reason };
-    let key = age::ssh::Identity::from_buffer(Cursor::new(text), None)
-        .map_err(|_| fail("it is malformed"))?;
-    let recipient = age::ssh::Recipient::try_from(key.clone())
-        .ok()
-        .and_then(|recipient| recipient.to_string().parse().ok());
-    let is_last = false;
-    match key {
-        age::ssh::Identity::Unencrypted(_) => {
-            Ok(Identity { key: Box::new(key), recipient, origin, lock: None, is_last })
+fn why_unsupported(kind: &UnsupportedKey) -> String {
+    match kind {
+        UnsupportedKey::EncryptedPem => {
+            "its passphrase protects it in an old and weak way; ssh-keygen -p -f FILE writes it anew"
+                .to_owned()
         }
-        age::ssh::Identity::Encrypted(key) => {
-            let locked = LockedSsh::new(key, recipient.as_ref(), origin.clone(), Arc::clone(ask));
-            let lock = Some(locked.state());
-            Ok(Identity { key: Box::new(locked), recipient, origin, lock, is_last })
-        }
-        age::ssh::Identity::Unsupported(_) => {
-            Err(fail("only ssh-ed25519 and ssh-rsa keys are supported"))
+        UnsupportedKey::EncryptedSsh(cipher) => format!(
+            "it is encrypted with {cipher}; ssh-keygen -p -Z aes256-ctr -f FILE writes it anew"
+        ),
+        UnsupportedKey::Hardware(_) => "its private half is on a security key".to_owned(),
+        UnsupportedKey::Type(kind) => {
+            format!("it is of type {kind}, and only ssh-ed25519 and ssh-rsa keys are supported")
         }
     }
-}
-
-fn parse_encrypted(
-    file: &[u8],
-    origin: String,
-    ask: &Arc<dyn Ask>,
-) -> Result<Identity, IdentityError> {
-    let decryptor = age::Decryptor::new_buffered(read_armored(file));
-    if !decryptor.is_ok_and(|decryptor| decryptor.is_scrypt()) {
-        return Err(IdentityError::Encrypted { origin });
-    }
-    let locked = LockedFile::new(file.to_vec(), origin.clone(), Arc::clone(ask));
-    let lock = Some(locked.state());
-    Ok(Identity { key: Box::new(locked), recipient: None, origin, lock, is_last: true })
 }
 
 /// Reads an age file, armored or not.
 fn read_armored(file: &[u8]) -> impl BufRead {
-    std::io::BufReader::new(ArmoredReader::new(file.trim_ascii_start()))
+    std::io::BufReader::new(ArmoredReader::new(file))
 }
 
 #[cfg(test)]
@@ -392,15 +522,16 @@ mod tests {
 
     use super::*;
 
-    fn nobody() -> Arc<dyn Ask> {
-        Arc::new(Nobody)
+    fn parse(text: &[u8]) -> Result<Vec<Identity>, IdentityError> {
+        let ask: Arc<dyn Ask> = Arc::new(Nobody);
+        Reader { session: Session::new(&ask), ask }.parse(text, "FILE")
     }
 
     #[test]
     fn a_bad_line_is_named_by_number_only() {
         let good = age::x25519::Identity::generate().to_string();
         let text = format!("# comment\n{}\n\nAGE-SECRET-KEY-1OOPS\n", good.expose_secret());
-        let error = parse(text.as_bytes(), "FILE", &nobody()).unwrap_err();
+        let error = parse(text.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "FILE: line 4 is not an age identity");
         assert!(!format!("{error:?}").contains("OOPS"));
     }
@@ -408,12 +539,9 @@ mod tests {
     #[test]
     fn files_without_an_identity_say_so() {
         for text in ["", "# only a comment\n"] {
-            assert!(matches!(
-                parse(text.as_bytes(), "F", &nobody()),
-                Err(IdentityError::Empty { .. })
-            ));
+            assert!(matches!(parse(text.as_bytes()), Err(IdentityError::Empty { .. })));
         }
         let encrypted = b"age-encryption.org/v1\n-> scrypt";
-        assert!(matches!(parse(encrypted, "F", &nobody()), Err(IdentityError::Encrypted { .. })));
+        assert!(matches!(parse(encrypted), Err(IdentityError::Cut { .. })));
     }
 }
