@@ -1,4 +1,4 @@
-//! What costs time: sealing and opening, loading and resolving, planning.
+//! What costs time: sealing and opening, sealing again, loading and resolving, planning.
 //!
 //! Run with `cargo bench`. Figures are for comparing with each other on one
 //! machine: sealing to ten recipients beside one, an environment's load beside
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use phalanx_secrets::layout::Layout;
 use phalanx_secrets::model::{
@@ -26,11 +26,16 @@ use phalanx_secrets::model::{
 use phalanx_secrets::plan::plan;
 use phalanx_secrets::resolve::{Inputs, Minted, Policy, mint, resolve};
 use phalanx_secrets::static_values::StaticValues;
-use phalanx_secrets::store::{Identities, IdentitySource, Recipient, RecipientSet, open, seal};
+use phalanx_secrets::store::{
+    Holder, Identities, IdentitySource, Recipient, RecipientSet, Store, open, seal, write_file,
+    write_together,
+};
 use phalanx_secrets::tree::Tree;
 use phalanx_secrets::vault::{CurrentSecrets, CurrentValue, Entry};
 
 use age::secrecy::ExposeSecret as _;
+use rayon::prelude::*;
+use x25519_dalek::{PublicKey, StaticSecret};
 
 /// A value of the length of a password, sealed to 1, 5 and 10 recipients; the
 /// identity that opens it is that of the last.
@@ -60,6 +65,79 @@ fn sealing(criterion: &mut Criterion) {
             bencher.iter(|| open(black_box(&sealed), &id, &identities).unwrap());
         });
     }
+    group.finish();
+}
+
+/// 1,000 values that go from ten holders to ten with one of them changed: the
+/// whole of it with its files, sealing again in memory, and the least that the
+/// curve asks for. Per value, opening tries ten stanzas, and sealing makes ten.
+fn rekeying(criterion: &mut Criterion) {
+    const VALUES: usize = 1000;
+    const HOLDERS: usize = 10;
+    let mut keys: Vec<age::x25519::Identity> =
+        (0..=HOLDERS).map(|_| age::x25519::Identity::generate()).collect();
+    keys.sort_by_key(|key| key.to_public().to_string());
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    write_file(root, "secrets/store.toml", b"format = 1\nlayout = \"standalone\"\n").unwrap();
+    let holder = |key: &age::x25519::Identity| Holder {
+        keys: vec![key.to_public().to_string().parse().unwrap()],
+        access: vec!["*".parse().unwrap()],
+    };
+    for (number, key) in keys.iter().enumerate().skip(1) {
+        let file = format!("recipients/holder{number}.toml");
+        write_file(root, &file, holder(key).to_toml().unwrap().as_bytes()).unwrap();
+    }
+    let store = Store::open(&Tree::new(root)).unwrap().unwrap();
+    for number in 0..VALUES {
+        let (application, key) = (format!("app{}", number / 20), format!("key{number}"));
+        let id = SecretId::parse("bench", &application, &key).unwrap();
+        store.put(&id, &"x".repeat(40).into(), Timestamp::UNIX_EPOCH).unwrap();
+    }
+    // The last stanza is that of the identity at hand.
+    let text = keys[HOLDERS].to_string().expose_secret().to_owned();
+    let source = IdentitySource::Text { text: text.into(), named_by: "the bench" };
+    let identities = Identities::load(&[source]).unwrap();
+    let one = "holder1".parse().unwrap();
+    let sides = [&keys[0], &keys[1]].map(|key| store.holders.with(&one, Some(holder(key))));
+
+    let mut group = criterion.benchmark_group("rekey of 1,000 values to 10 holders");
+    group.throughput(Throughput::Elements(VALUES as u64)).sample_size(10);
+    let mut turn = 0;
+    group.bench_function("with files", |bencher| {
+        bencher.iter(|| {
+            let holders = &sides[turn % 2];
+            turn += 1;
+            let stale = store.stale(|_| true, holders).unwrap();
+            assert_eq!(stale.len(), VALUES);
+            let changes = store.seal_again(stale, holders, &identities, || {}).unwrap();
+            write_together(root, &changes).unwrap();
+        });
+    });
+    let holders = &sides[turn % 2];
+    group.bench_function("in memory", |bencher| {
+        bencher.iter(|| {
+            let stale = store.stale(|_| true, holders).unwrap();
+            store.seal_again(stale, holders, &identities, || {}).unwrap()
+        });
+    });
+    let secrets: Vec<StaticSecret> =
+        (0..HOLDERS).map(|_| StaticSecret::from(rand::random::<[u8; 32]>())).collect();
+    let publics: Vec<PublicKey> = secrets.iter().map(PublicKey::from).collect();
+    group.bench_function("curve operations alone", |bencher| {
+        bencher.iter(|| {
+            (0..VALUES).into_par_iter().for_each(|_| {
+                for public in &publics {
+                    black_box(secrets[0].diffie_hellman(public));
+                }
+                for public in &publics {
+                    let ephemeral = StaticSecret::from(rand::random::<[u8; 32]>());
+                    black_box(PublicKey::from(&ephemeral));
+                    black_box(ephemeral.diffie_hellman(public));
+                }
+            });
+        });
+    });
     group.finish();
 }
 
@@ -161,5 +239,5 @@ fn planning(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sealing, environment, planning);
+criterion_group!(benches, sealing, rekeying, environment, planning);
 criterion_main!(benches);

@@ -36,10 +36,11 @@ pub fn stored_values(
     for environment in store.environments()? {
         for id in store.contents(&environment)?.ids().filter(&wanted) {
             let header = inspect(&store.sealed(&id)?).ok();
-            let set_at = header.and_then(|header| header.seal).map(|seal| seal.set_at);
-            let set_at = set_at.filter(|set_at| *set_at != UNKNOWN_TIME);
+            let seal = header.as_ref().and_then(|header| header.seal.as_ref());
+            let set_at = seal.map(|seal| seal.set_at).filter(|set_at| *set_at != UNKNOWN_TIME);
             let today = holders.recipients_for(&id.environment, &id.application);
-            let exposing = withdrawals.exposing(&id, set_at.unwrap_or(UNKNOWN_TIME), &today);
+            let at = set_at.unwrap_or(UNKNOWN_TIME);
+            let exposing = withdrawals.exposing(&id, at, header.as_ref(), &today);
             if !exposing.is_empty() {
                 let withdrawals = exposing.into_iter().cloned().collect();
                 exposures.push(Exposure { id, set_at, withdrawals });
@@ -66,7 +67,7 @@ pub fn generated_values(
         }
         let id = SecretId::new(environment.name.clone(), application.clone(), key.clone());
         let today = holders.recipients_for(&id.environment, &id.application);
-        let exposing = withdrawals.exposing(&id, UNKNOWN_TIME, &today);
+        let exposing = withdrawals.exposing(&id, UNKNOWN_TIME, None, &today);
         if !exposing.is_empty() {
             let withdrawals = exposing.into_iter().cloned().collect();
             exposures.push(Exposure { id, set_at: None, withdrawals });

@@ -101,6 +101,8 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["sync", "demo"]).code(), 0);
     assert_eq!(cases.run(&["audit", "demo", "--json"]).code(), 0);
     assert_eq!(cases.server.value(&cases.prefix, "app", "password").as_deref(), Some(CANARY));
+    assert_eq!(cases.run(&["check"]).code(), 0);
+    assert_eq!(cases.run(&["check", "--open", "--json"]).code(), 0);
 
     // … as they should not …
     assert_eq!(cases.run(&["set", "demo", "app", "made"]).code(), 2);
@@ -195,6 +197,15 @@ fn a_marked_secret_appears_nowhere_else() {
     cases.store.write(file, sealed);
     assert_eq!(cases.run(&["get", "demo", "app", "token"]).code(), 3);
     assert_eq!(cases.run(&["audit", "demo"]).code(), 3);
+    // Only in the clear, and only until it is found.
+    for in_the_clear in [CANARY.to_owned(), format!("-----BEGIN AGE ENCRYPTED FILE-----\n{CANARY}")]
+    {
+        cases.store.write("secrets/demo/app/password.age", in_the_clear);
+        for arguments in [&["check"][..], &["check", "--open"], &["check", "--json"]] {
+            assert_eq!(cases.run(arguments).code(), 1);
+        }
+        assert_eq!(cases.run(&["set", "demo", "app", "password"]).code(), 0);
+    }
     // A document that is none, from another tool.
     if let Some(age) = AgeTool::find() {
         let recipients = [cases.store.alice.recipient.as_str()];

@@ -42,7 +42,7 @@ fn id(key: &str) -> SecretId {
 }
 
 /// An armored file's header, as text, and the payload after it.
-fn dismantle(armored: &[u8]) -> (String, Vec<u8>) {
+pub(crate) fn dismantle(armored: &[u8]) -> (String, Vec<u8>) {
     let text = std::str::from_utf8(armored).unwrap();
     let body = text.strip_prefix(BEGIN).unwrap().strip_suffix(END).unwrap();
     let binary = STANDARD.decode(body.replace('\n', "")).unwrap();
@@ -53,7 +53,7 @@ fn dismantle(armored: &[u8]) -> (String, Vec<u8>) {
 }
 
 /// The other way round.
-fn assemble(header: &str, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn assemble(header: &str, payload: &[u8]) -> Vec<u8> {
     let encoded = STANDARD.encode([header.as_bytes(), payload].concat());
     let lines: Vec<&str> =
         encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();

@@ -151,10 +151,12 @@ impl FindingKind {
                 lines
             }
             Self::Empty => {
-                let mut lines: Vec<String> = environments(findings)
-                    .into_iter()
-                    .map(|name| format!("to keep them here: {}", fill_commands(name.as_str())))
-                    .collect();
+                let name = the_one(
+                    findings,
+                    |finding| finding.environment.as_ref().map(ToString::to_string),
+                    "ENVIRONMENT",
+                );
+                let mut lines = vec![format!("to keep them here: {}", fill_commands(&name))];
                 let mut kept: BTreeSet<&str> =
                     settings.not_served.iter().map(String::as_str).collect();
                 kept.extend(environments(findings).into_iter().map(EnvironmentName::as_str));
@@ -178,7 +180,7 @@ impl FindingKind {
                         _ => None,
                     };
                     lines.push(format!(
-                        "remove it: git rm -r {} (a value in the clear that was ever pushed is \
+                        "remove it: rm -r {} (a value in the clear that was ever pushed is \
                          exposed: change it)",
                         file.as_deref().unwrap_or("FILE")
                     ));

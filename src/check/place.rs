@@ -114,7 +114,7 @@ impl Places {
                 stem.parse::<ApplicationName>().is_ok()
             });
             if !is_spec || found.is_link {
-                self.stray(None, found, "only TOML files that are named after one belong here");
+                self.stray(None, found, "only NAME.toml belongs here");
             }
         }
         Ok(())
@@ -167,6 +167,9 @@ fn why_no_secret(inner: &str) -> String {
     let Some((application, file)) = inner.split_once('/') else {
         return "it is in no application's folder".to_owned();
     };
+    if file.contains('/') {
+        return "it is in a folder within an application's".to_owned();
+    }
     let Some(stem) = file.strip_suffix(".age") else {
         return "only sealed files (.age) belong here".to_owned();
     };

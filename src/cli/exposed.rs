@@ -10,6 +10,7 @@ use super::ui::Ui;
 use super::{CliError, Context, Exit};
 use crate::exposed::{Exposure, generated_values, stored_values};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, KeyName};
+use crate::shell::quoted;
 use crate::store::{Access, Holders, Store, Withdrawals};
 
 #[derive(Debug, clap::Args)]
@@ -148,15 +149,6 @@ fn regenerate_command(exposure: &Exposure) -> String {
     let id = &exposure.id;
     let secret = format!("{}/{}", id.application, id.key);
     format!("phalanx-secrets sync {} --regenerate={}", id.environment, quoted(&secret))
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/@%+=:,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Prints what is exposed, by who could read it, with what to do.

@@ -4,8 +4,9 @@ use super::ui::Ui;
 use super::{CliError, Context, Exit};
 use crate::store::{
     Access, FileChange, Holders, Identities, LockedStore, RekeyError, SealFault, StaleValue,
-    sealed_path, write_together,
+    Withdrawal, Withdrawals, sealed_path, write_together,
 };
+use crate::tree::Tree;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -44,17 +45,22 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         ui.status("Everything is sealed to exactly today's holders.");
         return Ok(Exit::Done);
     }
+    let late = store.withdrawals()?.late(&stale, &store.holders);
     let identities = context.identities()?;
     let unbound = stale.iter().filter(|value| value.fault == SealFault::Unbound).count();
-    let changes = seal_again(&store, stale, &store.holders, &identities, ui).map_err(|error| {
+    let mut changes: Vec<FileChange> = record(&context.checkout.tree, &late)?.into_iter().collect();
+    let sealed = seal_again(&store, stale, &store.holders, &identities, ui).map_err(|error| {
         rekey_error(error, &store.holders, Some(&identities)).hint(
             "nothing was changed; a part can be done with: phalanx-secrets rekey ENVIRONMENT"
                 .to_owned(),
         )
     })?;
+    let count = sealed.len();
+    changes.extend(sealed);
     write_together(context.checkout.tree.folder()?, &changes)
         .map_err(|error| CliError::from(error).hint("run it again to finish".to_owned()))?;
-    ui.status(&format!("Sealed {} again.", values(changes.len())));
+    ui.status(&format!("Sealed {} again.", values(count)));
+    warn_of_late(&late, ui);
     if unbound > 0 {
         ui.warn(&format!(
             "{} of them had been sealed by another tool: they are bound to their secrets now, and \
@@ -63,6 +69,34 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         ));
     }
     Ok(Exit::Done)
+}
+
+/// The record of withdrawn access, with more appended to it.
+pub(super) fn record(tree: &Tree, more: &[Withdrawal]) -> Result<Option<FileChange>, CliError> {
+    if more.is_empty() {
+        return Ok(None);
+    }
+    let file = Withdrawals::path();
+    let before = tree.read_text(&file)?;
+    let mut after = before.clone();
+    for withdrawal in more {
+        let grown = withdrawal.append_to(after.as_deref());
+        after = Some(grown.map_err(|error| CliError::store_error(&error))?);
+    }
+    let (before, after) = (before.map(String::into_bytes), after.map(String::into_bytes));
+    Ok(Some(FileChange { file, before, after }))
+}
+
+/// Says which values were sealed to somebody whose access had ended.
+pub(super) fn warn_of_late(late: &[Withdrawal], ui: &Ui) {
+    for Withdrawal { holder, access, .. } in late {
+        for access in access {
+            ui.warn(&format!(
+                "in {access}, a value was sealed to {holder} after their access had ended; it is \
+                 exposed until it changes (see: phalanx-secrets exposed)"
+            ));
+        }
+    }
 }
 
 /// Seals values again in memory, with a progress bar.

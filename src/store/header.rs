@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::holders::Holders;
 use super::paths::bound_path;
-use super::recipient::{RecipientKind, RecipientSet};
+use super::recipient::{Recipient, RecipientKind, RecipientSet};
 use super::stanza::{BoundStanza, InvalidStanza};
 use crate::model::SecretId;
 
@@ -75,6 +75,19 @@ impl Header {
             }
         }
         Ok(Self { seal, recipients })
+    }
+
+    /// Whether it shows that some of these keys can open the file beside those
+    /// who may today: by the tag of an SSH key, or by a digest that is theirs
+    /// and today's together.
+    #[must_use]
+    pub fn is_sealed_to(&self, keys: &[Recipient], today: &RecipientSet) -> bool {
+        let has_tag = keys.iter().any(|key| match key.kind() {
+            RecipientKind::Ssh { kind, tag } => self.recipients.ssh.contains_key(&(kind, tag)),
+            RecipientKind::Native | RecipientKind::Plugin => false,
+        });
+        let together = || RecipientSet::from_iter(today.iter().chain(keys).cloned()).digest();
+        has_tag || self.seal.as_ref().is_some_and(|seal| seal.recipients == together())
     }
 
     /// Judges the header of a secret's file against the holders of today.

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::Store;
 use super::contents::OpenFailure;
 use super::error::StoreError;
-use super::header::SealFault;
+use super::header::{Header, SealFault};
 use super::holders::Holders;
 use super::identities::Identities;
 use super::paths::sealed_path;
@@ -25,6 +25,7 @@ pub struct StaleValue {
     pub id: SecretId,
     /// What is wrong with its seal.
     pub fault: SealFault,
+    pub(super) header: Header,
     file: Vec<u8>,
 }
 
@@ -63,7 +64,8 @@ impl Store {
                 .map(|id| {
                     let file = contents.read(&id)?;
                     let header = inspect(&file).map_err(|error| OpenFailure::new(&id, error))?;
-                    Ok(header.judge(&id, holders).err().map(|fault| StaleValue { id, fault, file }))
+                    let fault = header.judge(&id, holders).err();
+                    Ok(fault.map(|fault| StaleValue { id, fault, header, file }))
                 })
                 .collect();
             for judged in judged {

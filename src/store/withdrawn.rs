@@ -9,9 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::holders::Access;
+use super::header::Header;
+use super::holders::{Access, Holders};
 use super::paths::RECIPIENTS;
 use super::recipient::{Recipient, RecipientSet};
+use super::rekey::StaleValue;
 use crate::model::{HolderName, SecretId};
 use crate::toml_file;
 use crate::tree::Tree;
@@ -56,14 +58,23 @@ struct Entry {
 }
 
 impl Withdrawal {
-    /// Whether a value that was last set at a time is exposed by this: it
-    /// could be read with one of the keys, and not all of these may read it
-    /// today.
+    /// Whether this exposes a value: it was set before, or is sealed to one of
+    /// the keys all the same, and not all of these may read it today.
+    ///
+    /// The latter happens to a value that was sealed on a branch which did not
+    /// know yet.
     #[must_use]
-    pub fn exposes(&self, id: &SecretId, set_at: Timestamp, today: &RecipientSet) -> bool {
-        set_at <= self.at
-            && self.access.iter().any(|access| access.covers_secret(id))
+    pub fn exposes(
+        &self,
+        id: &SecretId,
+        set_at: Timestamp,
+        header: Option<&Header>,
+        today: &RecipientSet,
+    ) -> bool {
+        let is_sealed_to = || header.is_some_and(|header| header.is_sealed_to(&self.keys, today));
+        self.access.iter().any(|access| access.covers_secret(id))
             && !self.keys.iter().all(|key| today.contains(key))
+            && (set_at <= self.at || is_sealed_to())
     }
 
     /// The file with this appended to what it holds.
@@ -113,14 +124,42 @@ impl Withdrawals {
         &'a self,
         id: &SecretId,
         set_at: Timestamp,
+        header: Option<&Header>,
         today: &RecipientSet,
     ) -> Vec<&'a Withdrawal> {
         let mut found: Vec<&Withdrawal> = Vec::new();
-        for withdrawal in self.0.iter().filter(|one| one.exposes(id, set_at, today)) {
+        for withdrawal in self.0.iter().filter(|one| one.exposes(id, set_at, header, today)) {
             found.retain(|earlier| earlier.holder != withdrawal.holder);
             found.push(withdrawal);
         }
         found
+    }
+
+    /// What to record before values are sealed again that were set after
+    /// somebody's access ended, and sealed to them all the same: the new file
+    /// will not show it any more.
+    #[must_use]
+    pub fn late(&self, stale: &[StaleValue], holders: &Holders) -> Vec<Withdrawal> {
+        let mut late: Vec<Withdrawal> = Vec::new();
+        for StaleValue { id, header, .. } in stale {
+            let Some(seal) = &header.seal else { continue };
+            let today = holders.recipients_for(&id.environment, &id.application);
+            for earlier in self.exposing(id, seal.set_at, Some(header), &today) {
+                if seal.set_at <= earlier.at {
+                    continue;
+                }
+                let access =
+                    vec![Access::Application(id.environment.clone(), id.application.clone())];
+                let same = late.iter_mut().find(|one| {
+                    one.holder == earlier.holder && one.keys == earlier.keys && one.access == access
+                });
+                match same {
+                    Some(same) => same.at = same.at.max(seal.set_at),
+                    None => late.push(Withdrawal { access, at: seal.set_at, ..earlier.clone() }),
+                }
+            }
+        }
+        late
     }
 
     /// All of them.
@@ -185,16 +224,16 @@ mod tests {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let nobody = RecipientSet::default();
         let before = at("2025-12-31T23:59:59Z");
-        assert!(withdrawal.exposes(&id("demo"), before, &nobody));
-        assert!(withdrawal.exposes(&id("prod"), before, &nobody));
-        assert!(!withdrawal.exposes(&id("other"), before, &nobody));
-        assert!(withdrawal.exposes(&id("demo"), withdrawal.at, &nobody));
-        assert!(!withdrawal.exposes(&id("demo"), at("2026-01-01T00:00:01Z"), &nobody));
+        assert!(withdrawal.exposes(&id("demo"), before, None, &nobody));
+        assert!(withdrawal.exposes(&id("prod"), before, None, &nobody));
+        assert!(!withdrawal.exposes(&id("other"), before, None, &nobody));
+        assert!(withdrawal.exposes(&id("demo"), withdrawal.at, None, &nobody));
+        assert!(!withdrawal.exposes(&id("demo"), at("2026-01-01T00:00:01Z"), None, &nobody));
 
         let others = RecipientSet::from_iter([OTHER.parse().unwrap()]);
-        assert!(withdrawal.exposes(&id("demo"), before, &others));
+        assert!(withdrawal.exposes(&id("demo"), before, None, &others));
         let again = RecipientSet::from_iter([BOB.parse().unwrap(), OTHER.parse().unwrap()]);
-        assert!(!withdrawal.exposes(&id("demo"), before, &again));
+        assert!(!withdrawal.exposes(&id("demo"), before, None, &again));
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! The stock `age` and ours, each with the other's files.
+//! The stock `age`, `rage` and ours, each with the other's files.
 
 use insta::assert_snapshot;
 
 use crate::support::age_tool::AgeTool;
+use crate::support::keys::Key;
 use crate::support::small_store::SmallStore;
 
 const FILE: &str = "secrets/demo/app/password.age";
@@ -18,9 +19,13 @@ fn values() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Every tool with everybody's key.
+fn with_each<'a>(tools: &'a [AgeTool], people: [&'a Key; 3]) -> Vec<(&'a AgeTool, &'a Key)> {
+    tools.iter().flat_map(|tool| people.map(|key| (tool, key))).collect()
+}
+
 #[test]
-fn what_we_seal_opens_with_the_stock_tool() {
-    let Some(age) = AgeTool::find() else { return };
+fn what_we_seal_opens_with_the_stock_tools() {
     let store = SmallStore::new();
     let sandbox = &store.sandbox;
     let bob = sandbox.ssh_key("bob");
@@ -30,18 +35,23 @@ fn what_we_seal_opens_with_the_stock_tool() {
     for value in values() {
         let arguments = ["set", "demo", "app", "password", "--allow-binary"];
         store.command(arguments).stdin(&value).run().success();
-        for key in [&store.alice, &bob, &carol] {
+        for (age, key) in with_each(&AgeTool::all(), [&store.alice, &bob, &carol]) {
             let opened = age.decrypt(sandbox, &store.root.join(FILE), &key.path);
             assert!(opened == value, "{} bytes with {}", value.len(), key.recipient);
         }
     }
     let mallory = sandbox.age_identity("mallory");
-    assert!(!age.can_decrypt(sandbox, &store.root.join(FILE), &mallory.path));
+    for age in AgeTool::all() {
+        assert!(!age.can_decrypt(sandbox, &store.root.join(FILE), &mallory.path));
+    }
 }
 
 #[test]
-fn what_the_stock_tool_seals_is_read_with_a_warning() {
-    let Some(age) = AgeTool::find() else { return };
+fn what_the_stock_tools_seal_is_read_with_a_warning() {
+    let tools = AgeTool::all();
+    if tools.is_empty() {
+        return;
+    }
     let store = SmallStore::new();
     let sandbox = &store.sandbox;
     let bob = sandbox.ssh_key("bob");
@@ -49,8 +59,8 @@ fn what_the_stock_tool_seals_is_read_with_a_warning() {
     let people = [&store.alice, &bob, &carol];
     let recipients = people.map(|key| key.recipient.as_str());
     for value in values() {
-        store.write(FILE, age.encrypt(sandbox, &recipients, &value));
-        for key in people {
+        for (age, key) in with_each(&tools, people) {
+            store.write(FILE, age.encrypt(sandbox, &recipients, &value));
             let command = store.command(["get", "demo", "app", "password", "-i"]);
             let output = command.args([&key.path]).run().success();
             assert!(output.stdout_bytes() == value, "{} with {}", value.len(), key.recipient);

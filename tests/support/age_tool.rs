@@ -1,4 +1,5 @@
-//! The stock `age`: what we seal must open with it, and the other way round.
+//! The stock tools, `age` and `rage`: what we seal must open with them, and the
+//! other way round.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -20,11 +21,33 @@ impl AgeTool {
     /// When it is missing in CI (the variable `CI` is set), where it must be.
     pub fn find() -> Option<Self> {
         static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-        let found = FOUND.get_or_init(|| {
-            let path = find_on_path("age");
+        Self::named("age", &FOUND)
+    }
+
+    /// The same in Rust, on the path or where `.ci/run` puts it.
+    ///
+    /// # Panics
+    ///
+    /// As [`find`](Self::find).
+    pub fn find_rage() -> Option<Self> {
+        static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+        Self::named("rage", &FOUND)
+    }
+
+    /// Both, as far as they are here.
+    pub fn all() -> Vec<Self> {
+        [Self::find(), Self::find_rage()].into_iter().flatten().collect()
+    }
+
+    fn named(name: &str, found: &OnceLock<Option<PathBuf>>) -> Option<Self> {
+        let found = found.get_or_init(|| {
+            let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin").join(name);
+            let path = find_on_path(name).or_else(|| built.is_file().then_some(built));
             if path.is_none() {
-                assert!(std::env::var_os("CI").is_none(), "`age` must be installed in CI");
-                notice("skipped: `age` is not installed, so nothing is compared with it");
+                assert!(std::env::var_os("CI").is_none(), "`{name}` must be installed in CI");
+                notice(&format!(
+                    "skipped: `{name}` is not installed, so nothing is compared with it"
+                ));
             }
             path
         });

@@ -11,7 +11,6 @@ split = sys.argv.index("--")
 answers, command = sys.argv[1:split], sys.argv[split + 1 :]
 
 
-
 def wait_until_hidden():
     """Waits until what is typed is not shown, as far as that is so at all.
 

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::listed;
 use crate::cli::exposed::{Exposed, print_exposed};
-use crate::cli::rekey::{rekey_error, seal_again};
+use crate::cli::rekey::{record, rekey_error, seal_again, warn_of_late};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, SecretId};
 use crate::store::{
-    Access, FileChange, Holder, Holders, LockedStore, Recipient, Withdrawal, Withdrawals, inspect,
-    write_together,
+    Access, FileChange, Holder, Holders, Identities, LockedStore, Recipient, Withdrawal,
+    Withdrawals, inspect, write_together,
 };
 
 /// Options of every change.
@@ -49,28 +49,17 @@ impl Change {
         let before = &store.holders;
         let after = before.with(&self.name, self.after.clone());
         let ids = stored(store)?;
+        let identities = context.identities()?;
         if !args.force {
-            self.refuse_harm(store, &after, &ids, context)?;
+            self.refuse_harm(store, &after, &ids, &identities, context)?;
         }
 
         // In the order in which an interruption does no harm: the record first,
         // then who may read, then what `rekey` can do again.
         let withdrawal = self.withdrawal(store, &ids)?;
-        let mut changes = Vec::new();
-        if let Some(withdrawal) = &withdrawal {
-            let file = Withdrawals::path();
-            let text = tree.read_text(&file).map_err(|error| CliError::store_error(&error))?;
-            let grown = withdrawal
-                .append_to(text.as_deref())
-                .map_err(|error| CliError::store_error(&error))?;
-            let before = text.map(String::into_bytes);
-            changes.push(FileChange { file, before, after: Some(grown.into_bytes()) });
-        }
-        changes.push(self.holder_file(context)?);
-
-        let sealed = if args.no_rekey {
-            Vec::new()
-        } else {
+        let mut records: Vec<Withdrawal> = withdrawal.iter().cloned().collect();
+        let (mut sealed, mut late) = (Vec::new(), Vec::new());
+        if !args.no_rekey {
             let is_affected = |id: &SecretId| {
                 let set =
                     |holders: &Holders| holders.recipients_for(&id.environment, &id.application);
@@ -79,16 +68,20 @@ impl Change {
             let stale = store
                 .stale(is_affected, &after)
                 .map_err(|error| rekey_error(error, before, None))?;
-            let identities = context.identities()?;
-            seal_again(store, stale, &after, &identities, context.ui).map_err(|error| {
-                rekey_error(error, before, Some(&identities)).hint(
+            late = store.withdrawals()?.late(&stale, before);
+            records.extend(late.iter().cloned());
+            sealed =
+                seal_again(store, stale, &after, &identities, context.ui).map_err(|error| {
+                    rekey_error(error, before, Some(&identities)).hint(
                     "nothing was changed; with --no-rekey only recipients/ is, and someone who \
                      can open these values runs: phalanx-secrets rekey"
                         .to_owned(),
                 )
-            })?
-        };
+                })?;
+        }
         let count = sealed.len();
+        let mut changes: Vec<FileChange> = record(tree, &records)?.into_iter().collect();
+        changes.push(self.holder_file(context)?);
         changes.extend(sealed);
         write_together(tree.folder()?, &changes).map_err(|error| {
             CliError::from(error).hint(
@@ -97,6 +90,7 @@ impl Change {
                     .to_owned(),
             )
         })?;
+        warn_of_late(&late, context.ui);
         self.report(store, count, args, context);
         if let Some(withdrawal) = withdrawal {
             let only = Withdrawals::from_iter([withdrawal]);
@@ -113,13 +107,14 @@ impl Change {
         store: &LockedStore,
         after: &Holders,
         ids: &[SecretId],
+        identities: &Identities,
         context: &Context<'_>,
     ) -> Result<(), CliError> {
         if self.withdrawn.is_none() {
             return Ok(());
         }
         let before = &store.holders;
-        let own: BTreeSet<Recipient> = context.identities()?.recipients().cloned().collect();
+        let own: BTreeSet<&Recipient> = identities.recipients().collect();
         let (mut orphaned, mut locked) = (BTreeSet::new(), BTreeSet::new());
         let mut compare = |environment: &EnvironmentName, application: Option<&ApplicationName>| {
             let old = before.readers_of(environment, application);

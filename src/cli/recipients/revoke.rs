@@ -4,6 +4,7 @@ use super::change::{Change, ChangeArgs};
 use super::{holder, listed};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::HolderName;
+use crate::shell::quoted;
 use crate::store::Access;
 
 #[derive(Debug, clap::Args)]
@@ -30,7 +31,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
                 format!(
                     "withdraw that, then grant again what is to stay: phalanx-secrets recipients \
                      revoke {name} {}",
-                    quoted(wider)
+                    quoted(&wider.to_string())
                 ),
             ));
         }
@@ -52,9 +53,4 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         &args.change,
         context,
     )
-}
-
-/// An access as a shell takes it.
-fn quoted(access: &Access) -> String {
-    if *access == Access::Everything { "'*'".to_owned() } else { access.to_string() }
 }
