@@ -114,6 +114,9 @@ impl Change {
             return Ok(());
         }
         let before = &store.holders;
+        if identities.recipients().next().is_none() {
+            identities.unlock_unknown();
+        }
         let own: BTreeSet<&Recipient> = identities.recipients().collect();
         let (mut orphaned, mut locked) = (BTreeSet::new(), BTreeSet::new());
         let mut compare = |environment: &EnvironmentName, application: Option<&ApplicationName>| {
