@@ -73,11 +73,6 @@ impl CliError {
         Self::plain(Exit::Store, message)
     }
 
-    /// An error of the store's, or of a file of its.
-    pub(super) fn store_error(error: &dyn Error) -> Self {
-        Self::new(Exit::Store, error)
-    }
-
     fn plain(exit: Exit, message: impl Into<String>) -> Self {
         let (causes, details, hints) = (Vec::new(), Vec::new(), Vec::new());
         Self { exit, message: message.into(), causes, details, hints }
@@ -234,4 +229,6 @@ from_error! {
     WriteError => Exit::Store,
     YamlError => Exit::Store,
     std::io::Error => Exit::Store,
+    toml::ser::Error => Exit::Store,
+    toml_edit::TomlError => Exit::Store,
 }

@@ -213,7 +213,7 @@ fn put_all<'a>(
     let mut changes = Vec::new();
     for (id, value) in values {
         let file = sealed_path(id);
-        let before = tree.read(&file).map_err(|error| CliError::store_error(&error))?;
+        let before = tree.read(&file)?;
         let after = Some(store.seal(id, value, set_at)?);
         changes.push(FileChange { file, before, after });
     }

@@ -80,8 +80,7 @@ pub(super) fn record(tree: &Tree, more: &[Withdrawal]) -> Result<Option<FileChan
     let before = tree.read_text(&file)?;
     let mut after = before.clone();
     for withdrawal in more {
-        let grown = withdrawal.append_to(after.as_deref());
-        after = Some(grown.map_err(|error| CliError::store_error(&error))?);
+        after = Some(withdrawal.append_to(after.as_deref())?);
     }
     let (before, after) = (before.map(String::into_bytes), after.map(String::into_bytes));
     Ok(Some(FileChange { file, before, after }))

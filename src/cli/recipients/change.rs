@@ -184,19 +184,11 @@ impl Change {
 
     fn holder_file(&self, context: &Context<'_>) -> Result<FileChange, CliError> {
         let file = Holder::path(&self.name);
-        let text = context
-            .checkout
-            .tree
-            .read_text(&file)
-            .map_err(|error| CliError::store_error(&error))?;
+        let text = context.checkout.tree.read_text(&file)?;
         let after = match (&self.after, &text) {
             (None, _) => None,
-            (Some(holder), None) => {
-                Some(holder.to_toml().map_err(|error| CliError::store_error(&error))?)
-            }
-            (Some(holder), Some(text)) => Some(
-                Holder::edit_toml(text, holder).map_err(|error| CliError::store_error(&error))?,
-            ),
+            (Some(holder), None) => Some(holder.to_toml()?),
+            (Some(holder), Some(text)) => Some(Holder::edit_toml(text, holder)?),
         };
         let (before, after) = (text.map(String::into_bytes), after.map(String::into_bytes));
         Ok(FileChange { file, before, after })
