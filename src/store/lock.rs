@@ -53,9 +53,11 @@ impl LockedStore {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => None,
             Err(source) => return Err(StoreError::Lock { source }),
         };
-        // Nobody else is writing, so these are what interrupted commands left.
-        remove_leftovers(root, SECRETS)?;
-        remove_leftovers(root, RECIPIENTS)?;
+        if lock.is_some() {
+            // Nobody else is writing, so these are what interrupted ones left.
+            remove_leftovers(root, SECRETS)?;
+            remove_leftovers(root, RECIPIENTS)?;
+        }
         // Only now: it may have changed while this waited.
         Ok(Store::open(tree)?.map(|store| Self { store, _lock: lock }))
     }

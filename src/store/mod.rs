@@ -133,6 +133,16 @@ impl Store {
         sealed.ok_or_else(|| StoreError::NotStored { id: id.clone(), file })
     }
 
+    /// When a value was set, as its file says; `None` where that says nothing,
+    /// or is no sealed file.
+    ///
+    /// # Errors
+    /// No such value, or a file that cannot be read.
+    pub fn set_at(&self, id: &SecretId) -> Result<Option<Timestamp>, StoreError> {
+        let header = inspect(&self.sealed(id)?).ok();
+        Ok(header.and_then(|header| header.seal).map(|seal| seal.set_at))
+    }
+
     /// The time to note for a value that changes now: to the second, and after
     /// every withdrawal that this store knows of, whatever the clocks say.
     ///

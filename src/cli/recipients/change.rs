@@ -12,7 +12,7 @@ use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, SecretId};
 use crate::store::{
     Access, FileChange, Holder, Holders, Identities, LockedStore, Recipient, Withdrawal,
-    Withdrawals, inspect, write_together,
+    Withdrawals, write_together,
 };
 
 /// Options of every change.
@@ -272,13 +272,4 @@ pub(super) fn check_access(
         }
     }
     Ok(())
-}
-
-impl LockedStore {
-    /// When a value was set, as its file says.
-    fn set_at(&self, id: &SecretId) -> Result<Option<Timestamp>, CliError> {
-        let bytes = self.sealed(id)?;
-        // What is no sealed file stops the sealing anew, with the reason.
-        Ok(inspect(&bytes).ok().and_then(|header| header.seal).map(|seal| seal.set_at))
-    }
 }

@@ -13,7 +13,8 @@ use age_core::format::{FileKey, Stanza};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Ask, Identity, NoAnswer, Reader, read_armored, unwrap_with};
+use super::reader::{Reader, read_armored};
+use super::{Ask, Identity, NoAnswer, unwrap_with};
 use crate::store::recipient::{Recipient, RecipientKind};
 
 /// How often a passphrase may be wrong.
