@@ -83,6 +83,7 @@ fn rekeying(criterion: &mut Criterion) {
     let holder = |key: &age::x25519::Identity| Holder {
         keys: vec![key.to_public().to_string().parse().unwrap()],
         access: vec!["*".parse().unwrap()],
+        signing_keys: Vec::new(),
     };
     for (number, key) in keys.iter().enumerate().skip(1) {
         let file = format!("recipients/holder{number}.toml");

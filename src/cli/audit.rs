@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::vault::{CompareArgs, Session, Unbound, block_on};
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;
 use crate::plan::{EntryChange, KeyChange, Plan};
@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    pub(super) at: RevisionArgs,
 }
 
 /// What was found, each an `APPLICATION KEY`.

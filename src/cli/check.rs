@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, RevisionArgs};
 use crate::check::{Finding, FindingKind, check};
 use crate::model::{ApplicationName, EnvironmentName, KeyName};
 use crate::store::StoreSettings;
@@ -16,7 +16,7 @@ pub(super) struct Args {
     environments: Vec<EnvironmentName>,
 
     /// Look at git's index, which is what the next commit holds
-    #[arg(long)]
+    #[arg(long, conflicts_with = "rev")]
     pub(super) staged: bool,
 
     /// Open every value too, with the identities at hand
@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Print the findings as a JSON list
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    pub(super) at: RevisionArgs,
 }
 
 /// A finding in the JSON list.

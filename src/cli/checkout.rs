@@ -2,20 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
+use git2::Oid;
+
 use super::error::CliError;
 use super::settings::Settings;
 use super::ui::Ui;
 use crate::layout::Layout;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName};
+use crate::repo::{GitRepository, RepositoryError};
 use crate::store::{STORE_FILE, Store, StoredValue, sealed_path};
 use crate::suggest::nearest;
 use crate::tree::Tree;
+
+/// Where a command that changes nothing reads.
+#[derive(Debug, clap::Args)]
+pub(super) struct RevisionArgs {
+    /// Read everything from this commit, branch or tag instead of the work
+    /// tree; REVISION:FOLDER where the store lies in a folder
+    #[arg(long, value_name = "REVISION")]
+    rev: Option<String>,
+}
 
 /// A checkout.
 #[derive(Debug)]
 pub(super) struct Checkout {
     pub(super) tree: Tree,
     pub(super) layout: Layout,
+    /// The folder that it is, or the repository that it is in.
+    pub(super) place: PathBuf,
+    /// The commit that it is read from; `None` where that is the work tree.
+    pub(super) commit: Option<Oid>,
+    /// Where it is in the repository, where it is read from a commit.
+    below: String,
     store: Option<Store>,
 }
 
@@ -23,7 +41,57 @@ impl Checkout {
     /// Opens the checkout at `root`, or the one that the current folder is in.
     pub(super) fn find(root: Option<&Path>, settings: &Settings) -> Result<Self, CliError> {
         let root = find_root(root, settings)?;
-        Self::open(Tree::new(&root), &root)
+        Self::open(Tree::new(&root), root)
+    }
+
+    /// The same, or as a commit has it.
+    pub(super) fn find_at(
+        root: Option<&Path>,
+        at: &RevisionArgs,
+        settings: &Settings,
+    ) -> Result<Self, CliError> {
+        let Some(revision) = &at.rev else { return Self::find(root, settings) };
+        let place = match root {
+            Some(root) => root,
+            None => current_folder(settings)?,
+        };
+        let repository = GitRepository::discover(place)?;
+        let (commit, root_named) = repository.resolve_root(revision)?;
+        let mut below = repository.below().to_owned();
+        let is_given = root.is_some() || root_named.is_some();
+        below = root_named.unwrap_or(below);
+        let mut repository = repository.with_root(&below);
+        // The root is looked for as in the work tree: from here upwards.
+        loop {
+            match repository.tree_at(commit) {
+                Ok(tree) if is_given || is_root(&tree) => {
+                    let checkout = Self::open(tree, place.to_owned())?;
+                    return Ok(Self { commit: Some(commit), below, ..checkout });
+                }
+                Ok(_) | Err(RepositoryError::NoFolder { .. }) if !is_given && !below.is_empty() => {
+                    let above = below.trim_end_matches('/').rsplit_once('/');
+                    below = above.map_or_else(String::new, |(above, _)| format!("{above}/"));
+                    repository = repository.with_root(&below);
+                }
+                Ok(_) => {
+                    let message = format!(
+                        "{revision} has neither a Phalanx checkout nor a store in this place"
+                    );
+                    return Err(CliError::store(message)
+                        .hint("name the folder that it is in: --rev REVISION:FOLDER".to_owned()));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The repository that it is in, with the root that it has there.
+    pub(super) fn repository(&self) -> Result<GitRepository, CliError> {
+        let repository = GitRepository::discover(&self.place)?;
+        Ok(match self.commit {
+            Some(_) => repository.with_root(&self.below),
+            None => repository,
+        })
     }
 
     /// The same, as the index of the git repository has it: what the next
@@ -36,20 +104,20 @@ impl Checkout {
             let hint = "add it with: git add secrets recipients".to_owned();
             return Err(CliError::store(message).hint(hint));
         }
-        Self::open(tree, &root)
+        Self::open(tree, root)
     }
 
-    fn open(tree: Tree, root: &Path) -> Result<Self, CliError> {
+    fn open(tree: Tree, place: PathBuf) -> Result<Self, CliError> {
         let store = Store::open(&tree)?;
         let layout = store.as_ref().map(|store| store.settings.layout);
         let Some(layout) = layout.or_else(|| Layout::detect(&tree)) else {
             return Err(CliError::store(format!(
                 "{} is neither a Phalanx checkout nor has it a store",
-                root.display()
+                place.display()
             ))
             .hint("name the root of the checkout with -c FOLDER".to_owned()));
         };
-        Ok(Self { tree, layout, store })
+        Ok(Self { tree, layout, place, commit: None, below: String::new(), store })
     }
 
     /// The store.
@@ -83,19 +151,27 @@ fn find_root(root: Option<&Path>, settings: &Settings) -> Result<PathBuf, CliErr
 }
 
 fn search(settings: &Settings) -> Result<PathBuf, CliError> {
-    let here = settings.current_folder.as_ref().map_err(|error| {
-        CliError::store(format!("the current folder cannot be determined: {error}"))
-    })?;
-    let is_root = |folder: &&Path| {
-        folder.join(STORE_FILE).is_file() || Layout::detect(&Tree::new(*folder)).is_some()
-    };
-    here.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
-        CliError::store("neither this folder nor one above it is a Phalanx checkout or a store")
+    let here = current_folder(settings)?;
+    here.ancestors().find(|folder| is_root(&Tree::new(*folder))).map(Path::to_owned).ok_or_else(
+        || {
+            CliError::store("neither this folder nor one above it is a Phalanx checkout or a store")
             .hint(
                 "change into the checkout, or name its root with -c FOLDER; a store is made with: \
                  phalanx-secrets init"
                     .to_owned(),
             )
+        },
+    )
+}
+
+/// Whether there is a checkout or a store at the root of a tree.
+fn is_root(tree: &Tree) -> bool {
+    tree.has_file(STORE_FILE) || Layout::detect(tree).is_some()
+}
+
+fn current_folder(settings: &Settings) -> Result<&Path, CliError> {
+    settings.current_folder.as_deref().map_err(|error| {
+        CliError::store(format!("the current folder cannot be determined: {error}"))
     })
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use crate::check::CheckError;
 use crate::layout::LayoutError;
 use crate::model::{EnvironmentName, InvalidName};
-use crate::repo::SnapshotError;
+use crate::repo::RepositoryError;
 use crate::resolve::Problem;
 use crate::static_values::{InvalidStoredValue, YamlError};
 use crate::store::{Holders, Identities, IdentityError, OpenFailure, StoreError, WriteError};
@@ -193,8 +193,8 @@ impl From<CheckError> for CliError {
     }
 }
 
-impl From<SnapshotError> for CliError {
-    fn from(error: SnapshotError) -> Self {
+impl From<RepositoryError> for CliError {
+    fn from(error: RepositoryError) -> Self {
         Self::new(Exit::Store, &error).hint(error.hint())
     }
 }

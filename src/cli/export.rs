@@ -1,6 +1,6 @@
 //! `export`: print all stored values as a static-secrets YAML file.
 
-use super::{CliError, Context, Exit, checkout};
+use super::{CliError, Context, Exit, RevisionArgs, checkout};
 use crate::model::EnvironmentName;
 use crate::static_values::{StaticValues, Template};
 
@@ -12,6 +12,9 @@ to a disk:\n  phalanx secrets sync --secrets <(phalanx-secrets export ENV) ENV"
 pub(super) struct Args {
     /// Environment
     environment: EnvironmentName,
+
+    #[command(flatten)]
+    pub(super) at: RevisionArgs,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {

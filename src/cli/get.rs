@@ -1,6 +1,6 @@
 //! `get`: print one stored value.
 
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, RevisionArgs};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, Kind, SecretId};
 use crate::store::{StoreError, sealed_path};
 
@@ -12,6 +12,9 @@ pub(super) struct Args {
     application: ApplicationName,
     /// Key (of a pull secret, the registry; of oidc-clients, the client)
     key: KeyName,
+
+    #[command(flatten)]
+    pub(super) at: RevisionArgs,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {

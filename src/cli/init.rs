@@ -70,7 +70,7 @@ pub(super) fn run(
     }
     let name = holder_name(args, settings)?;
     let keys = keys(args, global, settings, ui)?;
-    let holder = Holder { keys, access: args.access.clone() };
+    let holder = Holder { keys, access: args.access.clone(), signing_keys: Vec::new() };
 
     let toml_error = |error| CliError::new(Exit::Store, &error);
     let holder_text = holder.to_toml().map_err(toml_error)?;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, RevisionArgs};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, Kind, Spec};
 
 #[derive(Debug, clap::Args)]
@@ -13,6 +13,9 @@ pub(super) struct Args {
     /// Print a JSON list with each secret's kind, origin and state
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    pub(super) at: RevisionArgs,
 }
 
 /// A secret in the JSON list.

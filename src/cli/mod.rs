@@ -27,12 +27,12 @@ mod ui;
 mod vault;
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use checkout::Checkout;
+use checkout::{Checkout, RevisionArgs};
 use error::{CliError, Exit};
 use settings::Settings;
 use ui::Ui;
@@ -125,33 +125,33 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     let global = &cli.global;
-    type Find = fn(Option<&Path>, &Settings) -> Result<Checkout, CliError>;
-    let context_of = |find: Find| {
-        let checkout = find(global.config.as_deref(), settings)?;
+    let root = global.config.as_deref();
+    let context_of = |checkout: Result<Checkout, CliError>| {
         let identities = OnceCell::new();
-        Ok::<_, CliError>(Context { checkout, global, settings, ui, identities })
+        Ok::<_, CliError>(Context { checkout: checkout?, global, settings, ui, identities })
     };
-    let context = || context_of(Checkout::find);
+    let context = || context_of(Checkout::find(root, settings));
+    let context_at = |at: &RevisionArgs| context_of(Checkout::find_at(root, at, settings));
     match cli.command {
         // These two need no checkout.
         Command::Init(args) => init::run(&args, global, settings, ui),
         Command::Schema(args) => schema::run(&args, ui),
-        Command::List(args) => list::run(&args, &context()?),
-        Command::Get(args) => get::run(&args, &context()?),
+        Command::List(args) => list::run(&args, &context_at(&args.at)?),
+        Command::Get(args) => get::run(&args, &context_at(&args.at)?),
         Command::Set(args) => set::run(&args, &context()?),
         Command::Remove(args) => remove::run(&args, &context()?),
         Command::Import(args) => import::run(&args, &context()?),
-        Command::Export(args) => export::run(&args, &context()?),
+        Command::Export(args) => export::run(&args, &context_at(&args.at)?),
         Command::StaticTemplate(args) => static_template::run(&args, &context()?),
         Command::Check(args) if args.staged => {
-            check::run(&args, &context_of(Checkout::find_staged)?)
+            check::run(&args, &context_of(Checkout::find_staged(root, settings))?)
         }
-        Command::Check(args) => check::run(&args, &context()?),
+        Command::Check(args) => check::run(&args, &context_at(&args.at)?),
         Command::Recipients(command) => recipients::run(&command, &context()?),
         Command::Rekey(args) => rekey::run(&args, &context()?),
         Command::Exposed(args) => exposed::run(&args, &context()?),
-        Command::Audit(args) => audit::run(&args, &context()?),
-        Command::Sync(args) => sync::run(&args, &context()?),
+        Command::Audit(args) => audit::run(&args, &context_at(&args.at)?),
+        Command::Sync(args) => sync::run(&args, &context_at(&args.at)?),
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::ui::{Progress, Ui};
 use super::vault::{CompareArgs, Session, Unbound, block_on};
-use super::{Checkout, CliError, Context, Exit};
+use super::{Checkout, CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
 use crate::plan::{EntryChange, KeyChange, Plan};
@@ -53,6 +53,9 @@ pub(super) struct Args {
     /// Print the plan as JSON instead of a line for each change
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    pub(super) at: RevisionArgs,
 }
 
 /// The plan, as JSON.

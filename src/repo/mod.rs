@@ -1,8 +1,11 @@
 //! The git repository that the store lies in.
 
+mod error;
+mod repository;
 mod revision;
 mod snapshot;
 
+pub use error::RepositoryError;
+pub use repository::{GitRepository, short};
 pub use revision::Revision;
-pub use snapshot::SnapshotError;
 pub(crate) use snapshot::{NotedKind, Snapshot};

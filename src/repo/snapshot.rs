@@ -1,40 +1,46 @@
 //! Files as git has noted them, read from its objects.
 //!
-//! A snapshot is a list of paths with the objects that hold their content, and
-//! nothing in the work tree changes it. The index gives one; whatever else
-//! names objects by path can be made one beside it, with [`Snapshot::of`].
+//! Nothing in a work tree changes what a snapshot holds. One is of the index,
+//! the other of a commit's tree, whose folders are read when they are asked
+//! for: most of a large repository is none of our business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use git2::{Index, IndexEntry, IndexEntryExtendedFlag, Oid, Repository};
-use thiserror::Error;
+use git2::{Index, IndexEntry, IndexEntryExtendedFlag, ObjectType, Oid, Repository};
+
+use super::error::RepositoryError;
+use super::repository::place_in_work_tree;
 
 /// Files in git's object database, by their paths below a root.
 pub(crate) struct Snapshot {
     /// What it is of, for messages.
-    name: &'static str,
-    /// By path. A folder is what paths have in common.
-    noted: BTreeMap<Vec<u8>, Noted>,
+    name: String,
+    /// Its folders, as far as they are known, by their paths.
+    folders: Mutex<HashMap<Vec<u8>, Option<Arc<Folder>>>>,
     /// Its objects. They are read by one thread at a time.
-    repository: Mutex<Repository>,
+    objects: Arc<Mutex<Repository>>,
 }
+
+/// What is directly in a folder, by name.
+type Folder = BTreeMap<Vec<u8>, Noted>;
 
 /// What git has noted at a path.
 #[derive(Debug, Clone, Copy)]
 enum Noted {
     File(Oid),
+    /// A folder of the index has no object.
+    Folder(Option<Oid>),
     /// A symbolic link, whose content is a path, or a submodule, whose content
     /// is in another repository. Neither is followed.
     Elsewhere,
 }
 
 /// An entry of a folder.
-pub(crate) struct NotedEntry<'a> {
-    pub(crate) name: &'a [u8],
+pub(crate) struct NotedEntry {
+    pub(crate) name: Vec<u8>,
     pub(crate) kind: NotedKind,
 }
 
@@ -45,42 +51,9 @@ pub(crate) enum NotedKind {
     Elsewhere,
 }
 
-/// Files that git cannot give.
-#[derive(Debug, Error)]
-pub enum SnapshotError {
-    /// There is no repository, or it cannot be read.
-    #[error("the git repository cannot be read")]
-    Repository(#[from] git2::Error),
-    /// The root is not part of the work tree.
-    #[error("the folder is not part of a git work tree")]
-    Outside,
-    /// A file that a merge left undecided.
-    #[error("{path} has an unresolved merge conflict")]
-    Conflict {
-        /// The file, relative to the root.
-        path: String,
-    },
-}
-
-impl SnapshotError {
-    /// What to do about it, where that is not plain from the message.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Conflict { .. } => {
-                Some("decide between the versions, then: git add FILE".to_owned())
-            }
-            Self::Repository(_) | Self::Outside => None,
-        }
-    }
-}
-
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("name", &self.name)
-            .field("noted", &self.noted.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Snapshot").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -88,57 +61,71 @@ impl Snapshot {
     /// The index of the repository whose work tree `root` is in: what the next
     /// commit would hold. `index_file` stands in for the repository's own, as
     /// `GIT_INDEX_FILE` does in a hook of `git commit --all`.
-    pub(crate) fn of_index(root: &Path, index_file: Option<&Path>) -> Result<Self, SnapshotError> {
+    pub(crate) fn of_index(
+        root: &Path,
+        index_file: Option<&Path>,
+    ) -> Result<Self, RepositoryError> {
         let repository = Repository::discover(root)?;
         let index = match index_file {
             Some(file) => Index::open(file)?,
             None => repository.index()?,
         };
-        let prefix = path_in_repository(&repository, root)?;
-        let mut noted = BTreeMap::new();
+        let below = place_in_work_tree(&repository, root)?;
+        let mut folders: HashMap<Vec<u8>, Folder> = HashMap::from([(Vec::new(), Folder::new())]);
         for entry in index.iter() {
-            let Some(path) = entry.path.strip_prefix(prefix.as_slice()) else { continue };
+            let Some(path) = entry.path.strip_prefix(below.as_bytes()) else { continue };
             if is_undecided(&entry) {
                 let path = String::from_utf8_lossy(path).into_owned();
-                return Err(SnapshotError::Conflict { path });
+                return Err(RepositoryError::Conflict { path });
             }
             if !is_intended(&entry) {
-                noted.insert(path.to_owned(), Noted::of_mode(entry.mode, entry.id));
+                note(&mut folders, path, Noted::of_mode(entry.mode, entry.id));
             }
         }
-        Ok(Self::of("the git index", noted, repository))
+        let folders = folders.into_iter().map(|(path, folder)| (path, Some(Arc::new(folder))));
+        Ok(Self {
+            name: "the git index".to_owned(),
+            folders: Mutex::new(folders.collect()),
+            objects: Arc::new(Mutex::new(repository)),
+        })
     }
 
-    fn of(name: &'static str, noted: BTreeMap<Vec<u8>, Noted>, repository: Repository) -> Self {
-        Self { name, noted, repository: Mutex::new(repository) }
+    /// A tree of the repository whose objects these are.
+    pub(crate) fn of_tree(name: String, tree: Oid, objects: Arc<Mutex<Repository>>) -> Self {
+        let root = Folder::from([(Vec::new(), Noted::Folder(Some(tree)))]);
+        // The root is found as any other folder is: in the one above it.
+        let folders = HashMap::from([(ABOVE_ROOT.to_vec(), Some(Arc::new(root)))]);
+        Self { name, folders: Mutex::new(folders), objects }
     }
 
     /// What it is of.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
-    pub(crate) fn has_file(&self, path: &str) -> bool {
-        matches!(self.noted.get(path.as_bytes()), Some(Noted::File(_)))
+    /// Whether there is a file at a path.
+    pub(crate) fn has_file(&self, path: &str) -> io::Result<bool> {
+        Ok(matches!(self.find(path.as_bytes())?, Some(Noted::File(_))))
     }
 
-    pub(crate) fn has_folder(&self, path: &str) -> bool {
-        path.is_empty() || self.below(path).next().is_some()
+    /// Whether there is a folder at a path.
+    pub(crate) fn has_folder(&self, path: &str) -> io::Result<bool> {
+        Ok(self.folder(path.as_bytes())?.is_some())
     }
 
     /// The content of a file of at most `limit` bytes, `None` where there is
     /// none.
     pub(crate) fn read(&self, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
-        let id = match self.noted.get(path.as_bytes()) {
-            Some(Noted::File(id)) => *id,
+        let id = match self.find(path.as_bytes())? {
+            Some(Noted::File(id)) => id,
             Some(Noted::Elsewhere) => {
                 let message = "it is a symbolic link or a submodule, and not followed";
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
             }
-            None if self.has_folder(path) => return Err(io::ErrorKind::IsADirectory.into()),
+            Some(Noted::Folder(_)) => return Err(io::ErrorKind::IsADirectory.into()),
             None => return Ok(None),
         };
-        let repository = self.repository.lock().unwrap_or_else(PoisonError::into_inner);
+        let repository = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
         let objects = repository.odb().map_err(io::Error::other)?;
         // The size alone first: the object may be larger than memory.
         let (size, _) = objects.read_header(id).map_err(io::Error::other)?;
@@ -150,35 +137,85 @@ impl Snapshot {
     }
 
     /// What is directly in a folder, sorted by name.
-    pub(crate) fn list(&self, path: &str) -> Vec<NotedEntry<'_>> {
-        let mut entries: BTreeMap<&[u8], NotedKind> = BTreeMap::new();
-        for (rest, noted) in self.below(path) {
-            match rest.iter().position(|byte| *byte == b'/') {
-                Some(end) => {
-                    let (name, _) = rest.split_at(end);
-                    entries.insert(name, NotedKind::Folder);
-                }
-                None => {
-                    let kind = match noted {
-                        Noted::File(_) => NotedKind::File,
-                        Noted::Elsewhere => NotedKind::Elsewhere,
-                    };
-                    entries.insert(rest, kind);
-                }
-            }
-        }
-        entries.into_iter().map(|(name, kind)| NotedEntry { name, kind }).collect()
+    pub(crate) fn list(&self, path: &str) -> io::Result<Vec<NotedEntry>> {
+        let Some(folder) = self.folder(path.as_bytes())? else { return Ok(Vec::new()) };
+        let entry = |(name, noted): (&Vec<u8>, &Noted)| NotedEntry {
+            name: name.clone(),
+            kind: match noted {
+                Noted::File(_) => NotedKind::File,
+                Noted::Folder(_) => NotedKind::Folder,
+                Noted::Elsewhere => NotedKind::Elsewhere,
+            },
+        };
+        Ok(folder.iter().map(entry).collect())
     }
 
-    /// What is below a folder, by its path within.
-    fn below(&self, folder: &str) -> impl Iterator<Item = (&[u8], Noted)> {
-        let prefix = match folder {
-            "" => Vec::new(),
-            _ => [folder.as_bytes(), b"/"].concat(),
+    /// What is at a path.
+    fn find(&self, path: &[u8]) -> io::Result<Option<Noted>> {
+        let (above, name) = split(path);
+        let folder = self.folder(above)?;
+        Ok(folder.and_then(|folder| folder.get(name).copied()))
+    }
+
+    /// The folder at a path.
+    fn folder(&self, path: &[u8]) -> io::Result<Option<Arc<Folder>>> {
+        let known = |path: &[u8]| {
+            let folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+            folders.get(path).cloned()
         };
-        let range = (Bound::Included(prefix.clone()), Bound::Unbounded);
-        let noted = self.noted.range(range);
-        noted.map_while(move |(path, noted)| Some((path.strip_prefix(prefix.as_slice())?, *noted)))
+        if let Some(folder) = known(path) {
+            return Ok(folder);
+        }
+        if path == ABOVE_ROOT {
+            return Ok(None);
+        }
+        let folder = match self.find(path)? {
+            Some(Noted::Folder(Some(id))) => Some(Arc::new(self.read_folder(id)?)),
+            _ => None,
+        };
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.insert(path.to_vec(), folder.clone());
+        Ok(folder)
+    }
+
+    fn read_folder(&self, id: Oid) -> io::Result<Folder> {
+        let repository = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let tree = repository.find_tree(id).map_err(io::Error::other)?;
+        let noted = |entry: git2::TreeEntry<'_>| {
+            let noted = match entry.kind() {
+                Some(ObjectType::Tree) => Noted::Folder(Some(entry.id())),
+                _ => Noted::of_mode(entry.filemode().cast_unsigned(), entry.id()),
+            };
+            (entry.name_bytes().to_vec(), noted)
+        };
+        Ok(tree.iter().map(noted).collect())
+    }
+}
+
+/// Where the root of a tree is to be found. No path is called that.
+const ABOVE_ROOT: &[u8] = b"/";
+
+/// A path's folder, and its name in it.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    if path.is_empty() {
+        return (ABOVE_ROOT, path);
+    }
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(end) => {
+            let (above, name) = path.split_at(end);
+            (above, name.strip_prefix(b"/").unwrap_or(name))
+        }
+        None => (b"", path),
+    }
+}
+
+/// Notes what is at a path, and the folders above it.
+fn note(folders: &mut HashMap<Vec<u8>, Folder>, path: &[u8], noted: Noted) {
+    let (above, name) = split(path);
+    let is_new = !folders.contains_key(above);
+    folders.entry(above.to_vec()).or_default().insert(name.to_vec(), noted);
+    if is_new {
+        note(folders, above, Noted::Folder(None));
     }
 }
 
@@ -201,19 +238,4 @@ fn is_undecided(entry: &IndexEntry) -> bool {
 /// a commit leaves out.
 fn is_intended(entry: &IndexEntry) -> bool {
     IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended).is_intent_to_add()
-}
-
-/// What the paths of files below a folder begin with in its repository.
-fn path_in_repository(repository: &Repository, folder: &Path) -> Result<Vec<u8>, SnapshotError> {
-    let top = repository.workdir().and_then(|top| top.canonicalize().ok());
-    let folder = folder.canonicalize().ok();
-    let (Some(top), Some(folder)) = (top, folder) else { return Err(SnapshotError::Outside) };
-    let below = folder.strip_prefix(&top).map_err(|_| SnapshotError::Outside)?;
-    let mut prefix = Vec::new();
-    for component in below.components() {
-        let name = component.as_os_str().to_str().ok_or(SnapshotError::Outside)?;
-        prefix.extend_from_slice(name.as_bytes());
-        prefix.push(b'/');
-    }
-    Ok(prefix)
 }

@@ -5,6 +5,7 @@ use thiserror::Error;
 use super::holders::InvalidAccess;
 use super::recipient::InvalidRecipient;
 use super::sealing::SealError;
+use super::signing_key::InvalidSigningKey;
 use super::write::WriteError;
 use crate::model::{InvalidName, SecretId};
 use crate::tree::TreeError;
@@ -74,6 +75,17 @@ pub enum StoreError {
         position: usize,
         /// What is wrong with it.
         source: InvalidRecipient,
+    },
+
+    /// A holder's signing key that is none.
+    #[error("{file}: signing key number {position} is not usable")]
+    InvalidSigningKey {
+        /// The holder's file.
+        file: String,
+        /// Which of its signing keys, from 1.
+        position: usize,
+        /// What is wrong with it.
+        source: InvalidSigningKey,
     },
 
     /// A holder's access that is none.

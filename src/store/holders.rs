@@ -11,12 +11,16 @@ use toml_edit::{Array, DocumentMut, value};
 use super::error::StoreError;
 use super::paths::RECIPIENTS;
 use super::recipient::{Recipient, RecipientSet, find_private_key};
+use super::signing_key::SigningKey;
 use crate::model::{ApplicationName, EnvironmentName, HolderName, InvalidName, SecretId};
 use crate::toml_file;
 use crate::tree::Tree;
 
 /// The stem of the file that records withdrawn access, which is no holder.
 pub(super) const WITHDRAWN: &str = "withdrawn";
+
+/// The list of signing keys in a holder's file.
+const SIGNING_KEYS: &str = "signing-keys";
 
 /// What a holder may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,13 +108,18 @@ pub struct Holder {
     pub keys: Vec<Recipient>,
     /// What they may read.
     pub access: Vec<Access>,
+    /// The keys with which they sign commits. Where signatures are verified,
+    /// these may change what the holder may read.
+    pub signing_keys: Vec<SigningKey>,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct HolderFile {
     keys: Vec<String>,
     access: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    signing_keys: Vec<String>,
 }
 
 impl Holder {
@@ -128,6 +137,7 @@ impl Holder {
         toml::to_string_pretty(&HolderFile {
             keys: self.keys.iter().map(Recipient::to_string).collect(),
             access: self.access.iter().map(Access::to_string).collect(),
+            signing_keys: self.signing_keys.iter().map(SigningKey::to_string).collect(),
         })
     }
 
@@ -144,6 +154,13 @@ impl Holder {
         edit_list(&mut document, "keys", keys, is_key);
         let access = after.access.iter().map(Access::to_string).collect();
         edit_list(&mut document, "access", access, |old, new| old == new);
+        if document.contains_key(SIGNING_KEYS) || !after.signing_keys.is_empty() {
+            let keys = after.signing_keys.iter().map(SigningKey::to_string).collect();
+            let is_key = |old: &str, new: &str| {
+                old.parse::<SigningKey>().is_ok_and(|old| old.to_string() == new)
+            };
+            edit_list(&mut document, SIGNING_KEYS, keys, is_key);
+        }
         Ok(document.to_string())
     }
 
@@ -179,9 +196,17 @@ impl Holder {
                 .parse()
                 .map_err(|source| StoreError::InvalidAccess { file: file.to_owned(), source })
         });
+        let signing_keys = parsed.signing_keys.iter().zip(1..).map(|(key, position)| {
+            key.parse().map_err(|source| StoreError::InvalidSigningKey {
+                file: file.to_owned(),
+                position,
+                source,
+            })
+        });
         Ok(Self {
             keys: keys.collect::<Result<_, _>>()?,
             access: access.collect::<Result<_, _>>()?,
+            signing_keys: signing_keys.collect::<Result<_, _>>()?,
         })
     }
 }

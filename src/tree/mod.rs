@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::repo::{NotedKind, Snapshot, SnapshotError};
+use crate::repo::{NotedKind, RepositoryError, Snapshot};
 
 #[cfg(test)]
 mod tests;
@@ -61,8 +61,13 @@ impl Tree {
     ///
     /// # Errors
     /// No repository, one that cannot be read, or an unresolved merge.
-    pub fn of_index(root: &Path, index_file: Option<&Path>) -> Result<Self, SnapshotError> {
-        Ok(Self(Source::Snapshot(Arc::new(Snapshot::of_index(root, index_file)?))))
+    pub fn of_index(root: &Path, index_file: Option<&Path>) -> Result<Self, RepositoryError> {
+        Ok(Self::of_snapshot(Snapshot::of_index(root, index_file)?))
+    }
+
+    /// What git has noted.
+    pub(crate) fn of_snapshot(snapshot: Snapshot) -> Self {
+        Self(Source::Snapshot(Arc::new(snapshot)))
     }
 
     /// The folder on disk, to write to.
@@ -85,7 +90,8 @@ impl Tree {
     pub fn has_file(&self, path: &str) -> bool {
         match &self.0 {
             Source::Folder(root) => root.join(path).is_file(),
-            Source::Snapshot(snapshot) => snapshot.has_file(path),
+            // An object that cannot be read is reported when it is read.
+            Source::Snapshot(snapshot) => snapshot.has_file(path).unwrap_or(true),
         }
     }
 
@@ -94,7 +100,7 @@ impl Tree {
     pub fn has_folder(&self, path: &str) -> bool {
         match &self.0 {
             Source::Folder(root) => root.join(path).is_dir(),
-            Source::Snapshot(snapshot) => snapshot.has_folder(path),
+            Source::Snapshot(snapshot) => snapshot.has_folder(path).unwrap_or(true),
         }
     }
 
@@ -180,9 +186,9 @@ fn list_folder(path: &Path) -> io::Result<Vec<TreeEntry>> {
 }
 
 fn list_snapshot(snapshot: &Snapshot, path: &str) -> io::Result<Vec<TreeEntry>> {
-    let entries = snapshot.list(path).into_iter().map(|entry| {
+    let entries = snapshot.list(path)?.into_iter().map(|entry| {
         Ok(TreeEntry {
-            name: String::from_utf8(entry.name.to_owned()).map_err(|_| not_utf8())?,
+            name: String::from_utf8(entry.name).map_err(|_| not_utf8())?,
             is_folder: entry.kind == NotedKind::Folder,
             is_link: entry.kind == NotedKind::Elsewhere,
         })

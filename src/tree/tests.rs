@@ -1,5 +1,6 @@
 use super::*;
 
+use crate::repo::GitRepository;
 use git2::{IndexEntry, IndexTime, Repository};
 
 /// A repository with files in its index and on disk alike, and the root of a
@@ -49,9 +50,22 @@ fn names(tree: &Tree, path: &str) -> Vec<String> {
     tree.list(path).unwrap().into_iter().map(name).collect()
 }
 
+/// The files at a root, from wherever they can be read.
+fn everywhere(root: &Path) -> [Tree; 3] {
+    let repository = GitRepository::discover(root).unwrap();
+    let id = {
+        let git = repository.git();
+        let tree = git.find_tree(git.index().unwrap().write_tree().unwrap()).unwrap();
+        let author = git2::Signature::now("a", "a@example.org").unwrap();
+        git.commit(None, &author, &author, "x", &tree, &[]).unwrap()
+    };
+    let tree = repository.tree_at(id).unwrap();
+    [Tree::new(root), Tree::of_index(root, None).unwrap(), tree]
+}
+
 /// What must hold of the files wherever they are read from.
 #[test]
-fn a_folder_and_the_index_give_the_same_answers() {
+fn a_folder_the_index_and_a_commit_give_the_same_answers() {
     let (_folder, root, _repository) = repository();
     let lists: [(&str, &[&str]); 6] = [
         ("", &["a/", "a.txt", "bytes", "large", "z"]),
@@ -73,7 +87,7 @@ fn a_folder_and_the_index_give_the_same_answers() {
         ("large", Err("larger than 16 MiB")),
         ("bytes", Err("it is not UTF-8 text")),
     ];
-    for tree in [Tree::new(&root), Tree::of_index(&root, None).unwrap()] {
+    for tree in everywhere(&root) {
         for (path, expected) in lists {
             assert_eq!(names(&tree, path), expected, "{tree:?} {path}");
         }

@@ -1,11 +1,15 @@
 //! `recipients add`: a new holder, or a new key of one.
 
+use std::fmt::Display;
 use std::path::Path;
+use std::str::FromStr;
 
 use super::change::{Change, ChangeArgs, check_access};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::HolderName;
-use crate::store::{Access, Holder, InvalidRecipient, Recipient, find_private_key};
+use crate::store::{
+    Access, Holder, InvalidRecipient, InvalidSigningKey, Recipient, SigningKey, find_private_key,
+};
 
 /// The largest file with public keys, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -21,8 +25,13 @@ pub(in crate::cli) struct Args {
 
     /// Public key, or a file with some, such as ~/.ssh/id_ed25519.pub;
     /// repeatable
-    #[arg(long = "key", value_name = "KEY", required = true)]
+    #[arg(long = "key", value_name = "KEY", required_unless_present = "signing_keys")]
     keys: Vec<String>,
+
+    /// SSH public key with which they sign commits, or a file with some;
+    /// repeatable
+    #[arg(long = "signing-key", value_name = "KEY")]
+    signing_keys: Vec<String>,
 
     /// What a new holder may read: `*` is everything; repeatable
     #[arg(long, value_name = "ENVIRONMENT[/APPLICATION]")]
@@ -33,7 +42,8 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let keys = parse_keys(&args.keys)?;
+    let keys = parse_keys("--key", &args.keys)?;
+    let signing_keys = parse_keys("--signing-key", &args.signing_keys)?;
     check_access(&args.access, &args.change, context)?;
     let store = context.store_to_change()?;
     let name = &args.name;
@@ -49,7 +59,11 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             return Err(CliError::usage(format!("{name} is new, and would have no access"))
                 .hint("say what they may read: --access ENVIRONMENT[/APPLICATION]".to_owned()));
         }
-        None => Holder { keys, access: without_repeats(&args.access) },
+        None if keys.is_empty() => {
+            return Err(CliError::usage(format!("{name} is new, and could read nothing"))
+                .hint("give the public key that values are sealed to: --key KEY".to_owned()));
+        }
+        None => Holder { keys, access: without_repeats(&args.access), signing_keys },
         Some(_) if !args.access.is_empty() => {
             return Err(CliError::usage(format!("{name} is a holder already"))
                 .hint(format!(
@@ -62,6 +76,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             let mut holder = holder.clone();
             holder.keys.extend(keys);
             holder.keys = without_repeats(&holder.keys);
+            holder.signing_keys.extend(signing_keys);
+            holder.signing_keys = without_repeats(&holder.signing_keys);
             holder
         }
     };
@@ -87,17 +103,51 @@ pub(super) fn without_repeats<T: PartialEq + Clone>(items: &[T]) -> Vec<T> {
     kept
 }
 
+/// A public key that can be given as an argument.
+pub(super) trait PublicKey: FromStr<Err: Display> + PartialEq + Clone {
+    /// What to say where a text is none of these.
+    const KINDS: &str;
+
+    /// What to do about a text that is wrong.
+    fn hint(error: &Self::Err) -> Option<String>;
+
+    /// Whether a text is none of these at all.
+    fn is_unknown(error: &Self::Err) -> bool;
+}
+
+impl PublicKey for Recipient {
+    const KINDS: &str = "a public key (age1… or ssh-…)";
+
+    fn hint(error: &InvalidRecipient) -> Option<String> {
+        error.hint()
+    }
+
+    fn is_unknown(error: &InvalidRecipient) -> bool {
+        *error == InvalidRecipient::Unknown
+    }
+}
+
+impl PublicKey for SigningKey {
+    const KINDS: &str = "an SSH public key";
+
+    fn hint(_: &InvalidSigningKey) -> Option<String> {
+        None
+    }
+
+    fn is_unknown(error: &InvalidSigningKey) -> bool {
+        *error == InvalidSigningKey::Unknown
+    }
+}
+
 /// The public keys that were named: each a key, or a file with some.
-pub(super) fn parse_keys(texts: &[String]) -> Result<Vec<Recipient>, CliError> {
+pub(super) fn parse_keys<K: PublicKey>(option: &str, texts: &[String]) -> Result<Vec<K>, CliError> {
     let mut keys = Vec::new();
     for (text, position) in texts.iter().zip(1..) {
-        match text.parse::<Recipient>() {
+        match text.parse::<K>() {
             Ok(key) => keys.push(key),
-            Err(InvalidRecipient::Unknown) if Path::new(text).is_file() => {
-                keys.extend(read_keys(Path::new(text))?);
-            }
-            Err(error @ InvalidRecipient::PrivateKey) => {
-                return Err(CliError::usage(format!("--key number {position}: {error}"))
+            Err(_) if find_private_key(text).is_some() => {
+                let message = format!("{option} number {position}: this is a private key");
+                return Err(CliError::usage(message)
                     .hint("give the public key that belongs to it: age-keygen -y FILE".to_owned())
                     .hint(
                         "this one now stands in the shell's history: take it for exposed, and \
@@ -105,16 +155,17 @@ pub(super) fn parse_keys(texts: &[String]) -> Result<Vec<Recipient>, CliError> {
                             .to_owned(),
                     ));
             }
-            Err(InvalidRecipient::Unknown) => {
-                let message = format!(
-                    "--key number {position} is neither a public key (age1… or ssh-…) nor a file"
-                );
+            Err(error) if K::is_unknown(&error) && Path::new(text).is_file() => {
+                keys.extend(read_keys(Path::new(text))?);
+            }
+            Err(error) if K::is_unknown(&error) => {
+                let kinds = K::KINDS;
+                let message = format!("{option} number {position} is neither {kinds} nor a file");
                 return Err(CliError::usage(message));
             }
             Err(error) => {
-                return Err(
-                    CliError::usage(format!("--key number {position}: {error}")).hint(error.hint())
-                );
+                let message = format!("{option} number {position}: {error}");
+                return Err(CliError::usage(message).hint(K::hint(&error)));
             }
         }
     }
@@ -122,7 +173,7 @@ pub(super) fn parse_keys(texts: &[String]) -> Result<Vec<Recipient>, CliError> {
 }
 
 /// The public keys in a file, one a line.
-fn read_keys(path: &Path) -> Result<Vec<Recipient>, CliError> {
+fn read_keys<K: PublicKey>(path: &Path) -> Result<Vec<K>, CliError> {
     let name = path.display();
     let cannot = |cause: String| {
         let mut error = CliError::usage(format!("{name} cannot be read"));
@@ -151,8 +202,8 @@ fn read_keys(path: &Path) -> Result<Vec<Recipient>, CliError> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let key = line.parse::<Recipient>().map_err(|error| {
-            CliError::usage(format!("{name}:{number}: {error}")).hint(error.hint())
+        let key = line.parse::<K>().map_err(|error| {
+            CliError::usage(format!("{name}:{number}: {error}")).hint(K::hint(&error))
         })?;
         keys.push(key);
     }

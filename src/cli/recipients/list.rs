@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{EnvironmentName, HolderName};
-use crate::store::{Access, Holder};
+use crate::store::{Access, Holder, SigningKey};
 
 /// The space between columns.
 const GAP: usize = 2;
@@ -21,6 +21,7 @@ struct Row<'a> {
     name: &'a HolderName,
     keys: Vec<&'a str>,
     access: Vec<String>,
+    signing_keys: Vec<String>,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
@@ -30,6 +31,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             name,
             keys: holder.keys.iter().map(|key| key.as_str()).collect(),
             access: holder.access.iter().map(Access::to_string).collect(),
+            signing_keys: holder.signing_keys.iter().map(SigningKey::to_string).collect(),
         });
         context.ui.json(&rows.collect::<Vec<_>>())?;
         return Ok(Exit::Done);
@@ -155,7 +157,7 @@ mod tests {
 
     fn holder(access: &[&str]) -> Holder {
         let access = access.iter().map(|access| access.parse().unwrap()).collect();
-        Holder { keys: Vec::new(), access }
+        Holder { keys: Vec::new(), access, signing_keys: Vec::new() }
     }
 
     #[test]

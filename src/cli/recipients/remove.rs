@@ -4,7 +4,7 @@ use super::change::{Change, ChangeArgs};
 use super::{add::parse_keys, holder};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::HolderName;
-use crate::store::Recipient;
+use crate::store::{Recipient, SigningKey};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -18,28 +18,37 @@ pub(in crate::cli) struct Args {
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<String>,
 
+    /// Only this signing key, or those in this file; repeatable
+    #[arg(long = "signing-key", value_name = "KEY")]
+    signing_keys: Vec<String>,
+
     #[command(flatten)]
     change: ChangeArgs,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let keys = parse_keys(&args.keys)?;
+    let keys: Vec<Recipient> = parse_keys("--key", &args.keys)?;
+    let signing_keys: Vec<SigningKey> = parse_keys("--signing-key", &args.signing_keys)?;
     let store = context.store_to_change()?;
     let name = &args.name;
     let before = holder(&store.holders, name)?;
-    if let Some(key) = keys.iter().find(|key| !before.keys.contains(key)) {
+    let absent = keys.iter().find(|key| !before.keys.contains(key)).map(ToString::to_string);
+    let absent_signing = signing_keys.iter().find(|key| !before.signing_keys.contains(key));
+    if let Some(key) = absent.or(absent_signing.map(ToString::to_string)) {
         return Err(CliError::usage(format!("{name} has no such key: {key}"))
             .hint(format!("see theirs with: phalanx-secrets recipients show {name}")));
     }
-    let is_removed = |key: &&Recipient| keys.is_empty() || keys.contains(key);
+    let is_whole = keys.is_empty() && signing_keys.is_empty();
+    let is_removed = |key: &&Recipient| is_whole || keys.contains(key);
     let (removed, kept): (Vec<&Recipient>, Vec<&Recipient>) =
         before.keys.iter().partition(is_removed);
     let after = (!kept.is_empty()).then(|| {
         let mut holder = before.clone();
         holder.keys = kept.into_iter().cloned().collect();
+        holder.signing_keys.retain(|key| !signing_keys.contains(key));
         holder
     });
-    let removed = removed.into_iter().cloned().collect();
-    let withdrawn = Some((removed, before.access.clone()));
+    let removed: Vec<Recipient> = removed.into_iter().cloned().collect();
+    let withdrawn = (!removed.is_empty()).then(|| (removed, before.access.clone()));
     Change { name: name.clone(), after, withdrawn }.apply(&store, &args.change, context)
 }

@@ -21,6 +21,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for key in &holder.keys {
         text.push_str(&format!("  {key}\n"));
     }
+    if !holder.signing_keys.is_empty() {
+        text.push_str("Signing keys:\n");
+    }
+    for key in &holder.signing_keys {
+        text.push_str(&format!("  {key}\n    {}\n", key.fingerprint()));
+    }
     text.push_str("Access:\n");
     for access in &holder.access {
         text.push_str(&format!("  {access}\n"));

@@ -1,0 +1,91 @@
+//! What can be wrong with a git repository.
+
+use git2::ErrorCode;
+use thiserror::Error;
+
+/// A repository that cannot give what was asked of it.
+#[derive(Debug, Error)]
+pub enum RepositoryError {
+    /// There is none.
+    #[error("{folder} is in no git repository")]
+    Absent {
+        /// Where one was looked for.
+        folder: String,
+    },
+    /// It is of a kind that cannot be read.
+    #[error("the git repository keeps its objects or references in a form that is not read here")]
+    Unsupported(#[source] git2::Error),
+    /// It cannot be read.
+    #[error("the git repository cannot be read")]
+    Git(#[source] git2::Error),
+    /// The folder is not part of the work tree.
+    #[error("the folder is not part of a git work tree")]
+    Outside,
+    /// A file that a merge left undecided.
+    #[error("{path} has an unresolved merge conflict")]
+    Conflict {
+        /// The file, relative to the root.
+        path: String,
+    },
+    /// A repository without any commit.
+    #[error("the git repository has no commit yet")]
+    Empty,
+    /// A revision that names no commit.
+    #[error("{revision:?} names no commit of this repository")]
+    UnknownRevision {
+        /// The revision, as it was asked for.
+        revision: String,
+        /// Whether the repository lacks a part of its history.
+        is_shallow: bool,
+        /// Why.
+        source: git2::Error,
+    },
+    /// A folder that is not in a commit.
+    #[error("{commit} has no folder {folder}")]
+    NoFolder {
+        /// The commit.
+        commit: String,
+        /// The folder.
+        folder: String,
+    },
+}
+
+impl From<git2::Error> for RepositoryError {
+    fn from(error: git2::Error) -> Self {
+        // Extensions say how objects are named, and where references are.
+        if error.message().contains("unsupported extension") {
+            return Self::Unsupported(error);
+        }
+        Self::Git(error)
+    }
+}
+
+impl RepositoryError {
+    /// What to do about it, where that is not plain from the message.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Conflict { .. } => {
+                Some("decide between the versions, then: git add FILE".to_owned())
+            }
+            Self::Unsupported(_) => Some(
+                "repositories with SHA-256 object names or reftable references are not supported; \
+                 files in a work tree are read all the same"
+                    .to_owned(),
+            ),
+            Self::Git(error) if error.code() == ErrorCode::Owner => Some(
+                "it belongs to another user; if that is as it should be: git config --global \
+                 --add safe.directory FOLDER"
+                    .to_owned(),
+            ),
+            Self::UnknownRevision { is_shallow: true, .. } => Some(
+                "this clone is shallow; for the rest of its history: git fetch --unshallow"
+                    .to_owned(),
+            ),
+            Self::UnknownRevision { .. } => {
+                Some("branches and tags of a remote come with: git fetch --tags".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

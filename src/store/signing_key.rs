@@ -1,0 +1,76 @@
+//! Signing keys: the SSH keys with which a holder signs commits.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ssh_key::PublicKey;
+use ssh_key::public::KeyData;
+use thiserror::Error;
+
+/// The fewest bits of an RSA key that signs.
+const MIN_RSA_BITS: usize = 2048;
+
+/// An SSH public key that signs commits: `ssh-ed25519`, `ssh-rsa`,
+/// `ecdsa-sha2-nistp256`, or either of the two that live on a security key
+/// (`sk-…`). Two spellings of a key are equal; its comment is no part of it.
+///
+/// A recipient is what values are sealed to, this is whose word counts. One
+/// SSH key can be both, and is only what it is listed as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SigningKey(KeyData);
+
+/// A text that is no signing key.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidSigningKey {
+    /// No SSH public key.
+    #[error("this is not an SSH public key (ssh-ed25519 …, ssh-rsa …, ecdsa-sha2-nistp256 …)")]
+    Unknown,
+    /// A key of a type whose signatures are not verified here.
+    #[error("signatures by keys of type {0} cannot be verified here")]
+    Unsupported(String),
+    /// An RSA key that is too short to be safe.
+    #[error("this ssh-rsa key has fewer than 2048 bits")]
+    WeakRsa,
+}
+
+impl SigningKey {
+    /// The key as the SSH library has it.
+    pub(crate) fn data(&self) -> &KeyData {
+        &self.0
+    }
+
+    /// The key's fingerprint, as `ssh-keygen -l` prints it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.0.fingerprint(ssh_key::HashAlg::Sha256).to_string()
+    }
+}
+
+impl FromStr for SigningKey {
+    type Err = InvalidSigningKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSigningKey> {
+        let key = PublicKey::from_openssh(text.trim()).map_err(|_| InvalidSigningKey::Unknown)?;
+        match key.key_data() {
+            KeyData::Ed25519(_)
+            | KeyData::SkEd25519(_)
+            | KeyData::SkEcdsaSha2NistP256(_)
+            | KeyData::Ecdsa(ssh_key::public::EcdsaPublicKey::NistP256(_)) => {}
+            KeyData::Rsa(rsa) => {
+                let bytes = rsa.n.as_positive_bytes().map_or(0, <[u8]>::len);
+                if bytes * 8 < MIN_RSA_BITS {
+                    return Err(InvalidSigningKey::WeakRsa);
+                }
+            }
+            other => return Err(InvalidSigningKey::Unsupported(other.algorithm().to_string())),
+        }
+        Ok(Self(key.key_data().clone()))
+    }
+}
+
+impl fmt::Display for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = PublicKey::new(self.0.clone(), "");
+        f.write_str(&key.to_openssh().map_err(|_| fmt::Error)?)
+    }
+}
