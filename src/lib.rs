@@ -21,6 +21,7 @@
 //! | [`check`] | what is wrong with a store, as far as can be told without any key |
 //! | [`mod@exposed`] | what withdrawn access leaves to be rotated |
 //! | [`repo`] | the git repository around it all |
+//! | [`trust`] | whether each step of its history was taken by somebody who may |
 //! | [`vault`] | KV v2 over HTTP |
 //! | [`sync`] | the story of a sync, from top to bottom |
 //! | [`cli`] | arguments, terminal, environment variables, exit codes |
@@ -51,4 +52,5 @@ mod suggest;
 pub mod sync;
 mod toml_file;
 pub mod tree;
+pub mod trust;
 pub mod vault;

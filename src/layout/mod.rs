@@ -18,6 +18,7 @@ mod yaml;
 use serde::{Deserialize, Serialize};
 
 pub use error::LayoutError;
+pub(crate) use phalanx::has_conditions;
 pub use yaml::{YamlProblem, parse as parse_yaml};
 
 use crate::model::{Environment, EnvironmentName};

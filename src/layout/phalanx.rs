@@ -111,6 +111,21 @@ fn load_application(
     super::rules::decide_all(application, declared, &settings)
 }
 
+/// Whether any secret of an application hangs on a setting, in whatever
+/// environment. What cannot be read might.
+pub(crate) fn has_conditions(tree: &Tree, application: &str) -> bool {
+    let folder = format!("applications/{application}");
+    let Ok(entries) = tree.list(&folder) else { return true };
+    let mut files = entries.iter().map(|entry| entry.name.as_str());
+    files.any(|name| {
+        let is_spec =
+            name == "secrets.yaml" || (name.starts_with("secrets-") && name.ends_with(".yaml"));
+        is_spec
+            && read::<IndexMap<KeyName, Rules>>(tree, &format!("{folder}/{name}"))
+                .map_or(true, |all| all.unwrap_or_default().values().any(Rules::has_conditions))
+    })
+}
+
 /// Reads a YAML file, or gives `None` where it does not exist.
 fn read<T: DeserializeOwned + Default>(tree: &Tree, file: &str) -> Result<Option<T>, LayoutError> {
     let Some(text) = tree.read_text(file)? else { return Ok(None) };

@@ -253,7 +253,7 @@ fn edit_list(
 pub struct Holders(BTreeMap<HolderName, Holder>);
 
 impl Holders {
-    pub(super) fn read(tree: &Tree) -> Result<Self, StoreError> {
+    pub(crate) fn read(tree: &Tree) -> Result<Self, StoreError> {
         let mut holders = BTreeMap::new();
         for entry in tree.list(RECIPIENTS)? {
             let Some(stem) = entry.name.strip_suffix(".toml") else { continue };

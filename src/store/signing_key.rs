@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ssh_key::PublicKey;
-use ssh_key::public::KeyData;
+use ssh_key::public::{EcdsaPublicKey, KeyData};
 use thiserror::Error;
 
 /// The fewest bits of an RSA key that signs.
@@ -34,9 +34,22 @@ pub enum InvalidSigningKey {
 }
 
 impl SigningKey {
-    /// The key as the SSH library has it.
-    pub(crate) fn data(&self) -> &KeyData {
-        &self.0
+    /// A key as the SSH library has it.
+    pub(crate) fn from_data(key: &KeyData) -> Result<Self, InvalidSigningKey> {
+        match key {
+            KeyData::Ed25519(_)
+            | KeyData::SkEd25519(_)
+            | KeyData::SkEcdsaSha2NistP256(_)
+            | KeyData::Ecdsa(EcdsaPublicKey::NistP256(_)) => {}
+            KeyData::Rsa(rsa) => {
+                let bytes = rsa.n.as_positive_bytes().map_or(0, <[u8]>::len);
+                if bytes * 8 < MIN_RSA_BITS {
+                    return Err(InvalidSigningKey::WeakRsa);
+                }
+            }
+            other => return Err(InvalidSigningKey::Unsupported(other.algorithm().to_string())),
+        }
+        Ok(Self(key.clone()))
     }
 
     /// The key's fingerprint, as `ssh-keygen -l` prints it.
@@ -51,20 +64,7 @@ impl FromStr for SigningKey {
 
     fn from_str(text: &str) -> Result<Self, InvalidSigningKey> {
         let key = PublicKey::from_openssh(text.trim()).map_err(|_| InvalidSigningKey::Unknown)?;
-        match key.key_data() {
-            KeyData::Ed25519(_)
-            | KeyData::SkEd25519(_)
-            | KeyData::SkEcdsaSha2NistP256(_)
-            | KeyData::Ecdsa(ssh_key::public::EcdsaPublicKey::NistP256(_)) => {}
-            KeyData::Rsa(rsa) => {
-                let bytes = rsa.n.as_positive_bytes().map_or(0, <[u8]>::len);
-                if bytes * 8 < MIN_RSA_BITS {
-                    return Err(InvalidSigningKey::WeakRsa);
-                }
-            }
-            other => return Err(InvalidSigningKey::Unsupported(other.algorithm().to_string())),
-        }
-        Ok(Self(key.key_data().clone()))
+        Self::from_data(key.key_data())
     }
 }
 

@@ -105,7 +105,7 @@ impl Withdrawals {
         format!("{RECIPIENTS}/{}.toml", super::holders::WITHDRAWN)
     }
 
-    pub(super) fn read(tree: &Tree) -> Result<Self, StoreError> {
+    pub(crate) fn read(tree: &Tree) -> Result<Self, StoreError> {
         let file = Self::path();
         let Some(text) = tree.read_text(&file)? else { return Ok(Self::default()) };
         let malformed = |line, message| StoreError::Malformed { file: file.clone(), line, message };

@@ -1,0 +1,163 @@
+//! What access it takes to change a file.
+
+use std::collections::BTreeSet;
+
+use crate::layout::{self, Layout};
+use crate::model::{ApplicationName, EnvironmentName};
+use crate::store::{
+    Access, Holders, RECIPIENTS, SECRETS, SigningKey, StoreError, Withdrawal, Withdrawals,
+};
+use crate::tree::Tree;
+
+/// The environments whose secrets are at stake, and how they are described.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Which files describe environments and applications.
+    pub layout: Layout,
+    /// The environments.
+    pub environments: BTreeSet<EnvironmentName>,
+}
+
+/// What the holders are to whom a commit is known that changes a file.
+pub(super) enum Need {
+    /// It does not concern the environments.
+    Nothing,
+    /// Somebody whose access covers all of these.
+    Access(Vec<Access>),
+    /// A holder's file: somebody who has at least the access that the holder
+    /// had, and has now.
+    Holder,
+    /// The record of withdrawn access, to which is only appended.
+    Withdrawals,
+}
+
+impl Scope {
+    /// What it takes to change the file at a path. `around` are the files
+    /// around it, before and after.
+    pub(super) fn need(&self, path: &str, around: &[Tree]) -> Need {
+        let parts: Vec<&str> = path.split('/').collect();
+        match (parts.as_slice(), self.layout) {
+            ([RECIPIENTS, _], _) if *path == Withdrawals::path() => Need::Withdrawals,
+            ([RECIPIENTS, file], _) if file.ends_with(".toml") => Need::Holder,
+            ([SECRETS, "environments", file], Layout::Standalone) => {
+                self.environment(file.strip_suffix(".toml"))
+            }
+            ([SECRETS, "applications", ..], Layout::Standalone) => self.all(),
+            ([SECRETS, environment, rest @ ..], _) if !rest.is_empty() => {
+                self.value(environment, rest)
+            }
+            ([RECIPIENTS | SECRETS, ..], _) => Need::Access(vec![Access::Everything]),
+            (["environments", "values.yaml"], Layout::Phalanx) => self.all(),
+            (["environments", file], Layout::Phalanx) => {
+                match file.strip_prefix("values-").and_then(|file| file.strip_suffix(".yaml")) {
+                    Some(environment) => self.environment(Some(environment)),
+                    None => Need::Nothing,
+                }
+            }
+            (["applications", application, file], Layout::Phalanx) => {
+                self.application_file(application, file, around)
+            }
+            // A link or a submodule where a folder should be.
+            (["environments" | "applications"] | ["applications", _], Layout::Phalanx) => {
+                self.all()
+            }
+            _ => Need::Nothing,
+        }
+    }
+
+    /// A file that describes one environment.
+    fn environment(&self, name: Option<&str>) -> Need {
+        match name.and_then(|name| name.parse().ok()) {
+            Some(name) if self.environments.contains(&name) => {
+                Need::Access(vec![Access::Environment(name)])
+            }
+            _ => Need::Nothing,
+        }
+    }
+
+    /// A file that all environments share. A spec can copy the secret of any
+    /// other application, so it takes access to the whole environment.
+    fn all(&self) -> Need {
+        match self.environments.is_empty() {
+            true => Need::Nothing,
+            false => {
+                Need::Access(self.environments.iter().cloned().map(Access::Environment).collect())
+            }
+        }
+    }
+
+    /// A file among the values of an environment.
+    fn value(&self, environment: &str, rest: &[&str]) -> Need {
+        let Ok(environment) = environment.parse::<EnvironmentName>() else {
+            return Need::Access(vec![Access::Everything]);
+        };
+        if !self.environments.contains(&environment) {
+            return Need::Nothing;
+        }
+        let application = match rest {
+            [application, _] => application.parse::<ApplicationName>().ok(),
+            _ => None,
+        };
+        Need::Access(vec![match application {
+            Some(application) => Access::Application(environment, application),
+            None => Access::Environment(environment),
+        }])
+    }
+
+    /// A file of an application, most of which have nothing to do with its
+    /// secrets.
+    fn application_file(&self, application: &str, file: &str, around: &[Tree]) -> Need {
+        let of = |kind: &str| -> Option<Need> {
+            let rest = file.strip_prefix(kind)?.strip_suffix(".yaml")?;
+            match rest.strip_prefix('-') {
+                Some(environment) => Some(self.environment(Some(environment))),
+                None if rest.is_empty() => Some(self.all()),
+                None => None,
+            }
+        };
+        if let Some(need) = of("secrets") {
+            return need;
+        }
+        let Some(need) = of("values") else { return Need::Nothing };
+        // Settings matter where a secret hangs on one.
+        let matters = around.iter().any(|tree| layout::has_conditions(tree, application));
+        if matters { need } else { Need::Nothing }
+    }
+}
+
+/// What a signing key's holders may read, and so change.
+pub(super) fn access_of(holders: &Holders, key: &SigningKey) -> Vec<Access> {
+    let own = holders.iter().filter(|(_, holder)| holder.signing_keys.contains(key));
+    own.flat_map(|(_, holder)| holder.access.iter().cloned()).collect()
+}
+
+/// The first access that is needed and not held.
+pub(super) fn lacking<'a>(held: &[Access], needed: &'a [Access]) -> Option<&'a Access> {
+    needed.iter().find(|needed| !held.iter().any(|held| held.includes(needed)))
+}
+
+/// The access at stake where the record of withdrawn access changes: that of
+/// what was appended; everything, where something else was done to it.
+pub(super) fn withdrawn_access(before: &[Tree], after: &Tree) -> Result<Vec<Access>, StoreError> {
+    let after = Withdrawals::read(after)?;
+    let before = before.iter().map(Withdrawals::read).collect::<Result<Vec<_>, _>>()?;
+    if before.iter().any(|before| before.iter().any(|one| !after.iter().any(|now| now == one))) {
+        return Ok(vec![Access::Everything]);
+    }
+    let was_there =
+        |one: &Withdrawal| before.iter().any(|before| before.iter().any(|was| was == one));
+    Ok(after.iter().filter(|one| !was_there(one)).flat_map(|one| one.access.clone()).collect())
+}
+
+/// The access at stake where a holder's file changes: all that the holder had
+/// and has.
+pub(super) fn holder_access<'a>(
+    path: &str,
+    holders: impl Iterator<Item = &'a Holders>,
+) -> Vec<Access> {
+    let stem = path.strip_prefix(RECIPIENTS).and_then(|path| path.strip_prefix('/'));
+    let name = stem.and_then(|stem| stem.strip_suffix(".toml")).and_then(|stem| stem.parse().ok());
+    // A file that is no holder's, whatever it is for.
+    let Some(name) = name else { return vec![Access::Everything] };
+    holders.filter_map(|holders| holders.get(&name)).flat_map(|one| one.access.clone()).collect()
+}
