@@ -21,6 +21,7 @@
 //! | [`check`] | what is wrong with a store, as far as can be told without any key |
 //! | [`mod@exposed`] | what withdrawn access leaves to be rotated |
 //! | [`repo`] | the git repository around it all |
+//! | [`provenance`] | where an entry in Vault is from |
 //! | [`trust`] | whether each step of its history was taken by somebody who may |
 //! | [`vault`] | KV v2 over HTTP |
 //! | [`sync`] | the story of a sync, from top to bottom |
@@ -42,6 +43,7 @@ pub mod generate;
 pub mod layout;
 pub mod model;
 pub mod plan;
+pub mod provenance;
 mod python_json;
 pub mod repo;
 pub mod resolve;

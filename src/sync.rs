@@ -23,8 +23,10 @@ use thiserror::Error;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, SecretValue};
 use crate::plan::{DOCKERCONFIGJSON, EntryChange, KeyChange, Plan, plan};
+use crate::provenance::Provenance;
 use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve};
 use crate::static_values::StaticValues;
+use crate::trust::{RolledBack, VerifiedHistory};
 use crate::vault::{CurrentSecrets, CurrentValue, VaultClient, VaultError};
 
 /// How often everything is read anew because an entry changed meanwhile.
@@ -51,6 +53,9 @@ pub enum SyncError {
         names(.0)
     )]
     Write(Vec<(ApplicationName, VaultError)>),
+    /// Vault holds what is from a later commit, or from another history.
+    #[error(transparent)]
+    RolledBack(#[from] RolledBack),
     /// Vault kept changing.
     #[error("{} kept changing in Vault while being written", names_only(.0))]
     Changed(Vec<ApplicationName>),
@@ -73,7 +78,7 @@ pub enum Event<'a> {
     Generating,
     /// An entry was written.
     Written(&'a ApplicationName, &'a EntryChange),
-    /// An entry was written, but not the note of where it is from.
+    /// An entry was written or verified, but not the note of where it is from.
     NotNoted(&'a ApplicationName, VaultError),
     /// Entries changed meanwhile; everything is read anew.
     Retrying(&'a [ApplicationName]),
@@ -94,6 +99,10 @@ pub struct Sync<'a> {
     pub delete: bool,
     /// What to note in the custom metadata of each entry that is written.
     pub note: &'a BTreeMap<String, String>,
+    /// The verified history that all of this is from, where there is one. Of
+    /// what Vault was synced from, nothing may be missing in it, and its last
+    /// commit is remembered in Vault even where nothing is written.
+    pub history: Option<&'a VerifiedHistory>,
 }
 
 impl Sync<'_> {
@@ -126,23 +135,34 @@ impl Sync<'_> {
     ) -> Result<(), SyncError> {
         let mut minted = Minted::default();
         let mut conflicts = Vec::new();
+        let mut is_noted = false;
         for round in 0..MAX_ROUNDS {
             if round > 0 {
                 observe(Event::Retrying(&conflicts));
                 current = self.read().await?;
+            }
+            if let Some(history) = self.history {
+                history.refuse_rollback(&current)?;
             }
             let (resolved, plan) = self.plan(&current, &minted).map_err(SyncError::Unresolved)?;
             if round == 0 {
                 observe(Event::Planned(&plan));
             }
             if plan.is_empty() {
+                if !is_noted {
+                    self.remember(&plan, &current, &mut observe).await;
+                }
                 return Ok(());
             }
             observe(Event::Generating);
             let values = mint(&resolved, &mut minted, random, clock())?;
             let pull_secret = resolved.pull_secret.as_ref();
             conflicts = self.apply(&plan, &current, &values, pull_secret, &mut observe).await?;
+            is_noted |= plan.changes.values().any(|change| *change != EntryChange::Delete);
             if conflicts.is_empty() {
+                if !is_noted {
+                    self.remember(&plan, &current, &mut observe).await;
+                }
                 return Ok(());
             }
         }
@@ -198,6 +218,34 @@ impl Sync<'_> {
             }
         }
         if failures.is_empty() { Ok(conflicts) } else { Err(SyncError::Write(failures)) }
+    }
+
+    /// Has an entry remember the verified commit where nothing was written that
+    /// does. Vault has no place for a note but beside an entry.
+    async fn remember(
+        &self,
+        plan: &Plan,
+        current: &CurrentSecrets,
+        observe: &mut impl FnMut(Event<'_>),
+    ) {
+        if self.history.is_none() {
+            return;
+        }
+        let wanted = Provenance::of_metadata(self.note).verified;
+        let mut stay = current.entries.iter().filter(|(application, entry)| {
+            entry.data.is_some() && !plan.changes.contains_key(*application)
+        });
+        let is_remembered = stay
+            .clone()
+            .any(|(_, entry)| Provenance::of_metadata(&entry.custom_metadata).verified == wanted);
+        let Some((application, entry)) = stay.next().filter(|_| !is_remembered) else { return };
+        let mut note = entry.custom_metadata.clone();
+        // What the entry holds is from where it was.
+        let verified = Provenance { verified: wanted, ..Provenance::default() };
+        note.extend(verified.to_metadata());
+        if let Err(error) = self.vault.write_metadata(application, &note).await {
+            observe(Event::NotNoted(application, error));
+        }
     }
 
     /// Notes where an entry is from, beside what others have noted there.

@@ -103,6 +103,7 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.server.value(&cases.prefix, "app", "password").as_deref(), Some(CANARY));
     assert_eq!(cases.run(&["check"]).code(), 0);
     assert_eq!(cases.run(&["check", "--open", "--json"]).code(), 0);
+    assert_eq!(cases.run(&["verify"]).code(), 3);
 
     // … as they should not …
     assert_eq!(cases.run(&["set", "demo", "app", "made"]).code(), 2);

@@ -37,12 +37,17 @@ struct Report {
     unknown: BTreeSet<String>,
 }
 
-pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliError> {
+    let history = args.compare.trust.apply(&mut context, &args.environment)?;
+    let context = &context;
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
     let environment = context.checkout.environment(&args.environment)?;
     let read = args.compare.read(environment, Regenerate::Nothing, Unbound::Allowed, context);
     let session = block_on(read)?;
     drop(progress);
+    if let Some(history) = &history {
+        history.refuse_rollback(&session.current)?;
+    }
     let report = compare(&session);
     if args.json {
         context.ui.json(&report)?;
@@ -61,7 +66,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 fn compare(session: &Session) -> Report {
     let Session { environment, static_values, vault, current, policy } = session;
     let note = &BTreeMap::new();
-    let sync = Sync { environment, static_values, vault, policy, delete: false, note };
+    let sync =
+        Sync { environment, static_values, vault, policy, delete: false, note, history: None };
     match sync.plan(current, &Minted::default()) {
         Ok((_, plan)) => Report::of_plan(&plan, session),
         Err(problems) => Report {

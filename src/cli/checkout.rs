@@ -23,6 +23,12 @@ pub(super) struct RevisionArgs {
     rev: Option<String>,
 }
 
+impl RevisionArgs {
+    pub(super) fn of_commit(commit: Oid) -> Self {
+        Self { rev: Some(commit.to_string()) }
+    }
+}
+
 /// A checkout.
 #[derive(Debug)]
 pub(super) struct Checkout {

@@ -16,6 +16,7 @@ use crate::static_values::{InvalidStoredValue, YamlError};
 use crate::store::{Holders, Identities, IdentityError, OpenFailure, StoreError, WriteError};
 use crate::sync::SyncError;
 use crate::tree::TreeError;
+use crate::trust::{RolledBack, TrustError};
 use crate::vault::{InvalidToken, VaultError};
 
 /// The exit code of the process.
@@ -145,6 +146,7 @@ impl CliError {
             SyncError::Changed(_) => Self::new(Exit::Changed, &error)
                 .hint("another sync is probably running; try again when it is done".to_owned()),
             SyncError::Mint(_) => Self::new(Exit::Store, &error),
+            SyncError::RolledBack(error) => error.into(),
         }
     }
 }
@@ -196,6 +198,30 @@ impl From<CheckError> for CliError {
 impl From<RepositoryError> for CliError {
     fn from(error: RepositoryError) -> Self {
         Self::new(Exit::Store, &error).hint(error.hint())
+    }
+}
+
+impl From<TrustError> for CliError {
+    fn from(error: TrustError) -> Self {
+        let hint = error.hint();
+        match error {
+            TrustError::Repository(error) => error.into(),
+            _ => {
+                Self::store("this history cannot be trusted").detail([error.to_string()]).hint(hint)
+            }
+        }
+    }
+}
+
+impl From<RolledBack> for CliError {
+    fn from(error: RolledBack) -> Self {
+        Self::store("this history cannot be trusted; nothing was written")
+            .detail([error.to_string()])
+            .hint("in a shallow clone, fetch the rest first: git fetch --unshallow".to_owned())
+            .hint(
+                "where this is meant, as in going back after a mistake: --allow-rollback"
+                    .to_owned(),
+            )
     }
 }
 

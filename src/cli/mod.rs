@@ -15,6 +15,7 @@ mod get;
 mod import;
 mod init;
 mod list;
+mod provenance;
 mod recipients;
 mod rekey;
 mod remove;
@@ -23,8 +24,10 @@ mod set;
 mod settings;
 mod static_template;
 mod sync;
+mod trust;
 mod ui;
 mod vault;
+mod verify;
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -98,6 +101,8 @@ enum Command {
     Audit(audit::Args),
     /// Bring Vault in line: open, generate, copy and write
     Sync(sync::Args),
+    /// Verify that each change was signed by somebody who may make it
+    Verify(verify::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -150,8 +155,9 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Recipients(command) => recipients::run(&command, &context()?),
         Command::Rekey(args) => rekey::run(&args, &context()?),
         Command::Exposed(args) => exposed::run(&args, &context()?),
-        Command::Audit(args) => audit::run(&args, &context_at(&args.at)?),
-        Command::Sync(args) => sync::run(&args, &context_at(&args.at)?),
+        Command::Audit(args) => audit::run(&args, context_at(&args.at)?),
+        Command::Sync(args) => sync::run(&args, context_at(&args.at)?),
+        Command::Verify(args) => verify::run(&args, &context_at(&args.at)?),
     }
 }
 

@@ -13,6 +13,8 @@ use crate::vault::VaultSettings;
 
 /// The variable that names an identity file or holds an identity.
 const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
+/// The variable that names the trusted commit.
+const TRUST_ROOT: &str = "PHALANX_SECRETS_TRUST_ROOT";
 
 /// What the process's environment says.
 pub(super) struct Settings {
@@ -64,6 +66,11 @@ impl Settings {
             Ok(here) => Some(here.join(file)),
             Err(_) => Some(file),
         }
+    }
+
+    /// The trusted commit from which history is verified.
+    pub(super) fn trust_root(&self) -> Option<String> {
+        self.text(TRUST_ROOT)
     }
 
     /// Where a new identity goes.

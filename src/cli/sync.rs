@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::provenance::{Origin, Search};
 use super::ui::{Progress, Ui};
 use super::vault::{CompareArgs, Session, Unbound, block_on};
-use super::{Checkout, CliError, Context, Exit, RevisionArgs};
+use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
 use crate::plan::{EntryChange, KeyChange, Plan};
-use crate::repo::Revision;
+use crate::provenance::Provenance;
 use crate::resolve::{Minted, Regenerate};
 use crate::sync::{Event, Sync, SyncError};
+use crate::trust::VerifiedHistory;
 
 /// What `--regenerate` means without a value.
 const EVERYTHING: &str = "*";
@@ -50,6 +52,10 @@ pub(super) struct Args {
     #[arg(long)]
     allow_unbound: bool,
 
+    /// Refuse to sync from a work tree that differs from its commit
+    #[arg(long)]
+    require_clean: bool,
+
     /// Print the plan as JSON instead of a line for each change
     #[arg(long)]
     json: bool,
@@ -67,11 +73,14 @@ struct Document<'a> {
     plan: &'a Plan,
 }
 
-pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliError> {
+    let history = args.compare.trust.apply(&mut context, &args.environment)?;
+    let context = &context;
+    let search = Search::begin(context, args.require_clean)?;
     let environment = context.checkout.environment(&args.environment)?;
     let regenerate = regenerate(&args.regenerate, &environment)?;
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    block_on(sync(args, environment, regenerate, context, &progress))
+    block_on(sync(args, environment, regenerate, context, &progress, search, history.as_ref()))
 }
 
 async fn sync(
@@ -80,6 +89,8 @@ async fn sync(
     regenerate: Regenerate,
     context: &Context<'_>,
     progress: &Progress,
+    search: Search,
+    history: Option<&VerifiedHistory>,
 ) -> Result<Exit, CliError> {
     let ui = context.ui;
     let name = &args.environment;
@@ -93,14 +104,19 @@ async fn sync(
         policy: &policy,
         delete: args.delete,
         note: &BTreeMap::new(),
+        history,
     };
+    if let Some(history) = history {
+        history.refuse_rollback(&current)?;
+    }
+    let origin = progress.suspend(|| search.end(context));
 
     let (_, plan) = sync
         .plan(&current, &Minted::default())
         .map_err(|problems| CliError::unresolved(&problems, name))?;
     progress.suspend(|| warn_of_deleted(&plan, &current, ui));
-    if !args.dry_run && !plan.is_empty() {
-        let note = note(args, context);
+    if !args.dry_run && (!plan.is_empty() || history.is_some()) {
+        let note = note(args, origin.as_ref(), history.is_some());
         let sync = Sync { note: &note, ..sync };
         let mut printed = Ok(());
         let mut has_warned = false;
@@ -121,9 +137,13 @@ async fn sync(
             Event::NotNoted(application, error) if !has_warned => {
                 has_warned = true;
                 progress.suspend(|| {
+                    let harm = match history {
+                        Some(_) => ", so that a later move back would go unnoticed",
+                        None => "",
+                    };
                     ui.warn(&format!(
                         "Vault does not take the note of the commit that {application} is from, \
-                         nor perhaps of others: {error}"
+                         nor perhaps of others{harm}: {error}"
                     ));
                 });
             }
@@ -142,20 +162,15 @@ async fn sync(
     progress.suspend(|| finish(args, &plan, ui))
 }
 
-/// What is noted in Vault beside each entry: the commit and this version. Of
-/// values from elsewhere than the store no commit could tell.
-fn note(args: &Args, context: &Context<'_>) -> BTreeMap<String, String> {
-    let Checkout { tree, layout, .. } = &context.checkout;
-    let mut note = BTreeMap::new();
-    if args.compare.is_from_store()
-        && let Ok(folder) = tree.folder()
-        && let Some(revision) = Revision::of_work_tree(folder, *layout)
-    {
-        note.insert("phalanx-secrets-commit".to_owned(), revision.to_string());
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        note.insert("phalanx-secrets-version".to_owned(), version);
+/// What is noted in Vault beside each entry.
+fn note(args: &Args, origin: Option<&Origin>, is_verified: bool) -> BTreeMap<String, String> {
+    let Some(origin) = origin else { return BTreeMap::new() };
+    let note = origin.to_note(is_verified);
+    if args.compare.is_from_store() {
+        return note.to_metadata();
     }
-    note
+    // Of values from elsewhere no commit could tell.
+    Provenance { verified: note.verified, ..Provenance::default() }.to_metadata()
 }
 
 /// What is said at the end.

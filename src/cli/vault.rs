@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::checkout::warn_of_seals;
 use super::settings::is_stdin;
+use super::trust::TrustArgs;
 use super::ui::read_file;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
@@ -35,6 +36,9 @@ pub(super) struct CompareArgs {
     /// Use this Vault server instead of the environment's
     #[arg(long, value_name = "URL")]
     vault_url: Option<String>,
+
+    #[command(flatten)]
+    pub(super) trust: TrustArgs,
 }
 
 /// Whether values that are bound to no secret may be used.

@@ -22,6 +22,7 @@ pub(crate) use phalanx::has_conditions;
 pub use yaml::{YamlProblem, parse as parse_yaml};
 
 use crate::model::{Environment, EnvironmentName};
+use crate::store::{RECIPIENTS, SECRETS};
 use crate::tree::Tree;
 
 /// Vault entries that the tool itself makes or reads, which no application may
@@ -54,6 +55,15 @@ impl Layout {
             Some(Self::Standalone)
         } else {
             None
+        }
+    }
+
+    /// The folders with all that it reads, the store's own among them.
+    #[must_use]
+    pub fn folders(self) -> &'static [&'static str] {
+        match self {
+            Self::Phalanx => &[SECRETS, RECIPIENTS, "environments", "applications"],
+            Self::Standalone => &[SECRETS, RECIPIENTS],
         }
     }
 

@@ -1,11 +1,13 @@
 //! The git repository that the store lies in.
 
 mod error;
+mod remote;
 mod repository;
 mod revision;
 mod snapshot;
 
 pub use error::RepositoryError;
+pub use remote::remote;
 pub use repository::{GitRepository, short};
 pub use revision::Revision;
 pub(crate) use snapshot::{NotedKind, Snapshot};

@@ -35,7 +35,7 @@ pub(crate) use recipient::find_private_key;
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
 pub use rekey::{RekeyError, StaleValue, UNKNOWN_TIME};
 pub use sealing::{OpenError, Opened, SealError, inspect, open, seal};
-pub use settings::{STORE_FILE, StoreSettings};
+pub use settings::{STORE_FILE, StoreSettings, TrustSettings};
 pub use signing_key::{InvalidSigningKey, SigningKey};
 pub use stanza::{BoundStanza, InvalidStanza};
 pub use withdrawn::{Withdrawal, Withdrawals};

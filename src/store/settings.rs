@@ -24,13 +24,31 @@ pub struct StoreSettings {
     /// Environments of the checkout whose static values are kept elsewhere.
     #[serde(default, rename = "not-served", skip_serializing_if = "Vec::is_empty")]
     pub not_served: Vec<String>,
+    /// Whose changes count.
+    #[serde(default, skip_serializing_if = "TrustSettings::is_default")]
+    pub trust: TrustSettings,
+}
+
+/// What `store.toml` says of trust.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustSettings {
+    /// Whether nothing is synced whose history was not verified.
+    #[serde(default)]
+    pub enforce: bool,
+}
+
+impl TrustSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl StoreSettings {
     /// The settings of a new store.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
-        Self { format: FORMAT, layout, not_served: Vec::new() }
+        Self { format: FORMAT, layout, not_served: Vec::new(), trust: TrustSettings::default() }
     }
 
     /// Whether the static values of an environment are kept here.

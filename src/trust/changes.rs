@@ -6,7 +6,6 @@ use git2::{Commit, DiffOptions, Oid};
 
 use crate::layout::Layout;
 use crate::repo::GitRepository;
-use crate::store::{RECIPIENTS, SECRETS};
 
 /// A path below the store's root; `None` where it is not UTF-8.
 pub(super) type ChangedPath = Option<String>;
@@ -21,14 +20,10 @@ pub(super) fn between(
     before: Option<&git2::Tree<'_>>,
     after: Option<&git2::Tree<'_>>,
 ) -> Result<BTreeSet<ChangedPath>, git2::Error> {
-    let folders: &[&str] = match layout {
-        Layout::Phalanx => &[SECRETS, RECIPIENTS, "environments", "applications"],
-        Layout::Standalone => &[SECRETS, RECIPIENTS],
-    };
     let below = repository.below();
     let mut options = DiffOptions::new();
     options.disable_pathspec_match(true).skip_binary_check(true);
-    for folder in folders {
+    for folder in layout.folders() {
         options.pathspec(format!("{below}{folder}"));
     }
     let diff = repository.git().diff_tree_to_tree(before, after, Some(&mut options))?;

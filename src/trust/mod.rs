@@ -16,6 +16,7 @@
 mod authority;
 mod changes;
 mod error;
+mod rollback;
 mod signature;
 
 use std::collections::{BTreeSet, HashMap};
@@ -26,6 +27,7 @@ use git2::{Commit, Oid, Sort};
 
 pub use authority::Scope;
 pub use error::{Reason, TrustError, Violation};
+pub use rollback::{RolledBack, VerifiedHistory};
 pub use signature::SignatureFault;
 
 use crate::repo::GitRepository;

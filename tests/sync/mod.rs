@@ -8,6 +8,7 @@
 //! - [`notes`]: the commit that an entry is from.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
+//! - [`trust`]: whose changes count.
 //! - [`audit`]: the comparison alone.
 //! - [`phalanx_data`]: all of a real environment.
 
@@ -26,6 +27,7 @@ mod pull_secret;
 mod races;
 mod static_values;
 mod tokens;
+mod trust;
 mod unknown;
 
 use std::path::PathBuf;

@@ -1,0 +1,97 @@
+//! Where an entry in Vault is from: what is noted in its custom metadata.
+
+use std::collections::BTreeMap;
+
+use crate::repo::Revision;
+
+/// The commit, with `-modified` where the work tree differed from it.
+const COMMIT: &str = "phalanx-secrets-commit";
+/// The version of this program.
+const VERSION: &str = "phalanx-secrets-version";
+/// The URL of the repository's remote.
+const REPOSITORY: &str = "phalanx-secrets-repository";
+/// The last commit whose history was verified for the environment.
+const VERIFIED: &str = "phalanx-secrets-verified";
+
+/// What marks a commit from whose files a work tree differed.
+const MODIFIED: &str = "-modified";
+
+/// The longest value that Vault takes for a note, in bytes.
+const MAX_VALUE: usize = 512;
+
+/// What is noted of an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// The commit that it was written from, in hexadecimal.
+    pub commit: Option<String>,
+    /// Whether the work tree differed from that commit.
+    pub is_modified: bool,
+    /// The version of this program that wrote it.
+    pub version: Option<String>,
+    /// The URL of the repository's remote.
+    pub repository: Option<String>,
+    /// The last commit whose history was verified before a sync of the
+    /// environment.
+    pub verified: Option<String>,
+}
+
+impl Provenance {
+    /// What a sync notes.
+    #[must_use]
+    pub fn new(revision: &Revision, repository: Option<String>, is_verified: bool) -> Self {
+        Self {
+            commit: Some(revision.commit.to_string()),
+            is_modified: !revision.modified.is_empty(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            repository,
+            verified: is_verified.then(|| revision.commit.to_string()),
+        }
+    }
+
+    /// What an entry's custom metadata says.
+    #[must_use]
+    pub fn of_metadata(metadata: &BTreeMap<String, String>) -> Self {
+        let get = |name: &str| metadata.get(name).cloned();
+        let commit = metadata.get(COMMIT);
+        Self {
+            commit: commit.map(|commit| commit.trim_end_matches(MODIFIED).to_owned()),
+            is_modified: commit.is_some_and(|commit| commit.ends_with(MODIFIED)),
+            version: get(VERSION),
+            repository: get(REPOSITORY),
+            verified: get(VERIFIED),
+        }
+    }
+
+    /// As custom metadata. What is too long for Vault is left out.
+    #[must_use]
+    pub fn to_metadata(&self) -> BTreeMap<String, String> {
+        let suffix = if self.is_modified { MODIFIED } else { "" };
+        let notes = [
+            (COMMIT, self.commit.as_ref().map(|commit| format!("{commit}{suffix}"))),
+            (VERSION, self.version.clone()),
+            (REPOSITORY, self.repository.clone()),
+            (VERIFIED, self.verified.clone()),
+        ];
+        let notes = notes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        notes.filter(|(_, value)| value.len() <= MAX_VALUE).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_read_again() {
+        let commit = git2::Oid::from_bytes(&[7; 20]).unwrap();
+        for modified in [Vec::new(), vec!["secrets/a".to_owned()]] {
+            for is_verified in [false, true] {
+                let revision = Revision { commit, modified: modified.clone() };
+                let one = Provenance::new(&revision, Some("https://host/x".into()), is_verified);
+                assert_eq!(Provenance::of_metadata(&one.to_metadata()), one);
+            }
+        }
+        let long = Provenance { repository: Some("x".repeat(513)), ..Provenance::default() };
+        assert_eq!(long.to_metadata(), BTreeMap::new());
+    }
+}
