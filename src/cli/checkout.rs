@@ -70,7 +70,7 @@ impl Checkout {
         // The root is looked for as in the work tree: from here upwards.
         loop {
             match repository.tree_at(commit) {
-                Ok(tree) if is_given || is_root(&tree) => {
+                Ok(tree) if is_root(&tree) => {
                     let checkout = Self::open(tree, place.to_owned())?;
                     return Ok(Self { commit: Some(commit), below, ..checkout });
                 }

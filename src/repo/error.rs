@@ -53,7 +53,8 @@ pub enum RepositoryError {
 impl From<git2::Error> for RepositoryError {
     fn from(error: git2::Error) -> Self {
         // Extensions say how objects are named, and where references are.
-        if error.message().contains("unsupported extension") {
+        let unsupported = ["unsupported extension", "unknown object format"];
+        if unsupported.iter().any(|reason| error.message().contains(reason)) {
             return Self::Unsupported(error);
         }
         Self::Git(error)

@@ -8,6 +8,7 @@
 //! - [`notes`]: the commit that an entry is from.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
+//! - [`revisions`]: another state than that of the work tree.
 //! - [`trust`]: whose changes count.
 //! - [`audit`]: the comparison alone.
 //! - [`phalanx_data`]: all of a real environment.
@@ -25,6 +26,7 @@ mod options;
 mod phalanx_data;
 mod pull_secret;
 mod races;
+mod revisions;
 mod static_values;
 mod tokens;
 mod trust;
