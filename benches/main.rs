@@ -1,4 +1,5 @@
-//! What costs time: sealing and opening, sealing again, loading and resolving, planning.
+//! What costs time: sealing and opening, sealing again, loading and resolving,
+//! reading a commit instead of the work tree, planning.
 //!
 //! Run with `cargo bench`. Figures are for comparing with each other on one
 //! machine: sealing to ten recipients beside one, an environment's load beside
@@ -24,6 +25,7 @@ use phalanx_secrets::model::{
     Application, Environment, Generator, Kind, SecretId, Spec, VaultLocation,
 };
 use phalanx_secrets::plan::plan;
+use phalanx_secrets::repo::GitRepository;
 use phalanx_secrets::resolve::{Inputs, Minted, Policy, mint, resolve};
 use phalanx_secrets::static_values::StaticValues;
 use phalanx_secrets::store::{
@@ -179,6 +181,75 @@ fn environment(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// All that a sync of the largest environment of the reference data reads, from
+/// a work tree and from the commit beside it: specs, holders and values, each of
+/// them opened.
+fn revision(criterion: &mut Criterion) {
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/phalanx");
+    if !reference.is_dir() {
+        println!("left out: the reference data of Phalanx is not here");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for part in ["applications", "environments"] {
+        copy(&Tree::new(&reference), root, part);
+    }
+    let key = age::x25519::Identity::generate();
+    let holder = Holder {
+        keys: vec![key.to_public().to_string().parse().unwrap()],
+        access: vec!["*".parse().unwrap()],
+        signing_keys: Vec::new(),
+    };
+    let settings = b"format = 1\nlayout = \"phalanx\"\n";
+    write_file(root, "secrets/store.toml", settings).unwrap();
+    let holder = holder.to_toml().unwrap();
+    write_file(root, "recipients/holder.toml", holder.as_bytes()).unwrap();
+    let name = "usdfdev".parse().unwrap();
+    let tree = Tree::new(root);
+    let environment = Layout::Phalanx.load(&tree, &name).unwrap();
+    let store = Store::open(&tree).unwrap().unwrap();
+    for (application, key, _) in environment.secrets().filter(|one| one.2.kind == Kind::Static) {
+        let id = SecretId::new(name.clone(), application.clone(), key.clone());
+        store.put(&id, &"value".into(), Timestamp::UNIX_EPOCH).unwrap();
+    }
+    let commit = {
+        let git = git2::Repository::init(root).unwrap();
+        let mut index = git.index().unwrap();
+        index.add_all(["*"], git2::IndexAddOption::DEFAULT, None).unwrap();
+        let tree = git.find_tree(index.write_tree().unwrap()).unwrap();
+        let author = git2::Signature::now("a", "a@example.org").unwrap();
+        git.commit(Some("HEAD"), &author, &author, "x", &tree, &[]).unwrap()
+    };
+    let text = key.to_string().expose_secret().to_owned();
+    let source = IdentitySource::Text { text: text.into(), named_by: "the bench" };
+    let identities = Identities::load(&[source]).unwrap();
+    let read = |tree: &Tree| {
+        Layout::Phalanx.load(tree, &name).unwrap();
+        let contents = Store::open(tree).unwrap().unwrap().contents(&name).unwrap();
+        let (values, failures) = contents.open_all(|_| true, &identities);
+        assert!(failures.is_empty() && !values.is_empty());
+        values.len()
+    };
+    let mut group = criterion.benchmark_group("what a sync of usdfdev reads");
+    group.bench_function("work tree", |bencher| bencher.iter(|| read(&Tree::new(root))));
+    group.bench_function("commit", |bencher| {
+        bencher.iter(|| read(&GitRepository::discover(root).unwrap().tree_at(commit).unwrap()));
+    });
+    group.finish();
+}
+
+/// Copies a folder.
+fn copy(from: &Tree, to: &Path, folder: &str) {
+    for entry in from.list(folder).unwrap() {
+        let path = format!("{folder}/{}", entry.name);
+        match entry.is_folder {
+            true => copy(from, to, &path),
+            false => write_file(to, &path, &from.read(&path).unwrap().unwrap()).unwrap(),
+        }
+    }
+}
+
 /// 1,000 applications of ten generated secrets each, with Vault in line.
 fn planning(criterion: &mut Criterion) {
     let spec = Spec {
@@ -240,5 +311,5 @@ fn planning(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sealing, rekeying, environment, planning);
+criterion_group!(benches, sealing, rekeying, environment, revision, planning);
 criterion_main!(benches);
