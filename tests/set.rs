@@ -377,7 +377,7 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     assert_snapshot!(store.stderr(&output), @"Error: recipients/bob.toml:1: missing field `access`");
     store.write("recipients/bob.toml", "keys = []\naccess = []\nacces = []\n");
     let output = store.command(["set", "demo", "app", "password"]).stdin("x").run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: recipients/bob.toml:3: unknown field `acces`, expected `keys` or `access`");
+    assert_snapshot!(store.stderr(&output), @"Error: recipients/bob.toml:3: unknown field `acces`, expected one of `keys`, `access`, `signing-keys`");
     fs::rename(store.root.join("recipients/bob.toml"), store.root.join("recipients/b b.toml"))
         .unwrap();
     let output = store.command(["set", "demo", "app", "password"]).stdin("x").run().fails_with(3);
