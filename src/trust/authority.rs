@@ -161,3 +161,87 @@ pub(super) fn holder_access<'a>(
     let Some(name) = name else { return vec![Access::Everything] };
     holders.filter_map(|holders| holders.get(&name)).flat_map(|one| one.access.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What it takes to change a file, in a line.
+    fn need(scope: &Scope, tree: &Tree, path: &str) -> String {
+        match scope.need(path, std::slice::from_ref(tree)) {
+            Need::Nothing => "nothing".to_owned(),
+            Need::Holder => "holder".to_owned(),
+            Need::Withdrawals => "withdrawals".to_owned(),
+            Need::Access(access) => {
+                access.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+
+    fn scope(layout: Layout, environments: &[&str]) -> Scope {
+        let environments = environments.iter().map(|name| name.parse().unwrap()).collect();
+        Scope { layout, environments }
+    }
+
+    #[test]
+    fn each_file_takes_the_access_that_it_could_abuse() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            crate::store::write_file(folder.path(), file, text.as_bytes()).unwrap();
+        };
+        write("applications/plain/secrets.yaml", "a:\n  description: as if\n");
+        write("applications/hung/secrets.yaml", "a:\n  description: x\n  if: b.c\n");
+        write("applications/rule/secrets.yaml", "a:\n  description: x\n");
+        let rule = "a:\n  description: x\n  generate:\n    if: b\n    type: password\n";
+        write("applications/rule/secrets-idfdev.yaml", rule);
+        write("applications/broken/secrets.yaml", ": {");
+        let tree = Tree::new(folder.path());
+        let one = scope(Layout::Phalanx, &["idfdev"]);
+        let two = scope(Layout::Phalanx, &["idfdev", "summit"]);
+        let standalone = scope(Layout::Standalone, &["idfdev", "summit"]);
+        // The path, and what it takes for one environment, for two, and for
+        // two in the standalone layout.
+        for (path, alone, together, elsewhere) in [
+            ("secrets/idfdev/app/key.age", "idfdev/app", "idfdev/app", "idfdev/app"),
+            ("secrets/summit/app/key.age", "nothing", "summit/app", "summit/app"),
+            ("secrets/idfdev/pull-secret/x.age", "idfdev/pull-secret", "idfdev/pull-secret", "idfdev/pull-secret"),
+            ("secrets/idfdev/file", "idfdev", "idfdev", "idfdev"),
+            ("secrets/idfdev/a/b/c", "idfdev", "idfdev", "idfdev"),
+            ("secrets/idfdev/a b/c", "idfdev", "idfdev", "idfdev"),
+            ("secrets/a b/c", "*", "*", "*"),
+            ("secrets/store.toml", "*", "*", "*"),
+            ("secrets", "*", "*", "*"),
+            ("recipients", "*", "*", "*"),
+            ("recipients/bob.toml", "holder", "holder", "holder"),
+            ("recipients/withdrawn.toml", "withdrawals", "withdrawals", "withdrawals"),
+            ("recipients/a/bob.toml", "*", "*", "*"),
+            ("recipients/README", "*", "*", "*"),
+            ("environments/values.yaml", "idfdev", "idfdev summit", "nothing"),
+            ("environments/values-idfdev.yaml", "idfdev", "idfdev", "nothing"),
+            ("environments/values-summit.yaml", "nothing", "summit", "nothing"),
+            ("environments/Chart.yaml", "nothing", "nothing", "nothing"),
+            ("environments/templates/values.yaml", "nothing", "nothing", "nothing"),
+            ("environments", "idfdev", "idfdev summit", "nothing"),
+            ("applications/plain", "idfdev", "idfdev summit", "nothing"),
+            ("applications/plain/secrets.yaml", "idfdev", "idfdev summit", "nothing"),
+            ("applications/plain/secrets-idfdev.yaml", "idfdev", "idfdev", "nothing"),
+            ("applications/plain/secrets-summit.yaml", "nothing", "summit", "nothing"),
+            ("applications/plain/secretsx.yaml", "nothing", "nothing", "nothing"),
+            ("applications/plain/values.yaml", "nothing", "nothing", "nothing"),
+            ("applications/hung/values.yaml", "idfdev", "idfdev summit", "nothing"),
+            ("applications/hung/values-idfdev.yaml", "idfdev", "idfdev", "nothing"),
+            ("applications/rule/values.yaml", "idfdev", "idfdev summit", "nothing"),
+            ("applications/broken/values.yaml", "idfdev", "idfdev summit", "nothing"),
+            ("applications/hung/templates/values.yaml", "nothing", "nothing", "nothing"),
+            ("applications/hung/Chart.yaml", "nothing", "nothing", "nothing"),
+            ("secrets/environments/idfdev.toml", "*", "*", "idfdev"),
+            ("secrets/environments/x.toml", "*", "*", "nothing"),
+            ("secrets/applications/app.toml", "*", "*", "idfdev summit"),
+            ("README.md", "nothing", "nothing", "nothing"),
+        ] {
+            assert_eq!(need(&one, &tree, path), alone, "{path} alone");
+            assert_eq!(need(&two, &tree, path), together, "{path} together");
+            assert_eq!(need(&standalone, &tree, path), elsewhere, "{path} in the other layout");
+        }
+    }
+}
