@@ -29,8 +29,8 @@ use phalanx_secrets::repo::GitRepository;
 use phalanx_secrets::resolve::{Inputs, Minted, Policy, mint, resolve};
 use phalanx_secrets::static_values::StaticValues;
 use phalanx_secrets::store::{
-    Holder, Identities, IdentitySource, Recipient, RecipientSet, Store, open, seal, write_file,
-    write_together,
+    Holder, Identities, IdentitySource, LockedStore, Recipient, RecipientSet, Store, open, seal,
+    write_file, write_together,
 };
 use phalanx_secrets::tree::Tree;
 use phalanx_secrets::vault::{CurrentSecrets, CurrentValue, Entry};
@@ -91,7 +91,7 @@ fn rekeying(criterion: &mut Criterion) {
         let file = format!("recipients/holder{number}.toml");
         write_file(root, &file, holder(key).to_toml().unwrap().as_bytes()).unwrap();
     }
-    let store = Store::open(&Tree::new(root)).unwrap().unwrap();
+    let store = LockedStore::open(&Tree::new(root), || ()).unwrap().unwrap();
     for number in 0..VALUES {
         let (application, key) = (format!("app{}", number / 20), format!("key{number}"));
         let id = SecretId::parse("bench", &application, &key).unwrap();
@@ -208,7 +208,7 @@ fn revision(criterion: &mut Criterion) {
     let name = "usdfdev".parse().unwrap();
     let tree = Tree::new(root);
     let environment = Layout::Phalanx.load(&tree, &name).unwrap();
-    let store = Store::open(&tree).unwrap().unwrap();
+    let store = LockedStore::open(&tree, || ()).unwrap().unwrap();
     for (application, key, _) in environment.secrets().filter(|one| one.2.kind == Kind::Static) {
         let id = SecretId::new(name.clone(), application.clone(), key.clone());
         store.put(&id, &"value".into(), Timestamp::UNIX_EPOCH).unwrap();

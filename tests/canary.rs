@@ -190,6 +190,22 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["set", "demo", "app", "token"]).code(), 3);
     cases.store.write("recipients/withdrawn.toml", withdrawn);
 
+    // … in git …
+    let git = |cases: &Cases, arguments: &[&str]| {
+        cases.store.sandbox.git_in(&cases.store.root, arguments)
+    };
+    git(&cases, &["init", "--quiet"]);
+    git(&cases, &["add", "--all"]);
+    git(&cases, &["commit", "--quiet", "--message", "x"]);
+    let root = git(&cases, &["rev-parse", "HEAD"]);
+    assert_eq!(cases.run(&["set", "demo", "app", "token", "--commit"]).code(), 0);
+    let shown = git(&cases, &["show", "--format=fuller", "--stat", "--patch"]);
+    assert!(shown.contains("set app token") && !shown.contains(CANARY), "{shown}");
+    assert_eq!(cases.run(&["get", "demo", "app", "token", "--rev", "HEAD"]).code(), 0);
+    assert_eq!(cases.run(&["sync", "demo", "--rev", "nowhere"]).code(), 3);
+    assert_eq!(cases.run(&["verify", "--trust-root", &root]).code(), 3);
+    assert_eq!(cases.run(&["sync", "demo", "--trust-root", &root]).code(), 3);
+
     // … and with a file that someone has been at.
     let file = "secrets/demo/app/token.age";
     let mut sealed = cases.store.bytes(file);

@@ -79,7 +79,7 @@ fn store_files_that_are_wrong_are_named_with_the_line() {
     assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:2: unknown variant `elsewhere`, expected `phalanx` or `standalone`");
     store.write("secrets/store.toml", "format = 1\nlayout = \"standalone\"\nlayuot = 1\n");
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `trust`");
+    assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `commit`, `trust`");
 }
 
 #[test]

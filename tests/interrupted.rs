@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use phalanx_secrets::model::SecretId;
 use phalanx_secrets::store::{
-    Identities, IdentitySource, SealFault, Store, inspect, open, sealed_path,
+    Identities, IdentitySource, LockedStore, SealFault, Store, inspect, open, sealed_path,
 };
 use phalanx_secrets::tree::Tree;
 use rand::RngExt as _;
@@ -51,7 +51,8 @@ impl Large {
         let root = repository.root().to_owned();
         let set_at = "2026-01-02T03:04:05Z".parse().unwrap();
         let mut large = Self { sandbox, root, alice, bob, values: Vec::new(), set_at };
-        let store = large.store();
+        let tree = Tree::new(&large.root);
+        let store = LockedStore::open(&tree, || ()).unwrap().unwrap();
         for application in &applications {
             for number in 0..KEYS {
                 let id = SecretId::parse("demo", application, &format!("key{number}")).unwrap();

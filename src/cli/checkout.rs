@@ -92,7 +92,7 @@ impl Checkout {
     }
 
     /// The repository that it is in, with the root that it has there.
-    pub(super) fn repository(&self) -> Result<GitRepository, CliError> {
+    pub(super) fn repository(&self) -> Result<GitRepository, RepositoryError> {
         let repository = GitRepository::discover(&self.place)?;
         Ok(match self.commit {
             Some(_) => repository.with_root(&self.below),

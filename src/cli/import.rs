@@ -9,12 +9,13 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::commit::CommitArgs;
 use super::vault::read_yaml;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, EnvironmentName, Kind, SecretId, SecretValue};
 use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
-use crate::store::{FileChange, Identities, Store, sealed_path, write_together};
+use crate::store::{FileChange, Identities, LockedStore, Store, sealed_path};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -38,6 +39,9 @@ pub(super) struct Args {
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    commit: CommitArgs,
 }
 
 /// What is to become of each value in the file.
@@ -52,12 +56,13 @@ struct Sorted {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let locked;
-    let store: &Store = if args.dry_run {
-        context.checkout.store()?
-    } else {
-        locked = context.store_to_change()?;
-        &locked
+    let (commit, locked) = match args.dry_run {
+        true => (None, None),
+        false => (Some(args.commit.begin(context)?), Some(context.store_to_change()?)),
+    };
+    let store: &Store = match &locked {
+        Some(locked) => locked,
+        None => context.checkout.store()?,
     };
     let environment = context.checkout.environment(&args.environment)?;
     let values = read_yaml(&args.file)?;
@@ -78,8 +83,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             false => format!("no spec asks for {id}; it is stored all the same"),
         });
     }
-    if !args.dry_run {
-        put_all(store, context, sorted.new.iter().chain(&sorted.different))?;
+    if let Some(store) = &locked {
+        put_all(store, sorted.new.iter().chain(&sorted.different))?;
     }
     let verb = if args.dry_run { "Would store" } else { "Stored" };
     ui.status(&format!(
@@ -89,6 +94,15 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         sorted.equal
     ));
     say_what_is_missing(args, context, store, &environment, &sorted)?;
+    if let (Some(commit), Some(locked)) = (commit, locked) {
+        let touched = locked.into_touched();
+        let count = match touched.len() {
+            1 => "1 value".to_owned(),
+            count => format!("{count} values"),
+        };
+        let message = format!("secrets({}): import {count}", args.environment);
+        commit.end(touched, &message, context.ui)?;
+    }
     Ok(Exit::Done)
 }
 
@@ -204,20 +218,18 @@ fn refuse(args: &Args, sorted: &Sorted) -> Result<(), CliError> {
 
 /// Seals everything, then writes everything.
 fn put_all<'a>(
-    store: &Store,
-    context: &Context<'_>,
+    store: &LockedStore,
     values: impl Iterator<Item = &'a (SecretId, SecretValue)>,
 ) -> Result<(), CliError> {
     let set_at = store.time_of_change(Timestamp::now())?;
-    let tree = &context.checkout.tree;
     let mut changes = Vec::new();
     for (id, value) in values {
         let file = sealed_path(id);
-        let before = tree.read(&file)?;
+        let before = if store.has(id) { Some(store.sealed(id)?) } else { None };
         let after = Some(store.seal(id, value, set_at)?);
         changes.push(FileChange { file, before, after });
     }
-    Ok(write_together(tree.folder()?, &changes)?)
+    Ok(store.write(&changes)?)
 }
 
 fn say_what_is_missing(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use age::secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
+use super::commit::CommitArgs;
 use super::{CliError, Exit, Global, Settings, Ui};
 use crate::layout::Layout;
 use crate::model::HolderName;
@@ -38,6 +39,9 @@ pub(super) struct Args {
     /// What the first holder may read; repeatable
     #[arg(long, value_name = "ENVIRONMENT[/APPLICATION]", default_value = "*")]
     access: Vec<Access>,
+
+    #[command(flatten)]
+    commit: CommitArgs,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -59,6 +63,7 @@ pub(super) fn run(
     if tree.has_file(STORE_FILE) {
         return Err(CliError::store(format!("there is a store already: {STORE_FILE} exists")));
     }
+    let commit = args.commit.begin_at(&root, false)?;
     let layout = match args.layout {
         Some(LayoutName::Phalanx) => Layout::Phalanx,
         Some(LayoutName::Standalone) => Layout::Standalone,
@@ -87,12 +92,16 @@ pub(super) fn run(
     ui.status(&format!("  {holder_file}"));
     ui.status("  .gitattributes");
     let has_environments = !layout.environments(&tree)?.is_empty();
-    ui.hint(if has_environments {
-        "commit these; then store a first value with: phalanx-secrets set"
+    let first = if commit.is_wanted() { "" } else { "commit these; then " };
+    let next = if has_environments {
+        "store a first value with: phalanx-secrets set"
     } else {
-        "commit these; then describe an environment in secrets/environments/ENVIRONMENT.toml, and \
-         what its applications need in secrets/applications/APPLICATION.toml"
-    });
+        "describe an environment in secrets/environments/ENVIRONMENT.toml, and what its \
+         applications need in secrets/applications/APPLICATION.toml"
+    };
+    ui.hint(&format!("{first}{next}"));
+    let files = vec![".gitattributes".to_owned(), holder_file, STORE_FILE.to_owned()];
+    commit.end(files, "secrets: make a store", ui)?;
     Ok(Exit::Done)
 }
 

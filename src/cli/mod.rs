@@ -8,6 +8,7 @@ mod ask;
 mod audit;
 mod check;
 mod checkout;
+mod commit;
 mod error;
 mod export;
 mod exposed;

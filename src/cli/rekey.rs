@@ -1,10 +1,11 @@
 //! `rekey`: seal again what is not sealed to exactly today's holders.
 
+use super::commit::CommitArgs;
 use super::ui::Ui;
 use super::{CliError, Context, Exit};
 use crate::store::{
     Access, FileChange, Holders, Identities, LockedStore, RekeyError, SealFault, StaleValue,
-    Withdrawal, Withdrawals, sealed_path, write_together,
+    Withdrawal, Withdrawals, sealed_path,
 };
 use crate::tree::Tree;
 
@@ -17,6 +18,9 @@ pub(super) struct Args {
     /// Show what would be sealed again, and change nothing. Needs no key
     #[arg(long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    commit: CommitArgs,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
@@ -37,6 +41,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         });
         return Ok(Exit::Done);
     }
+    let commit = args.commit.begin(context)?;
     let store = context.store_to_change()?;
     let stale = store
         .stale(in_scope, &store.holders)
@@ -57,7 +62,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     })?;
     let count = sealed.len();
     changes.extend(sealed);
-    write_together(context.checkout.tree.folder()?, &changes)
+    store
+        .write(&changes)
         .map_err(|error| CliError::from(error).hint("run it again to finish".to_owned()))?;
     ui.status(&format!("Sealed {} again.", values(count)));
     warn_of_late(&late, ui);
@@ -68,6 +74,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             values(unbound)
         ));
     }
+    let what = match &args.scope {
+        Access::Everything => "secrets".to_owned(),
+        scope => format!("secrets({scope})"),
+    };
+    let message = format!("{what}: seal {} again", values(count));
+    commit.end(store.into_touched(), &message, context.ui)?;
     Ok(Exit::Done)
 }
 

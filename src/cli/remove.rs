@@ -1,5 +1,6 @@
 //! `remove`: remove one stored value.
 
+use super::commit::CommitArgs;
 use super::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
 use crate::store::{StoreError, sealed_path};
@@ -17,9 +18,13 @@ pub(super) struct Args {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+
+    #[command(flatten)]
+    commit: CommitArgs,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let commit = args.commit.begin(context)?;
     let store = context.store_to_change()?;
     let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     let file = sealed_path(&id);
@@ -36,9 +41,13 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         return Ok(Exit::Done);
     }
     store.remove(&id)?;
+    let touched = store.into_touched();
     context.ui.status(&format!(
         "Removed {id}. What was committed of it remains in git's history, and what was synced, in \
          Vault."
     ));
+    let SecretId { environment, application, key } = &id;
+    let message = format!("secrets({environment}): remove {application} {key}");
+    commit.end(touched, &message, context.ui)?;
     Ok(Exit::Done)
 }

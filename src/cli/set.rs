@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::commit::CommitArgs;
 use super::ui::read_file;
 use super::{CliError, Context, Exit, checkout};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
@@ -50,6 +51,9 @@ pub(super) struct Args {
     #[arg(long)]
     allow_unknown: bool,
 
+    #[command(flatten)]
+    commit: CommitArgs,
+
     /// The value, where it must not be: taken only to be refused, since the
     /// parser's own refusal would repeat it
     #[arg(hide = true, value_name = "VALUE", num_args = 0..)]
@@ -69,6 +73,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         ));
     }
     let store = context.checkout.store()?;
+    let commit = args.commit.begin(context)?;
     let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
     check_id(args, context, &id)?;
     // Before the value is asked for: whether anybody could read it.
@@ -82,7 +87,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     // Only now: a prompt may take its time.
     let store = context.store_to_change()?;
     store.put(&id, &value, store.time_of_change(Timestamp::now())?)?;
+    let touched = store.into_touched();
     context.ui.status(&format!("Stored {id}, sealed to: {}", readers.join(", ")));
+    let SecretId { environment, application, key } = &id;
+    commit.end(touched, &format!("secrets({environment}): set {application} {key}"), context.ui)?;
     Ok(Exit::Done)
 }
 

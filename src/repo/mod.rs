@@ -1,11 +1,13 @@
 //! The git repository that the store lies in.
 
+mod commit;
 mod error;
 mod remote;
 mod repository;
 mod revision;
 mod snapshot;
 
+pub use commit::{CommitError, check_git, commit};
 pub use error::RepositoryError;
 pub use remote::remote;
 pub use repository::{GitRepository, short};

@@ -5,21 +5,27 @@
 //! on `store.toml` from its first look to its last write. The lock goes with
 //! the process, however that ends, and leaves nothing behind.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
 
 use super::Store;
 use super::error::StoreError;
-use super::paths::{RECIPIENTS, SECRETS};
+use super::paths::{RECIPIENTS, SECRETS, sealed_path};
 use super::settings::STORE_FILE;
-use super::write::remove_leftovers;
+use super::write::{FileChange, remove_file, remove_leftovers, write_file, write_together};
+use crate::model::{SecretId, SecretValue};
 use crate::tree::Tree;
 
 /// A store that nobody else changes meanwhile.
 #[derive(Debug)]
 pub struct LockedStore {
     store: Store,
+    touched: Mutex<BTreeSet<String>>,
     _lock: Option<File>,
 }
 
@@ -59,7 +65,61 @@ impl LockedStore {
             remove_leftovers(root, RECIPIENTS)?;
         }
         // Only now: it may have changed while this waited.
-        Ok(Store::open(tree)?.map(|store| Self { store, _lock: lock }))
+        let store = Store::open(tree)?;
+        Ok(store.map(|store| Self { store, touched: Mutex::default(), _lock: lock }))
+    }
+
+    /// Seals a value to those who may read the secret, and puts it in its
+    /// place.
+    ///
+    /// # Errors
+    /// No holder with access, or a file that cannot be written.
+    pub fn put(
+        &self,
+        id: &SecretId,
+        value: &SecretValue,
+        set_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let file = sealed_path(id);
+        let sealed = self.seal(id, value, set_at)?;
+        write_file(self.tree.folder()?, &file, &sealed)?;
+        self.touch([file]);
+        Ok(())
+    }
+
+    /// Removes a sealed value, and its folder where that leaves it empty.
+    ///
+    /// # Errors
+    /// No such value, or a file that cannot be removed.
+    pub fn remove(&self, id: &SecretId) -> Result<(), StoreError> {
+        let file = sealed_path(id);
+        if !self.tree.has_file(&file) {
+            return Err(StoreError::NotStored { id: id.clone(), file });
+        }
+        remove_file(self.tree.folder()?, &file)?;
+        self.touch([file]);
+        Ok(())
+    }
+
+    /// Changes several files of the store, in their order.
+    ///
+    /// # Errors
+    /// As [`write_together`].
+    pub fn write(&self, changes: &[FileChange]) -> Result<(), StoreError> {
+        write_together(self.tree.folder()?, changes)?;
+        self.touch(changes.iter().map(|change| change.file.clone()));
+        Ok(())
+    }
+
+    /// Lets go of the lock, and gives the files that were changed.
+    #[must_use]
+    pub fn into_touched(self) -> Vec<String> {
+        let touched = self.touched.into_inner().unwrap_or_else(PoisonError::into_inner);
+        touched.into_iter().collect()
+    }
+
+    fn touch(&self, files: impl IntoIterator<Item = String>) {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).extend(files);
     }
 }
 

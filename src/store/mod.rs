@@ -95,23 +95,6 @@ impl Store {
         Contents::list(&self.tree, environment)
     }
 
-    /// Seals a value to those who may read the secret, and puts it in its
-    /// place.
-    ///
-    /// # Errors
-    /// No holder with access, or a file that cannot be written.
-    pub fn put(
-        &self,
-        id: &SecretId,
-        value: &SecretValue,
-        set_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let file = sealed_path(id);
-        let sealed = self.seal(id, value, set_at)?;
-        write_file(self.tree.folder()?, &file, &sealed)?;
-        Ok(())
-    }
-
     /// Seals a value to those who may read the secret.
     ///
     /// # Errors
@@ -123,6 +106,12 @@ impl Store {
         set_at: Timestamp,
     ) -> Result<Vec<u8>, StoreError> {
         seal_to(&self.holders, id, value, set_at)
+    }
+
+    /// Whether a value is stored.
+    #[must_use]
+    pub fn has(&self, id: &SecretId) -> bool {
+        self.tree.has_file(&sealed_path(id))
     }
 
     /// The sealed file of a value.
@@ -155,19 +144,6 @@ impl Store {
         let last = self.withdrawals()?.iter().map(|one| one.at.as_second()).max();
         let second = last.map_or(now, |last| now.max(last + 1));
         Ok(Timestamp::from_second(second).unwrap_or(Timestamp::MAX))
-    }
-
-    /// Removes a sealed value, and its folder where that leaves it empty.
-    ///
-    /// # Errors
-    /// No such value, or a file that cannot be removed.
-    pub fn remove(&self, id: &SecretId) -> Result<(), StoreError> {
-        let file = sealed_path(id);
-        if !self.tree.has_file(&file) {
-            return Err(StoreError::NotStored { id: id.clone(), file });
-        }
-        remove_file(self.tree.folder()?, &file)?;
-        Ok(())
     }
 }
 

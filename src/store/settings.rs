@@ -24,6 +24,9 @@ pub struct StoreSettings {
     /// Environments of the checkout whose static values are kept elsewhere.
     #[serde(default, rename = "not-served", skip_serializing_if = "Vec::is_empty")]
     pub not_served: Vec<String>,
+    /// Whether commands that change the store commit what they changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub commit: bool,
     /// Whose changes count.
     #[serde(default, skip_serializing_if = "TrustSettings::is_default")]
     pub trust: TrustSettings,
@@ -48,7 +51,13 @@ impl StoreSettings {
     /// The settings of a new store.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
-        Self { format: FORMAT, layout, not_served: Vec::new(), trust: TrustSettings::default() }
+        Self {
+            format: FORMAT,
+            layout,
+            not_served: Vec::new(),
+            commit: false,
+            trust: TrustSettings::default(),
+        }
     }
 
     /// Whether the static values of an environment are kept here.

@@ -204,7 +204,12 @@ mod tests {
         for (path, alone, together, elsewhere) in [
             ("secrets/idfdev/app/key.age", "idfdev/app", "idfdev/app", "idfdev/app"),
             ("secrets/summit/app/key.age", "nothing", "summit/app", "summit/app"),
-            ("secrets/idfdev/pull-secret/x.age", "idfdev/pull-secret", "idfdev/pull-secret", "idfdev/pull-secret"),
+            (
+                "secrets/idfdev/pull-secret/x.age",
+                "idfdev/pull-secret",
+                "idfdev/pull-secret",
+                "idfdev/pull-secret",
+            ),
             ("secrets/idfdev/file", "idfdev", "idfdev", "idfdev"),
             ("secrets/idfdev/a/b/c", "idfdev", "idfdev", "idfdev"),
             ("secrets/idfdev/a b/c", "idfdev", "idfdev", "idfdev"),

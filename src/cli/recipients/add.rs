@@ -85,11 +85,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         context.ui.status(&format!("{name} has that key already."));
         return Ok(Exit::Done);
     }
-    Change { name: name.clone(), after: Some(after), withdrawn: None }.apply(
-        &store,
-        &args.change,
-        context,
-    )
+    let summary = match store.holders.get(name) {
+        None => format!("add {name} ({})", super::listed(&after.access)),
+        Some(_) => format!("add a key of {name}"),
+    };
+    let change = Change { name: name.clone(), after: Some(after), withdrawn: None, summary };
+    change.apply(store, &args.change, context)
 }
 
 /// The items without those that were there before.

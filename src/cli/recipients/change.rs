@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::listed;
+use crate::cli::commit::CommitArgs;
 use crate::cli::exposed::{Exposed, print_exposed};
 use crate::cli::rekey::{record, rekey_error, seal_again, warn_of_late};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, SecretId};
 use crate::store::{
     Access, FileChange, Holder, Holders, Identities, LockedStore, Recipient, Withdrawal,
-    Withdrawals, write_together,
+    Withdrawals,
 };
 
 /// Options of every change.
@@ -26,6 +27,9 @@ pub(super) struct ChangeArgs {
     /// you out, or names what does not exist yet
     #[arg(long)]
     pub(super) force: bool,
+
+    #[command(flatten)]
+    commit: CommitArgs,
 }
 
 /// A change of one holder.
@@ -35,28 +39,31 @@ pub(super) struct Change {
     pub(super) after: Option<Holder>,
     /// The keys and the access that this withdraws.
     pub(super) withdrawn: Option<(Vec<Recipient>, Vec<Access>)>,
+    /// What a commit says of it.
+    pub(super) summary: String,
 }
 
 impl Change {
     /// Makes the change, and says what was done.
     pub(super) fn apply(
         self,
-        store: &LockedStore,
+        store: LockedStore,
         args: &ChangeArgs,
         context: &Context<'_>,
     ) -> Result<Exit, CliError> {
+        let commit = args.commit.begin(context)?;
         let tree = &context.checkout.tree;
         let before = &store.holders;
         let after = before.with(&self.name, self.after.clone());
-        let ids = stored(store)?;
+        let ids = stored(&store)?;
         let identities = context.identities()?;
         if !args.force {
-            self.refuse_harm(store, &after, &ids, &identities, context)?;
+            self.refuse_harm(&store, &after, &ids, &identities, context)?;
         }
 
         // In the order in which an interruption does no harm: the record first,
         // then who may read, then what `rekey` can do again.
-        let withdrawal = self.withdrawal(store, &ids)?;
+        let withdrawal = self.withdrawal(&store, &ids)?;
         let mut records: Vec<Withdrawal> = withdrawal.iter().cloned().collect();
         let (mut sealed, mut late) = (Vec::new(), Vec::new());
         if !args.no_rekey {
@@ -71,7 +78,7 @@ impl Change {
             late = store.withdrawals()?.late(&stale, before);
             records.extend(late.iter().cloned());
             sealed =
-                seal_again(store, stale, &after, &identities, context.ui).map_err(|error| {
+                seal_again(&store, stale, &after, &identities, context.ui).map_err(|error| {
                     rekey_error(error, before, Some(&identities)).hint(
                     "nothing was changed; with --no-rekey only recipients/ is, and someone who \
                      can open these values runs: phalanx-secrets rekey"
@@ -83,7 +90,7 @@ impl Change {
         let mut changes: Vec<FileChange> = record(tree, &records)?.into_iter().collect();
         changes.push(self.holder_file(context)?);
         changes.extend(sealed);
-        write_together(tree.folder()?, &changes).map_err(|error| {
+        store.write(&changes).map_err(|error| {
             CliError::from(error).hint(
                 "run it again; if recipients/ has the change already, finish it with: \
                  phalanx-secrets rekey"
@@ -91,12 +98,16 @@ impl Change {
             )
         })?;
         warn_of_late(&late, context.ui);
-        self.report(store, count, args, context);
+        self.report(&store, count, args, context);
+        if !commit.is_wanted() {
+            context.ui.hint("commit secrets/ and recipients/ together");
+        }
         if let Some(withdrawal) = withdrawal {
             let only = Withdrawals::from_iter([withdrawal]);
-            let exposed = Exposed::find(store, &after, &only, &context.checkout, |_| true)?;
+            let exposed = Exposed::find(&store, &after, &only, &context.checkout, |_| true)?;
             print_exposed(&exposed, context.ui)?;
         }
+        commit.end(store.into_touched(), &format!("recipients: {}", self.summary), context.ui)?;
         Ok(Exit::Done)
     }
 
@@ -217,7 +228,6 @@ impl Change {
             let values = if count == 1 { "1 value".to_owned() } else { format!("{count} values") };
             ui.status(&format!("Sealed {values} again."));
         }
-        ui.hint("commit secrets/ and recipients/ together");
     }
 }
 

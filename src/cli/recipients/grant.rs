@@ -36,9 +36,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         context.ui.status(&format!("{name} can read that already: {}.", listed(&before.access)));
         return Ok(Exit::Done);
     }
-    Change { name: name.clone(), after: Some(after), withdrawn: None }.apply(
-        &store,
-        &args.change,
-        context,
-    )
+    let summary = format!("grant {} to {name}", listed(&args.access));
+    let change = Change { name: name.clone(), after: Some(after), withdrawn: None, summary };
+    change.apply(store, &args.change, context)
 }

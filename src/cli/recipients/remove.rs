@@ -50,5 +50,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     });
     let removed: Vec<Recipient> = removed.into_iter().cloned().collect();
     let withdrawn = (!removed.is_empty()).then(|| (removed, before.access.clone()));
-    Change { name: name.clone(), after, withdrawn }.apply(&store, &args.change, context)
+    let summary = match &after {
+        Some(_) => format!("remove a key of {name}"),
+        None => format!("remove {name}"),
+    };
+    let change = Change { name: name.clone(), after, withdrawn, summary };
+    change.apply(store, &args.change, context)
 }

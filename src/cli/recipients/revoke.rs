@@ -48,9 +48,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let mut after = before.clone();
     after.access = kept;
     let withdrawn = Some((before.keys.clone(), withdrawn));
-    Change { name: name.clone(), after: Some(after), withdrawn }.apply(
-        &store,
-        &args.change,
-        context,
-    )
+    let summary = format!("revoke {} from {name}", listed(&args.access));
+    let change = Change { name: name.clone(), after: Some(after), withdrawn, summary };
+    change.apply(store, &args.change, context)
 }

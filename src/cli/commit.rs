@@ -1,0 +1,113 @@
+//! Committing what a command changed.
+
+use std::path::{Path, PathBuf};
+
+use git2::RepositoryState;
+
+use super::{CliError, Context, Exit, Ui};
+use crate::repo::{self, CommitError, GitRepository, RepositoryError};
+use crate::shell::quoted;
+
+/// Whether what a command changes is committed.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct CommitArgs {
+    /// Commit what this changes, and nothing else (store.toml: commit = true)
+    #[arg(long, conflicts_with = "no_commit")]
+    commit: bool,
+
+    /// Do not commit
+    #[arg(long)]
+    no_commit: bool,
+}
+
+/// The intention to commit, or not to.
+#[must_use]
+pub(super) struct Commit {
+    /// The store's root, where there will be one.
+    place: Option<PathBuf>,
+}
+
+impl CommitArgs {
+    /// Makes sure, before anything is asked for or changed, that a commit is
+    /// possible where one is wanted.
+    pub(super) fn begin(self, context: &Context<'_>) -> Result<Commit, CliError> {
+        let store = context.checkout.store_if_any();
+        let is_setting = store.is_some_and(|store| store.settings.commit);
+        self.begin_at(&context.checkout.place, is_setting)
+    }
+
+    /// The same for a root, where commits are or are not the rule.
+    pub(super) fn begin_at(self, place: &Path, is_rule: bool) -> Result<Commit, CliError> {
+        if !self.commit && (self.no_commit || !is_rule) {
+            return Ok(Commit { place: None });
+        }
+        check(place).map_err(|error| {
+            error.hint(is_rule.then(|| "to go on without a commit: --no-commit".to_owned()))
+        })?;
+        Ok(Commit { place: Some(place.to_owned()) })
+    }
+}
+
+fn check(place: &Path) -> Result<(), CliError> {
+    let cannot = |why: &str| Err(CliError::store(format!("there can be no commit: {why}")));
+    let repository = match GitRepository::discover(place) {
+        Err(RepositoryError::Absent { .. }) => return cannot("this is in no git repository"),
+        repository => repository?,
+    };
+    let state = match repository.git().state() {
+        RepositoryState::Clean => None,
+        RepositoryState::Merge => Some("a merge"),
+        RepositoryState::Revert | RepositoryState::RevertSequence => Some("a revert"),
+        RepositoryState::CherryPick | RepositoryState::CherryPickSequence => Some("a cherry-pick"),
+        RepositoryState::Bisect => None,
+        RepositoryState::Rebase
+        | RepositoryState::RebaseInteractive
+        | RepositoryState::RebaseMerge
+        | RepositoryState::ApplyMailbox
+        | RepositoryState::ApplyMailboxOrRebase => Some("a rebase"),
+    };
+    if let Some(state) = state {
+        return cannot(&format!("{state} is under way, which git does not commit in parts"))
+            .map_err(|error: CliError| {
+                error.hint("finish it first, or leave out --commit".to_owned())
+            });
+    }
+    repo::check_git()?;
+    Ok(())
+}
+
+impl Commit {
+    /// Whether there will be one.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Commits files, whose change is described in a line.
+    ///
+    /// The store's lock must be gone by now: a hook of the user's may want it.
+    pub(super) fn end(self, files: Vec<String>, message: &str, ui: &Ui) -> Result<(), CliError> {
+        let Some(place) = self.place.filter(|_| !files.is_empty()) else { return Ok(()) };
+        match repo::commit(&place, &files, message) {
+            Ok(Some(commit)) => ui.status(&format!("Committed {commit}: {message}")),
+            Ok(None) => ui.status("Git knew nothing of this, so there is no commit."),
+            Err(error) => {
+                let files: Vec<String> = files.iter().map(|file| quoted(file)).collect();
+                let by_hand = match files.as_slice() {
+                    [file] => format!("git add {file} && git commit -m {} {file}", quoted(message)),
+                    _ => format!("git add secrets recipients && git commit -m {}", quoted(message)),
+                };
+                let mut failed = CliError::new(Exit::Store, &error);
+                failed.causes.insert(0, failed.message);
+                failed.message = "the store is changed, but not committed".to_owned();
+                return Err(failed.hint(format!("once git agrees, commit it with: {by_hand}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<CommitError> for CliError {
+    fn from(error: CommitError) -> Self {
+        Self::new(Exit::Store, &error)
+    }
+}

@@ -1,0 +1,114 @@
+//! Commits files with the user's own `git`.
+//!
+//! The git library makes commits too, and would leave out what makes them the
+//! user's: hooks, signatures, indexes that are split or sparse. So the program
+//! is run, as the user would.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use thiserror::Error;
+
+/// Files that were not committed.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// The program cannot be run.
+    #[error("git cannot be run")]
+    Program(#[source] io::Error),
+    /// It said no, and why.
+    #[error("git did not {what} ({status})")]
+    Refused {
+        /// What it was asked to do.
+        what: &'static str,
+        /// Its exit status.
+        status: ExitStatus,
+    },
+}
+
+/// Whether there is a program to commit with.
+///
+/// # Errors
+/// There is none.
+pub fn check_git() -> Result<(), CommitError> {
+    let mut command = Command::new("git");
+    let status = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status();
+    status.map(|_| ()).map_err(CommitError::Program)
+}
+
+/// Commits files as they are in the work tree, and nothing else: what is
+/// staged beside them stays staged. Gives the abbreviated name of the commit,
+/// or `None` where git knows nothing of any of the files.
+///
+/// What git has to say goes to standard error. It may ask for a passphrase, if
+/// commits are signed.
+///
+/// # Errors
+/// A commit that git, or a hook, refuses. The index is then as before.
+pub fn commit(root: &Path, files: &[String], message: &str) -> Result<Option<String>, CommitError> {
+    let known = known_files(root)?;
+    let is_there = |file: &str| root.join(file).symlink_metadata().is_ok();
+    let (old, new): (Vec<&str>, Vec<&str>) =
+        files.iter().map(String::as_str).partition(|file| known.contains(*file));
+    let new: Vec<&str> = new.into_iter().filter(|file| is_there(file)).collect();
+    let all: Vec<&str> = old.iter().chain(&new).copied().collect();
+    if all.is_empty() {
+        return Ok(None);
+    }
+    if !new.is_empty() {
+        // What git does not know, `commit --only` does not find.
+        git(root, "add the new files", &["add", "--sparse", "--intent-to-add"], &new)?;
+    }
+    let arguments = ["commit", "--quiet", "--only", "--message", message];
+    if let Err(error) = git(root, "commit", &arguments, &all) {
+        if !new.is_empty() {
+            let _ = git(root, "forget the new files", &["reset", "--quiet"], &new);
+        }
+        return Err(error);
+    }
+    let name = output(root, "name the commit", &["rev-parse", "--short=10", "HEAD"])?;
+    Ok(Some(String::from_utf8_lossy(&name).trim().to_owned()))
+}
+
+/// The files below a folder that git knows, relative to it.
+fn known_files(root: &Path) -> Result<BTreeSet<String>, CommitError> {
+    let names = output(root, "list its files", &["ls-files", "-z", "--", "."])?;
+    let names = names.split(|byte| *byte == 0).filter_map(|name| str::from_utf8(name).ok());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Runs git on files, whose names it gets on standard input and takes as they
+/// are.
+fn git(
+    root: &Path,
+    what: &'static str,
+    arguments: &[&str],
+    files: &[&str],
+) -> Result<(), CommitError> {
+    let mut command = Command::new("git");
+    command.arg("--literal-pathspecs").args(arguments);
+    command.args(["--pathspec-from-file=-", "--pathspec-file-nul"]).current_dir(root);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .map_err(CommitError::Program)?;
+    if let Some(mut input) = child.stdin.take() {
+        // Where git ends early, its status says why.
+        let _ = input.write_all(files.join("\0").as_bytes());
+    }
+    let status = child.wait().map_err(CommitError::Program)?;
+    if status.success() { Ok(()) } else { Err(CommitError::Refused { what, status }) }
+}
+
+/// What git prints.
+fn output(root: &Path, what: &'static str, arguments: &[&str]) -> Result<Vec<u8>, CommitError> {
+    let mut command = Command::new("git");
+    command.args(arguments).current_dir(root).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let output = command.output().map_err(CommitError::Program)?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(CommitError::Refused { what, status: output.status }),
+    }
+}
