@@ -20,6 +20,7 @@
 //! | [`resolve`], [`plan`](mod@plan) | the pure heart: no clock, no randomness, no input or output |
 //! | [`check`] | what is wrong with a store, as far as can be told without any key |
 //! | [`mod@exposed`] | what withdrawn access leaves to be rotated |
+//! | [`history`] | what changed between two states of a store, and who changed it |
 //! | [`repo`] | the git repository around it all |
 //! | [`provenance`] | where an entry in Vault is from |
 //! | [`trust`] | whether each step of its history was taken by somebody who may |
@@ -40,9 +41,11 @@ pub mod check;
 pub mod cli;
 pub mod exposed;
 pub mod generate;
+pub mod history;
 pub mod layout;
 pub mod model;
 pub mod plan;
+mod printable;
 pub mod provenance;
 mod python_json;
 pub mod repo;

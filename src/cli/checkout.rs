@@ -27,6 +27,15 @@ impl RevisionArgs {
     pub(super) fn of_commit(commit: Oid) -> Self {
         Self { rev: Some(commit.to_string()) }
     }
+
+    pub(super) fn named(revision: &str) -> Self {
+        Self { rev: Some(revision.to_owned()) }
+    }
+
+    /// The current commit where none is named.
+    pub(super) fn or_head(&self) -> Self {
+        Self::named(self.rev.as_deref().unwrap_or("HEAD"))
+    }
 }
 
 /// A checkout.

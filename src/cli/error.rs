@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::check::CheckError;
+use crate::history::HistoryError;
 use crate::layout::LayoutError;
 use crate::model::{EnvironmentName, InvalidName};
 use crate::repo::RepositoryError;
@@ -198,6 +199,15 @@ impl From<CheckError> for CliError {
 impl From<RepositoryError> for CliError {
     fn from(error: RepositoryError) -> Self {
         Self::new(Exit::Store, &error).hint(error.hint())
+    }
+}
+
+impl From<HistoryError> for CliError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Repository(error) => error.into(),
+            HistoryError::Store { .. } => Self::new(Exit::Store, &error),
+        }
     }
 }
 

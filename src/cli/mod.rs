@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod checkout;
 mod commit;
+mod diff;
 mod error;
 mod export;
 mod exposed;
@@ -16,6 +17,7 @@ mod get;
 mod import;
 mod init;
 mod list;
+mod log;
 mod provenance;
 mod recipients;
 mod rekey;
@@ -102,6 +104,10 @@ enum Command {
     Audit(audit::Args),
     /// Bring Vault in line: open, generate, copy and write
     Sync(sync::Args),
+    /// Show who changed which value when
+    Log(log::Args),
+    /// Show what differs between two states of the store
+    Diff(diff::Args),
     /// Verify that each change was signed by somebody who may make it
     Verify(verify::Args),
 }
@@ -158,6 +164,11 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Exposed(args) => exposed::run(&args, &context()?),
         Command::Audit(args) => audit::run(&args, context_at(&args.at)?),
         Command::Sync(args) => sync::run(&args, context_at(&args.at)?),
+        Command::Log(args) => log::run(&args, &context_at(&args.at.or_head())?),
+        Command::Diff(args) => {
+            let (checkout, before) = args.find(root, settings)?;
+            diff::run(&args, before, &context_of(Ok(checkout))?)
+        }
         Command::Verify(args) => verify::run(&args, &context_at(&args.at)?),
     }
 }

@@ -58,7 +58,7 @@ pub enum OpenReason {
 }
 
 impl Contents {
-    pub(super) fn list(tree: &Tree, environment: &EnvironmentName) -> Result<Self, StoreError> {
+    pub(crate) fn list(tree: &Tree, environment: &EnvironmentName) -> Result<Self, StoreError> {
         let mut stored: BTreeMap<ApplicationName, Vec<KeyName>> = BTreeMap::new();
         let folder = format!("{SECRETS}/{environment}");
         for application in tree.list(&folder)?.into_iter().filter(|entry| entry.is_folder) {

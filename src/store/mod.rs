@@ -30,7 +30,7 @@ pub use identities::{
 };
 pub use lock::LockedStore;
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
-pub(crate) use paths::{canonical_file_stem, key_of_file_stem};
+pub(crate) use paths::{canonical_file_stem, id_of_path, key_of_file_stem};
 pub(crate) use recipient::find_private_key;
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
 pub use rekey::{RekeyError, StaleValue, UNKNOWN_TIME};

@@ -63,6 +63,18 @@ pub fn sealed_path(id: &SecretId) -> String {
     format!("{SECRETS}/{}.age", bound_path(id))
 }
 
+/// The secret whose value the file at a path is.
+pub(crate) fn id_of_path(path: &str) -> Option<SecretId> {
+    let rest = path.strip_prefix(SECRETS)?.strip_prefix('/')?.strip_suffix(".age")?;
+    let mut parts = rest.split('/');
+    let (environment, application, stem) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let key = key_of_file_stem(stem)?.ok()?;
+    Some(SecretId::new(environment.parse().ok()?, application.parse().ok()?, key))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -92,7 +104,9 @@ mod tests {
             if let Ok(key) = key.parse::<KeyName>() {
                 let stem = file_stem(&key);
                 prop_assert!(stem.bytes().all(|b| b.is_ascii_graphic() && b != b'/'));
-                prop_assert_eq!(key_of_file_stem(&stem), Some(Ok(key)));
+                prop_assert_eq!(key_of_file_stem(&stem), Some(Ok(key.clone())));
+                let id = SecretId::new("env".parse().unwrap(), "app".parse().unwrap(), key);
+                prop_assert_eq!(id_of_path(&sealed_path(&id)), Some(id));
             }
         }
     }

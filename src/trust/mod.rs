@@ -30,6 +30,7 @@ pub use error::{Reason, TrustError, Violation};
 pub use rollback::{RolledBack, VerifiedHistory};
 pub use signature::SignatureFault;
 
+use crate::printable::printable;
 use crate::repo::GitRepository;
 use crate::store::{Access, Holders, RECIPIENTS, SigningKey};
 use crate::tree::Tree;
@@ -285,12 +286,10 @@ fn violation(commit: &Commit<'_>, path: &str, reason: Reason) -> TrustError {
     let author = commit.author();
     let name = String::from_utf8_lossy(author.name_bytes()).into_owned();
     let email = String::from_utf8_lossy(author.email_bytes()).into_owned();
-    // Whoever wrote the commit chose these; they must not steer a terminal.
-    let plain = |text: &str| text.escape_debug().to_string();
     TrustError::Violation(Box::new(Violation {
         commit: commit.id(),
-        author: format!("{} <{}>", plain(&name), plain(&email)),
-        path: plain(path),
+        author: format!("{} <{}>", printable(&name), printable(&email)),
+        path: printable(path),
         reason,
     }))
 }
