@@ -71,7 +71,6 @@ fn long_history() -> History {
     history.store.set("app", "password", "one");
     history.store.set("other", "shared", "one");
     history.commit("Alice", "Values");
-    wait_a_second();
     history.store.set("app", "password", "two");
     history.commit("Zoë O'Brien, whose name is long", "A new password");
     let bob = history.store.sandbox.age_identity("bob").recipient;
@@ -86,11 +85,6 @@ fn long_history() -> History {
     history.store.run(["recipients", "remove", "bob", "--force", "--no-rekey"]).success();
     history.commit("Alice", "Remove bob");
     history
-}
-
-/// Times of values are to the second.
-fn wait_a_second() {
-    std::thread::sleep(std::time::Duration::from_millis(1100));
 }
 
 #[test]
@@ -183,7 +177,6 @@ fn a_merge_is_listed_with_what_it_decided_alone() {
     history.store.set("app", "password", "base");
     let base = history.commit("Alice", "Base");
     history.git(&["checkout", "--quiet", "-b", "side"]);
-    wait_a_second();
     history.store.set("app", "token", "side");
     history.commit("Bob", "On the side");
     history.git(&["checkout", "--quiet", "-B", "main", &base]);
@@ -199,7 +192,6 @@ fn a_merge_is_listed_with_what_it_decided_alone() {
     // What it decides itself is Carol's.
     history.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
     history.git(&["merge", "--quiet", "--no-ff", "--no-commit", "side"]);
-    wait_a_second();
     history.store.set("app", "token", "merged");
     history.commit("Carol", "Merge");
     let log = history.log(&["demo", "app", "token"]);
@@ -326,7 +318,6 @@ fn values_are_shown_where_that_is_asked_for() {
     history.store.set("app", "password", "one");
     history.store.set("other", "shared", "kept");
     history.commit("Alice", "Values");
-    wait_a_second();
     history.store.set("app", "password", "two\nSecrets of demo:\n\u{1b}[31m");
     let binary = ["set", "demo", "app", "token", "--allow-binary"];
     history.store.command(binary).stdin([0xff, 0x00]).run().success();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::last_synced::{LastSynced, last_synced, print_last_synced};
 use super::vault::{CompareArgs, Session, Unbound, block_on};
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
@@ -35,6 +36,8 @@ struct Report {
     missing: BTreeSet<String>,
     mismatch: BTreeSet<String>,
     unknown: BTreeSet<String>,
+    /// From which commits Vault was synced, as it remembers.
+    last_synced: Vec<LastSynced>,
 }
 
 pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliError> {
@@ -48,11 +51,13 @@ pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliErro
     if let Some(history) = &history {
         history.refuse_rollback(&session.current)?;
     }
-    let report = compare(&session);
+    let mut report = compare(&session);
+    report.last_synced = last_synced(&session, context);
     if args.json {
         context.ui.json(&report)?;
     } else {
         context.ui.data(report.to_text().as_bytes())?;
+        print_last_synced(&report.last_synced, context.ui);
     }
     if !report.unresolved.is_empty() || !report.missing.is_empty() || !report.mismatch.is_empty() {
         let name = &args.environment;

@@ -226,6 +226,7 @@ fn put_all<'a>(
     for (id, value) in values {
         let file = sealed_path(id);
         let before = if store.has(id) { Some(store.sealed(id)?) } else { None };
+        let set_at = store.time_of_change_of(id, set_at)?;
         let after = Some(store.seal(id, value, set_at)?);
         changes.push(FileChange { file, before, after });
     }

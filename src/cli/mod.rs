@@ -16,6 +16,7 @@ mod exposed;
 mod get;
 mod import;
 mod init;
+mod last_synced;
 mod list;
 mod log;
 mod provenance;

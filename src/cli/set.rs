@@ -86,7 +86,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     check_value(args, context, &id, &value)?;
     // Only now: a prompt may take its time.
     let store = context.store_to_change()?;
-    store.put(&id, &value, store.time_of_change(Timestamp::now())?)?;
+    let now = store.time_of_change(Timestamp::now())?;
+    store.put(&id, &value, store.time_of_change_of(&id, now)?)?;
     let touched = store.into_touched();
     context.ui.status(&format!("Stored {id}, sealed to: {}", readers.join(", ")));
     let SecretId { environment, application, key } = &id;

@@ -197,7 +197,7 @@ pub(super) fn compare_values(
         }
     }
     for (id, file) in &added {
-        let kind = match origin(file, &added, &removed) {
+        let kind = match origin(id, file, &added, &removed) {
             Some(from) => ValueChangeKind::Renamed { from: from.clone() },
             None => ValueChangeKind::Added,
         };
@@ -215,8 +215,10 @@ pub(super) fn compare_values(
 }
 
 /// The secret whose value went away as this one came: the same file, or else
-/// the only one that was set at the same time.
+/// the only one of the application, or with the key, that was set at the same
+/// time.
 fn origin<'a>(
+    id: &SecretId,
     file: &Sealed,
     added: &[(SecretId, Sealed)],
     removed: &'a [(SecretId, Sealed)],
@@ -232,7 +234,9 @@ fn origin<'a>(
     let is_same_file = |one: &Sealed| one.bytes == file.bytes;
     only(&is_same_file).or_else(|| {
         let time = file.known_time()?;
-        only(&|one| one.known_time() == Some(time))
+        let from = only(&|one| one.known_time() == Some(time))?;
+        let is_near = from.application == id.application || from.key == id.key;
+        (is_near && from.environment == id.environment).then_some(from)
     })
 }
 

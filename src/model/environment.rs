@@ -34,7 +34,7 @@ impl Environment {
 }
 
 /// An enabled application.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Application {
     /// The secrets that it needs in this environment.
     pub secrets: BTreeMap<KeyName, Spec>,

@@ -134,7 +134,24 @@ impl Store {
         Ok(header.and_then(|header| header.seal).map(|seal| seal.set_at))
     }
 
-    /// The time to note for a value that changes now: to the second, and after
+    /// The time to note for a value that changes at a time: after that at which
+    /// the stored one was set, so that the two are told apart by it.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn time_of_change_of(
+        &self,
+        id: &SecretId,
+        time: Timestamp,
+    ) -> Result<Timestamp, StoreError> {
+        if !self.has(id) {
+            return Ok(time);
+        }
+        let last = self.set_at(id)?.map_or(i64::MIN, |last| last.as_second().saturating_add(1));
+        Ok(Timestamp::from_second(time.as_second().max(last)).unwrap_or(Timestamp::MAX))
+    }
+
+    /// The time to note for values that change now: to the second, and after
     /// every withdrawal that this store knows of, whatever the clocks say.
     ///
     /// # Errors

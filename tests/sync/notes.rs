@@ -77,3 +77,68 @@ fn values_from_elsewhere_are_from_no_commit() {
     world.command(&sync).stdin("applications: {}\n").run().success();
     assert_eq!(world.note("app"), Value::Null);
 }
+
+#[test]
+fn an_audit_says_from_which_commits_vault_is_and_what_changed_since() {
+    let (world, first) = committed("note-audit");
+    world.sync(&[]);
+    let commit = |message: &str| {
+        let git = |arguments: &[&str]| world.sandbox.git_in(&world.root, arguments);
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "--message", message]);
+        git(&["rev-parse", "HEAD"])
+    };
+    let said = |options: &[&str], commits: &[(&str, &str)]| {
+        let mut said = world.audit(options).stderr().to_owned();
+        for (id, name) in commits {
+            said = said.replace(&id[..10], name);
+        }
+        let days = said.split("(20").enumerate().map(|(index, part)| match index {
+            0 => part.to_owned(),
+            _ => format!("([DAY]{}", &part["26-11-24".len()..]),
+        });
+        days.collect::<String>()
+    };
+    insta::assert_snapshot!(said(&[], &[(&first, "[FIRST]")]), @r"
+    Last synced from:
+      [FIRST] ([DAY]): app, other
+    ");
+
+    world.declare("app", &format!("{APP}\nsecrets.given = {{}}\n"));
+    world.set("app", "given", "x");
+    let second = commit("A secret more");
+    let names = [(first.as_str(), "[FIRST]"), (&second, "[SECOND]")];
+    insta::assert_snapshot!(said(&[], &names), @r"
+    Last synced from:
+      [FIRST] ([DAY], 1 commit since): app, other
+        changed since: app given (set), app (specs)
+    Hint: see what a sync would do: phalanx-secrets sync demo --dry-run
+    ");
+    world.sync(&[]);
+    world.set("app", "given", "y");
+    insta::assert_snapshot!(said(&[], &names), @r"
+    Last synced from:
+      [SECOND] ([DAY]): app
+        changed since: app given (changed)
+      [FIRST] ([DAY], 1 commit since): other
+    Hint: see what a sync would do: phalanx-secrets sync demo --dry-run
+    ");
+    let json: Value = serde_json::from_str(world.audit(&["--json"]).stdout()).unwrap();
+    assert_eq!(json["last_synced"].as_array().unwrap().len(), 2);
+    let of_second =
+        json["last_synced"].as_array().unwrap().iter().find(|one| one["commit"] == *second);
+    assert_eq!(of_second.unwrap()["applications"], json!(["app"]));
+    assert_eq!(of_second.unwrap()["changed_since"], json!(["app given (changed)"]));
+
+    // What came with work that was not committed, and what nobody knows.
+    world.sync(&[]);
+    let path = world.prefix.replacen('/', "/metadata/", 1);
+    let lost = json!({ "custom_metadata": { "phalanx-secrets-commit": "0123456789".repeat(4) } });
+    world.server.root("POST", &format!("{path}/other"), Some(lost));
+    insta::assert_snapshot!(said(&[], &names), @r"
+    Last synced from:
+      [SECOND] and what was not committed ([DAY]): app
+        changed since: app given (changed)
+      0123456789012345678901234567890123456789, which is not in this clone: other
+    ");
+}
