@@ -21,7 +21,7 @@ const CANARY: &str = "CANARY-3f9c1b7e52";
 /// One command, and what is done so that it meets the canary.
 struct Case {
     command: &'static str,
-    /// The command below that one, of `recipients`.
+    /// The command below that one, of `recipients` and `git`.
     below: Option<String>,
     shows_it: bool,
     output: Output,
@@ -64,8 +64,10 @@ impl Cases {
         let name = arguments.iter().find(|argument| !argument.starts_with('-')).unwrap();
         let name: &'static str = String::leak((*name).to_owned());
         let shows_it = matches!(name, "get" | "export");
-        let below =
-            arguments.get(1).filter(|_| name == "recipients").map(|&below| below.to_owned());
+        let below = arguments
+            .get(1)
+            .filter(|_| matches!(name, "recipients" | "git"))
+            .map(|&below| below.to_owned());
         self.done.push(Case { command: name, below, shows_it, output: command.run() });
         &self.done.last().unwrap().output
     }
@@ -204,6 +206,15 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["get", "demo", "app", "token", "--rev", "HEAD"]).code(), 0);
     assert_eq!(cases.run(&["sync", "demo", "--rev", "nowhere"]).code(), 3);
     assert_eq!(cases.run(&["verify", "--trust-root", &root]).code(), 3);
+    for arguments in [&["log"][..], &["log", "demo", "app", "--json"], &["diff", &root]] {
+        assert_eq!(cases.run(arguments).code(), 0);
+    }
+    let name = "secrets/demo/app/token.age";
+    assert_eq!(cases.run(&["git", "setup"]).code(), 0);
+    assert_eq!(cases.run(&["git", "textconv", name]).code(), 0);
+    let merge = ["git", "merge-driver", name, name, name, name];
+    assert_eq!(cases.run(&merge).code(), 0);
+    assert_eq!(cases.run(&["git", "setup", "--remove"]).code(), 0);
     assert_eq!(cases.run(&["sync", "demo", "--trust-root", &root]).code(), 3);
 
     // … and with a file that someone has been at.
@@ -250,7 +261,9 @@ fn a_marked_secret_appears_nowhere_else() {
         assert_eq!(output.stdout().contains(CANARY), is_asked_for, "{command}");
     }
     assert_eq!(seen, commands(&cases.store, &[]), "every command is tried");
-    assert_eq!(seen_below, commands(&cases.store, &["recipients"]), "every one of these is tried");
+    let mut below = commands(&cases.store, &["recipients"]);
+    below.extend(commands(&cases.store, &["git"]));
+    assert_eq!(seen_below, below, "every one of these is tried");
     assert_is_in_no_file(&cases.store);
 }
 

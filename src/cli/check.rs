@@ -19,6 +19,10 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "rev")]
     pub(super) staged: bool,
 
+    /// Take it for no finding that a value is not stored yet
+    #[arg(long)]
+    allow_missing: bool,
+
     /// Open every value too, with the identities at hand
     #[arg(long)]
     open: bool,
@@ -53,7 +57,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let wanted =
         |name: &EnvironmentName| args.environments.is_empty() || args.environments.contains(name);
     let identities = if args.open { Some(context.identities()?) } else { None };
-    let report = check(&checkout.tree, store, wanted, identities.as_ref())?;
+    let mut report = check(&checkout.tree, store, wanted, identities.as_ref())?;
+
+    if args.allow_missing {
+        let is_missing = |kind| matches!(kind, FindingKind::Missing | FindingKind::Empty);
+        report.findings.retain(|finding| !is_missing(finding.kind));
+    }
 
     let ui = context.ui;
     if args.json {

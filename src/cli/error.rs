@@ -264,6 +264,7 @@ from_error! {
     TreeError => Exit::Store,
     WriteError => Exit::Store,
     YamlError => Exit::Store,
+    git2::Error => Exit::Store,
     std::io::Error => Exit::Store,
     toml::ser::Error => Exit::Store,
     toml_edit::TomlError => Exit::Store,

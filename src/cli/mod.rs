@@ -14,6 +14,7 @@ mod error;
 mod export;
 mod exposed;
 mod get;
+mod git;
 mod import;
 mod init;
 mod last_synced;
@@ -109,6 +110,9 @@ enum Command {
     Log(log::Args),
     /// Show what differs between two states of the store
     Diff(diff::Args),
+    /// Have git show, merge and check sealed values
+    #[command(subcommand)]
+    Git(git::Command),
     /// Verify that each change was signed by somebody who may make it
     Verify(verify::Args),
 }
@@ -170,6 +174,7 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
             let (checkout, before) = args.find(root, settings)?;
             diff::run(&args, before, &context_of(Ok(checkout))?)
         }
+        Command::Git(command) => command.run(context_of, root, settings, ui, &global.identities),
         Command::Verify(args) => verify::run(&args, &context_at(&args.at)?),
     }
 }

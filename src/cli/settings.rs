@@ -19,6 +19,7 @@ const TRUST_ROOT: &str = "PHALANX_SECRETS_TRUST_ROOT";
 /// What the process's environment says.
 pub(super) struct Settings {
     variable: fn(&str) -> Option<OsString>,
+    names: fn() -> Vec<String>,
     pub(super) current_folder: std::io::Result<PathBuf>,
 }
 
@@ -27,6 +28,7 @@ impl Settings {
     pub(super) fn from_process() -> Self {
         Self {
             variable: |name| std::env::var_os(name).filter(|value| !value.is_empty()),
+            names: || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
             current_folder: std::env::current_dir(),
         }
     }
@@ -66,6 +68,16 @@ impl Settings {
             Ok(here) => Some(here.join(file)),
             Err(_) => Some(file),
         }
+    }
+
+    /// The commits that git is merging, in hexadecimal: `git merge` has each in
+    /// the name of a variable.
+    pub(super) fn git_merge_heads(&self) -> Vec<String> {
+        (self.names)()
+            .iter()
+            .filter_map(|name| name.strip_prefix("GITHEAD_"))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The trusted commit from which history is verified.

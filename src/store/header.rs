@@ -90,6 +90,17 @@ impl Header {
         has_tag || self.seal.as_ref().is_some_and(|seal| seal.recipients == together())
     }
 
+    /// How many recipients it has of which kind, in a few words.
+    #[must_use]
+    pub fn describe_recipients(&self) -> String {
+        let ssh = self.recipients.ssh.values().sum::<usize>();
+        let kinds =
+            [(self.recipients.native, "X25519"), (ssh, "SSH"), (self.recipients.other, "other")];
+        let parts = kinds.iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<String> = parts.map(|(count, kind)| format!("{count} {kind}")).collect();
+        if parts.is_empty() { "nobody".to_owned() } else { parts.join(", ") }
+    }
+
     /// Judges the header of a secret's file against the holders of today.
     ///
     /// # Errors

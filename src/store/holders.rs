@@ -170,6 +170,30 @@ impl Holder {
         self.access.iter().any(|access| access.covers(environment, application))
     }
 
+    /// What both sides have, and what either added.
+    fn merge(base: Option<&Self>, ours: &Self, theirs: &Self) -> Self {
+        fn lists<T: Clone + PartialEq>(base: Option<&[T]>, ours: &[T], theirs: &[T]) -> Vec<T> {
+            let was = |item: &T| base.is_some_and(|base| base.contains(item));
+            let mut all: Vec<T> = Vec::new();
+            for item in ours.iter().chain(theirs) {
+                let is_in_both = ours.contains(item) && theirs.contains(item);
+                if (is_in_both || !was(item)) && !all.contains(item) {
+                    all.push(item.clone());
+                }
+            }
+            all
+        }
+        Self {
+            keys: lists(base.map(|base| &base.keys[..]), &ours.keys, &theirs.keys),
+            access: lists(base.map(|base| &base.access[..]), &ours.access, &theirs.access),
+            signing_keys: lists(
+                base.map(|base| &base.signing_keys[..]),
+                &ours.signing_keys,
+                &theirs.signing_keys,
+            ),
+        }
+    }
+
     fn parse(file: &str, text: &str) -> Result<Self, StoreError> {
         // Before anything else could quote it.
         if let Some(offset) = find_private_key(text) {
@@ -318,6 +342,25 @@ impl Holders {
             None => holders.0.remove(name),
         };
         holders
+    }
+
+    /// Merges what two sides made of the same holders.
+    ///
+    /// # Errors
+    /// The first whom one side removed and the other changed.
+    pub fn merge(base: &Self, ours: &Self, theirs: &Self) -> Result<Self, HolderName> {
+        let mut merged = BTreeMap::new();
+        for name in ours.0.keys().chain(theirs.0.keys()) {
+            let (was, one, two) = (base.0.get(name), ours.0.get(name), theirs.0.get(name));
+            let holder = match (one, two) {
+                _ if one == two || two == was => one.cloned(),
+                _ if one == was => two.cloned(),
+                (Some(one), Some(two)) => Some(Holder::merge(was, one, two)),
+                _ => return Err(name.clone()),
+            };
+            merged.extend(holder.map(|holder| (name.clone(), holder)));
+        }
+        Ok(Self(merged))
     }
 
     /// The names of those who may read a secret.

@@ -10,6 +10,7 @@ mod header;
 mod holders;
 mod identities;
 mod lock;
+mod merging;
 mod paths;
 mod recipient;
 mod rekey;
@@ -29,6 +30,7 @@ pub use identities::{
     UnlockError,
 };
 pub use lock::LockedStore;
+pub use merging::{MergeConflict, Versions, merge};
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
 pub(crate) use paths::{canonical_file_stem, id_of_path, key_of_file_stem};
 pub(crate) use recipient::find_private_key;

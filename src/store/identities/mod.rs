@@ -214,6 +214,18 @@ impl Identities {
         Self::load_asking(sources, &(Arc::new(Nobody) as Arc<dyn Ask>))
     }
 
+    /// Loads those alone that nobody is asked for anything about, now or when
+    /// they are used: no passphrase, no plugin.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_unlocked(sources: &[IdentitySource]) -> Result<Self, IdentityError> {
+        let ask: Arc<dyn Ask> = Arc::new(Nobody);
+        let (mut found, skipped) = Self::read(sources, &ask)?;
+        found.retain(|identity| identity.state.is_none());
+        Ok(Self { found: found.into(), skipped: skipped.into() })
+    }
+
     /// Reads all identities from the sources, in their order. When one with a
     /// passphrase is needed, it is asked for, once.
     ///
@@ -223,6 +235,14 @@ impl Identities {
         sources: &[IdentitySource],
         ask: &Arc<dyn Ask>,
     ) -> Result<Self, IdentityError> {
+        let (found, skipped) = Self::read(sources, ask)?;
+        Ok(Self { found: found.into(), skipped: skipped.into() })
+    }
+
+    fn read(
+        sources: &[IdentitySource],
+        ask: &Arc<dyn Ask>,
+    ) -> Result<(Vec<Identity>, Vec<SkippedIdentity>), IdentityError> {
         let reader = Reader::new(ask);
         let (mut found, mut skipped) = (Vec::new(), Vec::new());
         for source in sources {
@@ -247,7 +267,7 @@ impl Identities {
             }
         }
         found.sort_by_key(|identity: &Identity| identity.turn);
-        Ok(Self { found: found.into(), skipped: skipped.into() })
+        Ok((found, skipped))
     }
 
     /// The identities, as the age library takes them.

@@ -1,0 +1,227 @@
+//! What `git merge`, `rebase` and `cherry-pick` make of sealed values.
+
+use std::fs;
+
+use super::{Clone, PASSWORD};
+use crate::support::cli::Output;
+
+/// A clone with two branches, on each of which something was done and
+/// committed. The first is checked out.
+fn diverged(ours: impl FnOnce(&Clone), theirs: impl FnOnce(&Clone)) -> Clone {
+    let clone = Clone::set_up();
+    clone.branch("ours");
+    clone.git(&["branch", "theirs"]);
+    clone.checkout("theirs");
+    theirs(&clone);
+    clone.commit("Theirs");
+    clone.checkout("ours");
+    ours(&clone);
+    clone.commit("Ours");
+    clone
+}
+
+fn merge(clone: &Clone) -> Output {
+    clone.try_git(&["merge", "--no-edit", "theirs"])
+}
+
+/// Nothing is wrong with what is stored.
+fn assert_is_in_order(clone: &Clone) {
+    clone.store.run(["check", "--allow-missing", "--open"]).success();
+    assert_eq!(clone.status(), "");
+}
+
+#[test]
+fn different_secrets_of_one_application_merge() {
+    let clone = diverged(
+        |clone| clone.store.set("app", "token", "ours"),
+        |clone| clone.store.set("app", "dex.clientSecret", "theirs"),
+    );
+    merge(&clone).success();
+    assert_eq!(clone.get("token", None), "ours");
+    assert_eq!(clone.get("dex.clientSecret", None), "theirs");
+    assert_is_in_order(&clone);
+}
+
+#[test]
+fn different_values_of_one_secret_conflict() {
+    let clone = diverged(
+        |clone| clone.store.set("app", "password", "CANARY ours"),
+        |clone| clone.store.set("app", "password", "CANARY theirs"),
+    );
+    let ours = clone.store.bytes(PASSWORD);
+    let output = merge(&clone).hides("CANARY").fails_with(1);
+    let stderr: Vec<&str> =
+        output.stderr().lines().map(|line| line.split(": this side at").next().unwrap()).collect();
+    insta::assert_snapshot!(stderr.join("\n"), @r"
+    Error: both sides changed demo/app/password, to different values
+    Hint: secrets/demo/app/password.age is left as this side has it; for the other side's value: git checkout --theirs -- secrets/demo/app/password.age; or store a new one; then: git add secrets/demo/app/password.age
+    ");
+    assert_eq!(clone.status(), format!("UU {PASSWORD}"));
+    // Ours is left whole, and theirs is there to be taken.
+    assert_eq!(clone.store.bytes(PASSWORD), ours);
+    clone.git(&["checkout", "--theirs", "--", PASSWORD]);
+    assert_eq!(clone.get("password", None), "CANARY theirs");
+    clone.git(&["add", PASSWORD]);
+    clone.git(&["commit", "--quiet", "--no-edit"]);
+    assert_is_in_order(&clone);
+}
+
+#[test]
+fn equal_values_merge() {
+    let clone = diverged(
+        |clone| clone.store.set("app", "password", "the same"),
+        |clone| clone.store.set("app", "password", "the same"),
+    );
+    merge(&clone).success();
+    assert_eq!(clone.get("password", None), "the same");
+    assert_is_in_order(&clone);
+}
+
+#[test]
+fn values_that_cannot_be_opened_conflict() {
+    let clone = diverged(
+        |clone| clone.store.set("app", "password", "the same"),
+        |clone| clone.store.set("app", "password", "the same"),
+    );
+    fs::remove_file(clone.store.own_identity()).unwrap();
+    let output = merge(&clone).fails_with(1);
+    assert!(
+        output.stderr().contains("to merge demo/app/password, its value must be opened"),
+        "{output:?}"
+    );
+    assert!(output.stderr().contains("by a holder who can open both sides"), "{output:?}");
+    assert_eq!(clone.status(), format!("UU {PASSWORD}"));
+}
+
+#[test]
+fn values_new_on_both_sides_are_compared() {
+    for (theirs, code) in [("the same", 0), ("another", 1)] {
+        let clone = diverged(
+            |clone| clone.store.set("app", "token", "the same"),
+            |clone| clone.store.set("app", "token", theirs),
+        );
+        merge(&clone).fails_with(code);
+        assert_eq!(clone.get("token", None), "the same");
+    }
+}
+
+#[test]
+fn holders_of_both_sides_can_read_what_both_sealed_again() {
+    let (mut bob, mut carol) = (None, None);
+    let clone = diverged(
+        |clone| bob = Some(clone.add_holder("bob")),
+        |clone| carol = Some(clone.add_holder("carol")),
+    );
+    let set_at = |clone: &Clone| {
+        let shown = clone.store.run(["git", "textconv", PASSWORD]).success();
+        shown.stdout().lines().find(|line| line.starts_with("set: ")).unwrap().to_owned()
+    };
+    let before = set_at(&clone);
+    merge(&clone).success();
+    for holder in [&bob, &carol] {
+        assert_eq!(clone.get("password", holder.as_ref()), "first");
+    }
+    assert_eq!(set_at(&clone), before);
+    assert_is_in_order(&clone);
+}
+
+#[test]
+fn a_new_value_is_sealed_to_the_holders_that_a_merge_leaves() {
+    let clone = Clone::set_up();
+    let bob = clone.add_holder("bob");
+    clone.commit("Add bob");
+    clone.branch("ours");
+    clone.git(&["branch", "theirs"]);
+    clone.checkout("theirs");
+    clone.store.run(["recipients", "remove", "bob"]).success();
+    let carol = clone.add_holder("carol");
+    clone.commit("Carol for bob");
+    clone.checkout("ours");
+    clone.store.set("app", "password", "new");
+    clone.commit("A new value");
+    merge(&clone).success();
+    assert_eq!(clone.get("password", Some(&carol)), "new");
+    assert_is_in_order(&clone);
+    let removed = ["get", "demo", "app", "password", "-i", bob.path.to_str().unwrap()];
+    clone.store.run(removed).fails_with(3);
+
+    // The same from the other side.
+    clone.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    clone.checkout("theirs");
+    clone.git(&["merge", "--quiet", "--no-edit", "ours"]);
+    assert_eq!(clone.get("password", Some(&carol)), "new");
+    clone.store.run(removed).fails_with(3);
+    assert_is_in_order(&clone);
+}
+
+#[test]
+fn a_holder_whom_one_side_removed_and_the_other_changed_is_a_conflict() {
+    let clone = Clone::set_up();
+    clone.add_holder("bob");
+    clone.commit("Add bob");
+    clone.branch("ours");
+    clone.git(&["branch", "theirs"]);
+    clone.checkout("theirs");
+    clone.store.run(["recipients", "remove", "bob"]).success();
+    clone.commit("Remove bob");
+    clone.checkout("ours");
+    let more = clone.store.sandbox.age_identity("more").recipient;
+    clone.store.run(["recipients", "add", "bob", "--key", &more]).success();
+    clone.commit("A key of bob");
+    let output = merge(&clone).fails_with(1);
+    assert!(
+        output.stderr().contains("one side changed the holder bob, the other removed them"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn rebase_and_cherry_pick_merge_too() {
+    let (mut bob, mut carol) = (None, None);
+    let clone = diverged(
+        |clone| bob = Some(clone.add_holder("bob")),
+        |clone| carol = Some(clone.add_holder("carol")),
+    );
+    let start = clone.git(&["rev-parse", "HEAD"]);
+    clone.git(&["cherry-pick", "theirs"]);
+    assert_is_in_order(&clone);
+    clone.git(&["reset", "--quiet", "--hard", &start]);
+    clone.checkout("theirs");
+    clone.git(&["rebase", "--quiet", "ours"]);
+    assert_is_in_order(&clone);
+    for holder in [&bob, &carol] {
+        assert_eq!(clone.get("password", holder.as_ref()), "first");
+    }
+
+    let clone = diverged(
+        |clone| clone.store.set("app", "password", "ours"),
+        |clone| clone.store.set("app", "password", "theirs"),
+    );
+    let output = clone.try_git(&["rebase", "theirs"]).fails_with(1);
+    assert!(output.stderr().contains("both sides changed demo/app/password"), "{output:?}");
+    assert_eq!(clone.get("password", None), "theirs");
+}
+
+#[test]
+fn what_is_no_sealed_value_is_not_merged() {
+    let clone = diverged(
+        |clone| clone.store.set("app", "password", "ours"),
+        |clone| {
+            clone.store.write(PASSWORD, "in the clear");
+            clone.git(&["add", "--all"]);
+            clone.git(&["commit", "--quiet", "--no-verify", "--message", "x"]);
+            clone.store.set("app", "token", "x");
+            clone.store.run(["check"]).fails_with(1);
+            clone.git(&["add", "--all"]);
+            clone.git(&["commit", "--quiet", "--no-verify", "--message", "x"]);
+            clone.store.write("README", "x");
+            clone.git(&["config", "core.hooksPath", "/nowhere"]);
+        },
+    );
+    let output = merge(&clone).hides("in the clear").fails_with(1);
+    assert!(
+        output.stderr().contains("the other side's version is not a sealed value"),
+        "{output:?}"
+    );
+    assert_eq!(clone.get("password", None), "ours");
+}
