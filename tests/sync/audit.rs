@@ -72,6 +72,7 @@ fn every_section_has_pythons_words() {
             "missing": ["app made", "pull-secret", "third copied"],
             "mismatch": ["app given", "app literal"],
             "unknown": ["app extra", "app number", "empty-stranger", "stranger a", "stranger b"],
+            "last_synced": [],
         })
     );
 }
@@ -109,7 +110,13 @@ fn a_clean_report_is_json_too() {
     let output = world.audit(&["--json"]).success();
     assert_eq!(
         serde_json::from_str::<Value>(output.stdout()).unwrap(),
-        json!({ "unresolved": [], "missing": [], "mismatch": [], "unknown": [] })
+        json!({
+            "unresolved": [],
+            "missing": [],
+            "mismatch": [],
+            "unknown": [],
+            "last_synced": [],
+        })
     );
 }
 

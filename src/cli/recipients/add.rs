@@ -87,6 +87,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     }
     let summary = match store.holders.get(name) {
         None => format!("add {name} ({})", super::listed(&after.access)),
+        Some(_) if args.keys.is_empty() => format!("add a signing key of {name}"),
         Some(_) => format!("add a key of {name}"),
     };
     let change = Change { name: name.clone(), after: Some(after), withdrawn: None, summary };

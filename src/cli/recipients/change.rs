@@ -214,10 +214,15 @@ impl Change {
                 ui.status(&format!("Added {name}, who can read: {}.", listed(&holder.access)))
             }
             (Some(holder), Some(_)) => ui.status(&format!(
-                "{name} has {} and can read: {}.",
+                "{name} has {}{} and can read: {}.",
                 match holder.keys.len() {
                     1 => "1 key".to_owned(),
                     count => format!("{count} keys"),
+                },
+                match holder.signing_keys.len() {
+                    0 => String::new(),
+                    1 => ", 1 signing key".to_owned(),
+                    count => format!(", {count} signing keys"),
                 },
                 listed(&holder.access)
             )),
