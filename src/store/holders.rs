@@ -389,4 +389,42 @@ mod tests {
             assert!(text.parse::<Access>().is_err(), "{text:?}");
         }
     }
+
+    #[test]
+    fn what_either_side_added_is_there_and_what_either_took_away_is_not() {
+        let holder = |access: &[&str]| {
+            let access = access.iter().map(|access| access.parse().unwrap()).collect();
+            Some(Holder { keys: Vec::new(), access, signing_keys: Vec::new() })
+        };
+        let name: HolderName = "bob".parse().unwrap();
+        let of = |one: Option<Holder>| Holders::default().with(&name, one);
+        let both = Some(&["a", "b"][..]);
+        // Before, on either side, and afterwards; `Err` where somebody decides.
+        type Access<'a> = Option<&'a [&'a str]>;
+        let table: [(Access<'_>, Access<'_>, Access<'_>, Result<Access<'_>, ()>); 8] = [
+            (None, None, both, Ok(both)),
+            (None, Some(&["a"]), Some(&["b"]), Ok(both)),
+            (both, Some(&["a"]), Some(&["b"]), Ok(Some(&[]))),
+            (both, Some(&["a"]), Some(&["a", "b", "c"]), Ok(Some(&["a", "c"]))),
+            (both, None, both, Ok(None)),
+            (both, None, None, Ok(None)),
+            (both, None, Some(&["a"]), Err(())),
+            (both, both, both, Ok(both)),
+        ];
+        for (base, ours, theirs, expected) in table {
+            let [base, ours, theirs] = [base, ours, theirs].map(|one| of(one.and_then(holder)));
+            let expected = expected.map(|one| of(one.and_then(holder)));
+            for (one, two) in [(&ours, &theirs), (&theirs, &ours)] {
+                let merged = Holders::merge(&base, one, two).map_err(|_| ());
+                let access = |all: &Holders| {
+                    let mut access = all.get(&name).map(|one| one.access.clone());
+                    if let Some(access) = &mut access {
+                        access.sort_by_key(ToString::to_string);
+                    }
+                    access
+                };
+                assert_eq!(merged.as_ref().map(access), expected.as_ref().map(access));
+            }
+        }
+    }
 }

@@ -163,3 +163,155 @@ pub fn merge(
     let set_at = candidates.iter().map(|one| one.set_at).max().unwrap_or_default();
     Ok(seal_to(holders, id, &opened.value, set_at)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use age::secrecy::ExposeSecret as _;
+
+    use super::*;
+    use crate::store::{Holder, IdentitySource, seal};
+
+    /// A version, by what was done to the value that both sides came from.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Done {
+        Nothing,
+        /// Sealed to the holders that the merge results in.
+        SealedToAll,
+        /// Sealed to some of them.
+        SealedToOne,
+        /// Another value, for the holders before, at a time.
+        Set(&'static str, i64),
+        /// Another value for those that the merge results in.
+        SetForAll(&'static str, i64),
+    }
+    use Done::{Nothing, SealedToAll, SealedToOne, Set, SetForAll};
+
+    /// What comes of two versions.
+    #[derive(Debug, PartialEq)]
+    enum Comes {
+        /// One of them, as it is.
+        Whole(Done),
+        /// A file for all holders with this value, set at this time.
+        Sealed(&'static str, i64),
+        Different,
+        Unopened,
+    }
+
+    struct World {
+        id: SecretId,
+        identities: Identities,
+        one: Holders,
+        all: Holders,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let keys = [age::x25519::Identity::generate(), age::x25519::Identity::generate()];
+            let holder = |key: &age::x25519::Identity| Holder {
+                keys: vec![key.to_public().to_string().parse().unwrap()],
+                access: vec!["*".parse().unwrap()],
+                signing_keys: Vec::new(),
+            };
+            let [alice, bob] = &keys;
+            let one = Holders::default().with(&"alice".parse().unwrap(), Some(holder(alice)));
+            let all = one.with(&"bob".parse().unwrap(), Some(holder(bob)));
+            let text = alice.to_string().expose_secret().to_owned();
+            let source = IdentitySource::Text { text: text.into(), named_by: "the test" };
+            let identities = Identities::load(&[source]).unwrap();
+            Self { id: SecretId::parse("env", "app", "key").unwrap(), identities, one, all }
+        }
+
+        fn seal(&self, value: &str, second: i64, holders: &Holders) -> Vec<u8> {
+            let recipients = holders.recipients_for(&self.id.environment, &self.id.application);
+            let time = Timestamp::from_second(second).unwrap();
+            seal(&value.into(), &self.id, time, &recipients).unwrap()
+        }
+
+        fn version(&self, done: Done, base: &[u8]) -> Vec<u8> {
+            match done {
+                Nothing => base.to_vec(),
+                SealedToAll => self.seal("base", 1, &self.all),
+                SealedToOne => self.seal("base", 1, &self.one),
+                Set(value, second) => self.seal(value, second, &self.one),
+                SetForAll(value, second) => self.seal(value, second, &self.all),
+            }
+        }
+
+        fn merge(&self, ours: Done, theirs: Done, has_key: bool) -> Comes {
+            let base = self.seal("base", 1, &self.one);
+            let files = [self.version(ours, &base), self.version(theirs, &base)];
+            let [our_file, their_file] = &files;
+            let versions = Versions { base: Some(&base), ours: our_file, theirs: their_file };
+            let load = || if has_key { self.identities.clone() } else { Identities::default() };
+            match merge(&self.id, versions, &self.all, load) {
+                Ok(file) if file == *our_file => Comes::Whole(ours),
+                Ok(file) if file == *their_file => Comes::Whole(theirs),
+                Ok(file) => {
+                    let opened = open(&file, &self.id, &self.identities).unwrap();
+                    opened.header.judge(&self.id, &self.all).unwrap();
+                    let values = ["base", "x", "y"];
+                    let is_it = |value: &&&str| opened.value == (**value).into();
+                    let value = values.iter().find(is_it).unwrap();
+                    Comes::Sealed(value, opened.header.seal.unwrap().set_at.as_second())
+                }
+                Err(MergeConflict::Different { .. }) => Comes::Different,
+                Err(MergeConflict::Unopened { .. }) => Comes::Unopened,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn each_pair_of_versions_comes_to_what_it_should() {
+        let world = World::new();
+        // Both sides, what comes of them with a key, and whether that needs it.
+        let table = [
+            (Nothing, Nothing, Comes::Whole(Nothing), false),
+            (SealedToAll, SealedToOne, Comes::Whole(SealedToAll), false),
+            (SealedToOne, SealedToOne, Comes::Sealed("base", 1), true),
+            (SealedToAll, SealedToAll, Comes::Whole(SealedToAll), false),
+            (Set("x", 2), SealedToAll, Comes::Sealed("x", 2), true),
+            (Set("x", 2), SealedToOne, Comes::Sealed("x", 2), true),
+            (SetForAll("x", 2), SealedToAll, Comes::Whole(SetForAll("x", 2)), false),
+            (SetForAll("x", 2), SealedToOne, Comes::Whole(SetForAll("x", 2)), false),
+            (Set("x", 2), Set("x", 3), Comes::Sealed("x", 3), true),
+            (Set("x", 2), SetForAll("x", 3), Comes::Whole(SetForAll("x", 3)), true),
+            (Set("x", 3), SetForAll("x", 2), Comes::Sealed("x", 3), true),
+            (Set("x", 2), Set("y", 2), Comes::Different, true),
+            (SetForAll("x", 2), SetForAll("y", 3), Comes::Different, true),
+            // Back to what it was is a change too.
+            (Set("base", 2), SealedToAll, Comes::Sealed("base", 2), true),
+        ];
+        for (ours, theirs, expected, needs_key) in table {
+            for (one, two) in [(ours, theirs), (theirs, ours)] {
+                assert_eq!(world.merge(one, two, true), expected, "{one:?} {two:?}");
+                let without = world.merge(one, two, false);
+                match needs_key {
+                    true => assert_eq!(without, Comes::Unopened, "{one:?} {two:?}"),
+                    false => assert_eq!(without, expected, "{one:?} {two:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_values_of_the_secret_are_merged() {
+        let world = World::new();
+        let base = world.seal("base", 1, &world.one);
+        let other = SecretId::parse("env", "app", "other").unwrap();
+        for (ours, theirs) in [(&b"x"[..], &base[..]), (&base, b""), (&base, b"x")] {
+            let versions = Versions { base: Some(&base), ours, theirs };
+            let merged = merge(&world.id, versions, &world.all, || world.identities.clone());
+            assert!(matches!(merged, Err(MergeConflict::NotSealed { .. })), "{merged:?}");
+        }
+        let versions = Versions { base: None, ours: &base, theirs: &base };
+        let merged = merge(&other, versions, &world.all, || world.identities.clone());
+        assert!(matches!(merged, Err(MergeConflict::NotSealed { .. })), "{merged:?}");
+        // Where nobody is left to read it, it is sealed to nobody.
+        let newer = world.seal("x", 2, &world.one);
+        let versions = Versions { base: Some(&base), ours: &newer, theirs: &base };
+        let nobody = Holders::default();
+        let merged = merge(&world.id, versions, &nobody, || world.identities.clone());
+        assert!(matches!(merged, Err(MergeConflict::Seal(_))), "{merged:?}");
+    }
+}
