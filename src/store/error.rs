@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::holders::InvalidAccess;
+use super::access::InvalidAccess;
 use super::recipient::InvalidRecipient;
 use super::sealing::SealError;
 use super::signing_key::InvalidSigningKey;

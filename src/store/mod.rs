@@ -4,6 +4,7 @@
 //! change different secrets never touch the same file, and the history of a
 //! file is the history of its secret. `docs/format.md` describes every file.
 
+mod access;
 mod contents;
 mod error;
 mod header;
@@ -21,10 +22,11 @@ mod stanza;
 mod withdrawn;
 mod write;
 
+pub use access::{Access, InvalidAccess};
 pub use contents::{Contents, OpenFailure, StoredValue};
 pub use error::StoreError;
 pub use header::{Header, SealFault};
-pub use holders::{Access, Holder, Holders, InvalidAccess};
+pub use holders::{Holder, Holders};
 pub use identities::{
     Ask, Identities, Identity, IdentityError, IdentitySource, NoAnswer, SkippedIdentity,
     UnlockError,

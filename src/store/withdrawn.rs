@@ -8,9 +8,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::access::Access;
 use super::error::StoreError;
 use super::header::Header;
-use super::holders::{Access, Holders};
+use super::holders::Holders;
 use super::paths::RECIPIENTS;
 use super::recipient::{Recipient, RecipientSet};
 use super::rekey::StaleValue;

@@ -459,6 +459,58 @@ fn a_merge_smuggles_nothing_in() {
 }
 
 #[test]
+fn a_merge_of_many_is_signed_where_they_differ_in_what_matters() {
+    let history = History::new("trust-octopus");
+    let branch = |name: &str, file: &str| {
+        history.git(&["checkout", "--quiet", "-B", name, &history.root]);
+        history.write(file, name);
+        history.commit(name);
+    };
+    branch("one", "ONE");
+    branch("two", "TWO");
+    branch("main", "MAIN");
+    history.git(&["merge", "--quiet", "--no-edit", "one", "two"]);
+    assert_eq!(history.git(&["log", "-1", "--format=%P"]).split(' ').count(), 3);
+    history.is_accepted();
+
+    history.git(&["checkout", "--quiet", "-B", "two", &history.root]);
+    history.world.set("app", "password", "second");
+    history.commit_as(&history.alice, "Change the password");
+    history.git(&["checkout", "--quiet", "-B", "main", "main~1"]);
+    history.git(&["merge", "--quiet", "--no-edit", "one", "two"]);
+    let verify = ["verify", "demo", "--trust-root", &history.root];
+    let refused = history.world.command(&verify).run().fails_with(3);
+    assert!(refused.stderr().contains("it is not signed"), "{refused:?}");
+    history.signed(&history.alice, &["commit", "--quiet", "--amend", "--no-edit", "-S"]);
+    history.world.command(&verify).run().success();
+}
+
+/// Both sides merged the other, each with a decision of its own, so that
+/// there are two commits that both come from.
+#[test]
+fn a_criss_cross_of_merges_is_a_decision() {
+    let history = History::new("trust-criss-cross");
+    let git = |arguments: &[&str]| history.git(arguments);
+    git(&["checkout", "--quiet", "-B", "left"]);
+    history.world.set("app", "password", "left");
+    let left = history.commit_as(&history.alice, "Left");
+    git(&["checkout", "--quiet", "-B", "right", &history.root]);
+    history.set_beside("x");
+    let right = history.commit_as(&history.bob, "Right");
+    git(&["merge", "--quiet", "--no-ff", "--no-edit", &left]);
+    git(&["checkout", "--quiet", "left"]);
+    git(&["merge", "--quiet", "--no-ff", "--no-edit", &right]);
+    // Joining the two again decides nothing.
+    git(&["merge", "--quiet", "--no-ff", "--no-edit", "right"]);
+    assert_eq!(git(&["merge-base", "--all", "HEAD^1", "HEAD^2"]).lines().count(), 2);
+    history.is_accepted();
+    // What is of neither is a change.
+    history.world.set("app", "password", "planted");
+    git(&["commit", "--quiet", "--all", "--amend", "--no-edit"]);
+    history.is_refused("it is not signed");
+}
+
+#[test]
 fn a_history_beside_the_trusted_commit_is_refused() {
     let history = History::new("trust-rewritten");
     history.git(&["checkout", "--quiet", "--orphan", "new"]);
