@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::last_synced::{LastSynced, last_synced, print_last_synced};
-use super::vault::{CompareArgs, Session, Unbound, block_on};
+use super::vault::{CompareArgs, Session, Unbound, block_on, log_out};
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;
@@ -46,7 +46,11 @@ pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliErro
     let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
     let environment = context.checkout.environment(&args.environment)?;
     let read = args.compare.read(environment, Regenerate::Nothing, Unbound::Allowed, context);
-    let session = block_on(read)?;
+    let session = block_on(async {
+        let session = read.await?;
+        log_out(&session.vault, context).await;
+        Ok(session)
+    })?;
     drop(progress);
     if let Some(history) = &history {
         history.refuse_rollback(&session.current)?;

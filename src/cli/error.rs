@@ -18,7 +18,7 @@ use crate::store::{Holders, Identities, IdentityError, OpenFailure, StoreError, 
 use crate::sync::SyncError;
 use crate::tree::TreeError;
 use crate::trust::{RolledBack, TrustError};
-use crate::vault::{InvalidToken, VaultError};
+use crate::vault::{CiTokenError, InvalidToken, VaultError};
 
 /// The exit code of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,6 +232,12 @@ impl From<RolledBack> for CliError {
                 "where this is meant, as in going back after a mistake: --allow-rollback"
                     .to_owned(),
             )
+    }
+}
+
+impl From<CiTokenError> for CliError {
+    fn from(error: CiTokenError) -> Self {
+        Self::new(Exit::Vault, &error)
     }
 }
 

@@ -9,10 +9,12 @@ use zeroize::Zeroizing;
 use super::error::CliError;
 use crate::model::SecretValue;
 use crate::store::{IdentitySource, find_private_key};
-use crate::vault::VaultSettings;
+use crate::vault::{CiTokenRequest, Login, Proof, VaultSettings};
 
 /// The variable that names an identity file or holds an identity.
 const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
+/// Where a pod has the token of its Kubernetes service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// The variable that names the trusted commit.
 const TRUST_ROOT: &str = "PHALANX_SECRETS_TRUST_ROOT";
 
@@ -120,6 +122,86 @@ impl Settings {
         sources
     }
 
+    /// The server in `VAULT_ADDR`.
+    pub(super) fn vault_address(&self) -> Option<String> {
+        self.vault_variable("ADDR")
+    }
+
+    /// The login that the environment asks for, and the token of a CI job where
+    /// that has to be asked for first.
+    pub(super) fn vault_login(&self, audience: &str) -> Result<Option<LoginSettings>, CliError> {
+        let secret = |name| self.vault_variable(name).map(SecretValue::from);
+        let (role_id, secret_id) = (secret("ROLE_ID"), secret("SECRET_ID"));
+        let method = self.vault_variable("AUTH_METHOD");
+        let implied = role_id.is_some() && secret_id.is_some() && self.vault_token().is_none();
+        let method = match method.as_deref() {
+            None if implied => "approle",
+            None | Some("token") => return Ok(None),
+            Some(method) => method,
+        };
+        let mount = self.vault_variable("AUTH_MOUNT").unwrap_or_else(|| method.to_owned());
+        let is_path = |part: &str| {
+            !matches!(part, "" | "." | "..")
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        };
+        if !mount.split('/').all(is_path) {
+            return Err(CliError::usage("VAULT_AUTH_MOUNT is not the path of an auth method"));
+        }
+        let role = self.vault_variable("AUTH_ROLE");
+        let proof = match method {
+            "approle" => {
+                let role_id = role_id.ok_or_else(|| {
+                    CliError::usage("to log in with an AppRole, VAULT_ROLE_ID must be set")
+                })?;
+                Proof::AppRole { role_id, secret_id }
+            }
+            "kubernetes" => Proof::Jwt {
+                jwt: match self.vault_jwt()? {
+                    Some(jwt) => jwt,
+                    None => read_token(Path::new(SERVICE_ACCOUNT))?,
+                },
+                role,
+            },
+            "jwt" => match self.vault_jwt()? {
+                Some(jwt) => Proof::Jwt { role, jwt },
+                None => {
+                    let request = self.ci_token_request(audience)?;
+                    return Ok(Some(LoginSettings::CiJob { mount, role, request }));
+                }
+            },
+            "cert" => Proof::Certificate { role },
+            _ => {
+                return Err(CliError::usage(
+                    "VAULT_AUTH_METHOD is none of token, approle, kubernetes, jwt and cert",
+                ));
+            }
+        };
+        Ok(Some(LoginSettings::Known(Login { mount, proof })))
+    }
+
+    /// The token in `VAULT_AUTH_JWT`, or in the file that `VAULT_AUTH_JWT_FILE`
+    /// names.
+    fn vault_jwt(&self) -> Result<Option<SecretValue>, CliError> {
+        if let Some(jwt) = self.vault_variable("AUTH_JWT") {
+            return Ok(Some(SecretValue::from(jwt)));
+        }
+        self.vault_variable("AUTH_JWT_FILE").map(|path| read_token(Path::new(&path))).transpose()
+    }
+
+    fn ci_token_request(&self, audience: &str) -> Result<CiTokenRequest, CliError> {
+        let url = self.text("ACTIONS_ID_TOKEN_REQUEST_URL");
+        let token = self.text("ACTIONS_ID_TOKEN_REQUEST_TOKEN").map(SecretValue::from);
+        let (Some(url), Some(token)) = (url, token) else {
+            return Err(CliError::usage("to log in with a JWT, there must be one").hint(
+                "set VAULT_AUTH_JWT or VAULT_AUTH_JWT_FILE; a job of GitHub Actions gets one with \
+                 the permission id-token: write"
+                    .to_owned(),
+            ));
+        };
+        let audience = self.vault_variable("AUTH_AUDIENCE").unwrap_or_else(|| audience.to_owned());
+        Ok(CiTokenRequest { url, token, audience })
+    }
+
     /// The token in `VAULT_TOKEN`.
     pub(super) fn vault_token(&self) -> Option<SecretValue> {
         self.vault_variable("TOKEN").map(SecretValue::from)
@@ -167,6 +249,23 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+/// How to log in.
+pub(super) enum LoginSettings {
+    /// With what there is.
+    Known(Login),
+    /// With a token that a CI job has to ask for.
+    CiJob { mount: String, role: Option<String>, request: CiTokenRequest },
+}
+
+fn read_token(path: &Path) -> Result<SecretValue, CliError> {
+    let token = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
+        let mut failed = CliError::usage(format!("{} cannot be read", path.display()));
+        failed.causes.push(error.to_string());
+        failed
+    })?;
+    Ok(SecretValue::from(token.trim_ascii().to_vec()))
 }
 
 fn is_yes(value: &str) -> bool {

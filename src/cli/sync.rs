@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::provenance::{Origin, Search};
 use super::ui::{Progress, Ui};
-use super::vault::{CompareArgs, Session, Unbound, block_on};
+use super::vault::{CompareArgs, Session, Unbound, block_on, log_out};
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
@@ -92,10 +92,26 @@ async fn sync(
     search: Search,
     history: Option<&VerifiedHistory>,
 ) -> Result<Exit, CliError> {
-    let ui = context.ui;
-    let name = &args.environment;
     let unbound = if args.allow_unbound { Unbound::Allowed } else { Unbound::Refused };
     let session = args.compare.read(environment, regenerate, unbound, context).await?;
+    let vault = session.vault.clone();
+    let outcome = bring_in_line(args, session, context, progress, search, history).await;
+    log_out(&vault, context).await;
+    let plan = outcome?;
+    progress.suspend(|| finish(args, &plan, context.ui))
+}
+
+/// Does what is to be done, and gives what that was.
+async fn bring_in_line(
+    args: &Args,
+    session: Session,
+    context: &Context<'_>,
+    progress: &Progress,
+    search: Search,
+    history: Option<&VerifiedHistory>,
+) -> Result<Plan, CliError> {
+    let ui = context.ui;
+    let name = &args.environment;
     let Session { environment, static_values, vault, current, policy } = session;
     let sync = Sync {
         environment: &environment,
@@ -159,7 +175,7 @@ async fn sync(
                 .try_for_each(|(application, change)| print_change(ui, application, change, true))
         })?;
     }
-    progress.suspend(|| finish(args, &plan, ui))
+    Ok(plan)
 }
 
 /// What is noted in Vault beside each entry.

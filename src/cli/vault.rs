@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::checkout::warn_of_seals;
-use super::settings::is_stdin;
+use super::settings::{LoginSettings, is_stdin};
 use super::trust::TrustArgs;
 use super::ui::read_file;
 use super::{CliError, Context, Exit};
@@ -16,7 +16,7 @@ use crate::model::{
 use crate::resolve::{Policy, Regenerate};
 use crate::static_values::{StaticValues, WRITE_TOKEN_KEY};
 use crate::store::{Contents, Identities, Store, StoredValue};
-use crate::vault::{CurrentSecrets, VaultClient, VaultToken};
+use crate::vault::{CurrentSecrets, Login, Proof, VaultClient, VaultToken, is_unprotected};
 
 /// Options that say what is compared with what.
 #[derive(Debug, clap::Args)]
@@ -85,10 +85,51 @@ impl CompareArgs {
         }
 
         let source = self.source(&environment, context)?;
-        let token = source.token(context)?;
         let mut location = environment.vault.clone();
         location.url = self.vault_url.clone().unwrap_or(location.url);
-        let vault = VaultClient::new(&location, token, &context.settings.vault()?)?;
+        self.check_address(&location.url, context)?;
+        let settings = context.settings.vault()?;
+        let vault = match login(&location.url, context).await? {
+            Some(login) => VaultClient::log_in(&location, &login, &settings).await?,
+            None => VaultClient::new(&location, source.token(context)?, &settings)?,
+        };
+        match self.read_all(environment, policy, unbound, source, vault.clone(), context).await {
+            Ok(session) => Ok(session),
+            Err(error) => {
+                log_out(&vault, context).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Refuses to take the credentials of one server to another.
+    fn check_address(&self, url: &str, context: &Context<'_>) -> Result<(), CliError> {
+        let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
+        let named = context.settings.vault_address();
+        if self.vault_url.is_none() && named.is_some_and(|named| plain(&named) != plain(url)) {
+            return Err(CliError::usage(format!(
+                "VAULT_ADDR names another server than the environment, which is at {url}"
+            ))
+            .hint("unset VAULT_ADDR; or choose with: --vault-url URL".to_owned()));
+        }
+        if is_unprotected(url) {
+            context.ui.warn(&format!(
+                "{url} is not encrypted: whoever is on the way reads the token and every secret"
+            ));
+        }
+        Ok(())
+    }
+
+    async fn read_all(
+        &self,
+        environment: Environment,
+        policy: Policy,
+        unbound: Unbound,
+        source: Source,
+        vault: VaultClient,
+        context: &Context<'_>,
+    ) -> Result<Session, CliError> {
+        let name = &environment.name;
 
         // Opening is work for the processor, reading Vault is waiting: both at
         // once.
@@ -119,6 +160,26 @@ impl CompareArgs {
             identities: context.identities()?,
             environment: environment.name.clone(),
         })
+    }
+}
+
+/// The login that the environment asks for.
+async fn login(url: &str, context: &Context<'_>) -> Result<Option<Login>, CliError> {
+    Ok(match context.settings.vault_login(url)? {
+        None => None,
+        Some(LoginSettings::Known(login)) => Some(login),
+        Some(LoginSettings::CiJob { mount, role, request }) => {
+            let jwt = request.send().await?;
+            Some(Login { mount, proof: Proof::Jwt { role, jwt } })
+        }
+    })
+}
+
+/// Gives back the token of a login, if there was one. What was done is done,
+/// so a failure is a warning.
+pub(super) async fn log_out(vault: &VaultClient, context: &Context<'_>) {
+    if let Err(error) = vault.log_out().await {
+        context.ui.warn(&format!("{error}; it is good until it expires"));
     }
 }
 
@@ -203,7 +264,8 @@ impl Source {
         match token {
             Some(token) => Ok(VaultToken::try_from(token)?),
             None => Err(CliError::new(Exit::Vault, &NoToken).hint(
-                "set VAULT_TOKEN, run vault login (or bao login), or store a token: \
+                "set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao login), \
+                 or store a token: \
                  phalanx-secrets set ENVIRONMENT vault-write-token token"
                     .to_owned(),
             )),

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::transport::Reply;
-use super::{CurrentValue, Entry, Failure, VaultMessages};
+use super::{CurrentValue, Entry, Failure, VaultMessages, VaultToken, json_text};
+use crate::model::SecretValue;
 
 /// Whether a write is known to have landed.
 pub(super) enum Written {
@@ -166,6 +167,38 @@ pub(super) fn written(reply: &Reply<'_>) -> Result<Written, Failure> {
 pub(super) fn done(reply: &Reply<'_>) -> Result<(), Failure> {
     match reply.status {
         StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
+        _ => Err(refusal(reply)),
+    }
+}
+
+/// Reads the answer to a login: the token.
+pub(super) fn token(reply: &Reply<'_>) -> Result<VaultToken, Failure> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow)]
+        auth: Option<Auth<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Auth<'a> {
+        #[serde(borrow)]
+        client_token: &'a RawValue,
+    }
+
+    match reply.status {
+        StatusCode::OK => {
+            let auth = parse::<Body<'_>>(reply)?.auth;
+            let token = auth.and_then(|auth| json_text::unescape(auth.client_token.get()));
+            let token = token.map(|token| VaultToken::try_from(SecretValue::from(token.to_vec())));
+            // Where a second factor is asked for, there is none.
+            token.and_then(Result::ok).ok_or_else(|| malformed(reply, "it has no token".to_owned()))
+        }
+        StatusCode::BAD_REQUEST
+        | StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND => {
+            let messages = errors(&reply.body).map(|errors| VaultMessages::new(&errors));
+            Err(Failure::NotLoggedIn(messages.unwrap_or_default()))
+        }
         _ => Err(refusal(reply)),
     }
 }

@@ -46,6 +46,24 @@ pub(super) fn write_body(data: &BTreeMap<String, CurrentValue>, cas: u64) -> Res
     Ok(Bytes::from_owner(body))
 }
 
+/// A JSON object of texts, in memory that is wiped.
+pub(super) fn fields(fields: &[(&str, &str)]) -> Bytes {
+    let room = |text: &str| json_text::longest_escape(text.len()) + 1;
+    let rooms = fields.iter().map(|(name, value)| room(name) + room(value));
+    let mut body = Zeroizing::new(Vec::with_capacity(FRAME + rooms.sum::<usize>()));
+    body.push(b'{');
+    for (position, (name, value)) in fields.iter().enumerate() {
+        if position > 0 {
+            body.push(b',');
+        }
+        json_text::escape(name, &mut body);
+        body.push(b':');
+        json_text::escape(value, &mut body);
+    }
+    body.push(b'}');
+    Bytes::from_owner(body)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +85,13 @@ mod tests {
         );
         let empty = write_body(&BTreeMap::new(), 0).unwrap();
         assert_eq!(&empty[..], br#"{"options":{"cas":0},"data":{}}"#);
+    }
+
+    #[test]
+    fn fields_are_json_too() {
+        assert_eq!(&fields(&[])[..], b"{}");
+        let two = fields(&[("a", "x\"y"), ("b", "\n")]);
+        assert_eq!(&two[..], br#"{"a":"x\"y","b":"\u000a"}"#);
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::answer::{self, Written};
-use super::body::write_body;
+use super::body::{fields, write_body};
 use super::request::{Operation, Request};
 use super::transport::Transport;
-use super::{CurrentValue, Entry, Failure, VaultError, VaultSettings, VaultToken};
+use super::{CurrentValue, Entry, Failure, Login, VaultError, VaultSettings, VaultToken};
 use crate::model::{ApplicationName, VaultLocation};
 
 /// The secrets of one environment in one Vault, in one token's name.
@@ -18,6 +18,7 @@ pub struct VaultClient {
     transport: Transport,
     mount: String,
     path: String,
+    is_from_login: bool,
     pub(super) concurrency: usize,
 }
 
@@ -32,11 +33,53 @@ impl VaultClient {
         settings: &VaultSettings,
     ) -> Result<Self, VaultError> {
         Ok(Self {
-            transport: Transport::new(&location.url, &token, settings)?,
+            transport: Transport::new(&location.url, Some(&token), settings)?,
             mount: location.mount.clone(),
             path: location.path.clone(),
+            is_from_login: false,
             concurrency: settings.concurrency.max(1),
         })
+    }
+
+    /// Makes a client with a token of its own, which
+    /// [`log_out`](Self::log_out) gives back.
+    ///
+    /// # Errors
+    /// A URL, namespace or certificate that is no use, or a login that Vault
+    /// does not accept.
+    pub async fn log_in(
+        location: &VaultLocation,
+        login: &Login,
+        settings: &VaultSettings,
+    ) -> Result<Self, VaultError> {
+        let transport = Transport::new(&location.url, None, settings)?;
+        let mut request = Request::new(Operation::LogIn, login.path());
+        request.body = login.body();
+        if request.body.is_none() {
+            let failure = Failure::NotText { key: "login".to_owned() };
+            return Err(transport.error(&request, failure, 0, None));
+        }
+        let token = transport.send(&request, answer::token).await?;
+        Ok(Self {
+            transport: transport.with_token(&token),
+            mount: location.mount.clone(),
+            path: location.path.clone(),
+            is_from_login: true,
+            concurrency: settings.concurrency.max(1),
+        })
+    }
+
+    /// Revokes the token, if it is from a login of ours.
+    ///
+    /// # Errors
+    /// A refusal, or no answer. The token is then good until it expires.
+    pub async fn log_out(&self) -> Result<(), VaultError> {
+        if !self.is_from_login {
+            return Ok(());
+        }
+        let mut request = Request::new(Operation::LogOut, "auth/token/revoke-self".to_owned());
+        request.body = Some(fields(&[]));
+        self.transport.send(&request, answer::done).await
     }
 
     /// Checks that the mount is of KV version 2, as far as the token may know.

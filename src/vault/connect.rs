@@ -51,6 +51,13 @@ pub(super) fn http_client(server: &Url, settings: &VaultSettings) -> Result<Clie
     builder.build().map_err(SetupError::Tls)
 }
 
+/// Whether what goes to a server can be read on the way: plain HTTP to another
+/// machine.
+#[must_use]
+pub fn is_unprotected(url: &str) -> bool {
+    server_url(url).is_ok_and(|url| url.scheme() == "http" && !is_this_machine(&url))
+}
+
 fn is_this_machine(server: &Url) -> bool {
     let host = server.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
@@ -114,6 +121,18 @@ mod tests {
             ("https://192.0.2.1", false),
         ] {
             assert_eq!(is_this_machine(&text.parse().unwrap()), here, "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_http_to_elsewhere_is_unprotected() {
+        for (text, unprotected) in [
+            ("http://vault:8200", true),
+            ("http://127.0.0.1:8200", false),
+            ("https://vault", false),
+            ("nonsense", false),
+        ] {
+            assert_eq!(is_unprotected(text), unprotected, "{text}");
         }
     }
 

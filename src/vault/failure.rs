@@ -51,6 +51,9 @@ pub enum Failure {
         /// What Vault says.
         messages: VaultMessages,
     },
+    /// A login that Vault does not accept.
+    #[error("the server does not accept this login{0}")]
+    NotLoggedIn(VaultMessages),
     /// The server is sealed.
     #[error("the server is sealed{0}")]
     Sealed(VaultMessages),
@@ -137,6 +140,11 @@ impl Failure {
             Self::Forbidden { .. } => {
                 "`vault token lookup` (or `bao token lookup`) says whether the token is valid and \
                  which policies it has; `vault token capabilities PATH` says what it may do there"
+            }
+            Self::NotLoggedIn(_) => {
+                "check the role and what proves it (VAULT_AUTH_METHOD, VAULT_AUTH_ROLE, \
+                 VAULT_ROLE_ID, VAULT_SECRET_ID), where the auth method is mounted \
+                 (VAULT_AUTH_MOUNT), and VAULT_NAMESPACE"
             }
             Self::Sealed(_) => "someone with the unseal keys has to unseal it first",
             Self::NoSuchNamespace(_) => "check VAULT_NAMESPACE",

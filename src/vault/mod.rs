@@ -22,6 +22,7 @@
 
 mod answer;
 mod body;
+mod ci_token;
 mod client;
 mod connect;
 mod entry;
@@ -29,6 +30,7 @@ mod environment;
 mod error;
 mod failure;
 mod json_text;
+mod login;
 mod request;
 mod retry;
 mod settings;
@@ -41,10 +43,13 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
+pub use ci_token::{CiTokenError, CiTokenRequest};
 pub use client::VaultClient;
+pub use connect::is_unprotected;
 pub use entry::{CurrentSecrets, Entry};
 pub use error::{RequestError, SetupError, VaultError};
 pub use failure::{Failure, VaultMessages};
+pub use login::{Login, Proof};
 pub use settings::VaultSettings;
 pub use token::{InvalidToken, VaultToken};
 pub use value::{CurrentValue, OtherJson};

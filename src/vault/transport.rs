@@ -62,14 +62,14 @@ impl Transport {
     /// Makes a transport. Nothing is sent yet.
     pub(super) fn new(
         server: &str,
-        token: &VaultToken,
+        token: Option<&VaultToken>,
         settings: &VaultSettings,
     ) -> Result<Self, SetupError> {
         let server = connect::server_url(server)?;
         let http = connect::http_client(&server, settings)?;
         let mut headers = HeaderMap::new();
         headers.insert(IS_REQUEST, HeaderValue::from_static("true"));
-        headers.insert(TOKEN, token_header(token));
+        headers.extend(token.map(|token| (TOKEN, token_header(token))));
         if let Some(namespace) = settings.namespace.as_deref().filter(|name| !name.is_empty()) {
             let value = namespace
                 .parse()
@@ -77,6 +77,12 @@ impl Transport {
             headers.insert(NAMESPACE, value);
         }
         Ok(Self { http, server, headers, retries: settings.retries })
+    }
+
+    /// The same way, in the name of a token.
+    pub(super) fn with_token(mut self, token: &VaultToken) -> Self {
+        self.headers.insert(TOKEN, token_header(token));
+        self
     }
 
     /// The server's URL.

@@ -6,6 +6,7 @@
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
 //! - [`races`]: interruptions, and others that write at the same time.
 //! - [`notes`]: the commit that an entry is from.
+//! - [`logins`]: tokens for the time of one command.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`revisions`]: another state than that of the work tree.
@@ -20,6 +21,7 @@ mod entries;
 mod faults;
 mod generated;
 mod interposer;
+mod logins;
 mod notes;
 mod oidc_clients;
 mod options;

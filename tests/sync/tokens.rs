@@ -78,7 +78,7 @@ fn without_any_token_it_says_where_one_could_be() {
     let output = sync(&world, &[]).fails_with(4);
     assert_snapshot!(output.stderr(), @r"
     Error: there is no token for Vault
-    Hint: set VAULT_TOKEN, run vault login (or bao login), or store a token: phalanx-secrets set ENVIRONMENT vault-write-token token
+    Hint: set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao login), or store a token: phalanx-secrets set ENVIRONMENT vault-write-token token
     ");
     let output = sync(&world, &[("VAULT_TOKEN", "two words")]).fails_with(4);
     assert_snapshot!(output.stderr(), @r"
