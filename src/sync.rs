@@ -4,7 +4,8 @@
 //! 2. Resolve everything. Whatever cannot be resolved is reported at once, and
 //!    nothing is written.
 //! 3. Plan. A dry run stops here, and so does a plan without changes.
-//! 4. Generate what is yet to be made, and write: one KV version for each
+//! 4. Ask whether the token may write all of it.
+//! 5. Generate what is yet to be made, and write: one KV version for each
 //!    entry that changes, on condition that the entry is still what was read.
 //!    Beside it goes a note of the commit that it is from, if Vault allows.
 //!
@@ -27,7 +28,7 @@ use crate::provenance::Provenance;
 use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve};
 use crate::static_values::StaticValues;
 use crate::trust::{RolledBack, VerifiedHistory};
-use crate::vault::{CurrentSecrets, CurrentValue, VaultClient, VaultError};
+use crate::vault::{CurrentSecrets, CurrentValue, Lacking, VaultClient, VaultError};
 
 /// How often everything is read anew because an entry changed meanwhile.
 const MAX_ROUNDS: usize = 8;
@@ -53,6 +54,14 @@ pub enum SyncError {
         names(.0)
     )]
     Write(Vec<(ApplicationName, VaultError)>),
+    /// The token may not do all that is to be done. Nothing was written.
+    #[error("the token may not do all that this sync takes; nothing was written")]
+    Denied {
+        /// What it may not do.
+        lacking: Vec<Lacking>,
+        /// A policy that allows it.
+        policy: String,
+    },
     /// Vault holds what is from a later commit, or from another history.
     #[error(transparent)]
     RolledBack(#[from] RolledBack),
@@ -154,6 +163,9 @@ impl Sync<'_> {
                 }
                 return Ok(());
             }
+            if round == 0 {
+                self.refuse_denied(&plan, &current).await?;
+            }
             observe(Event::Generating);
             let values = mint(&resolved, &mut minted, random, clock())?;
             let pull_secret = resolved.pull_secret.as_ref();
@@ -218,6 +230,25 @@ impl Sync<'_> {
             }
         }
         if failures.is_empty() { Ok(conflicts) } else { Err(SyncError::Write(failures)) }
+    }
+
+    /// Asks before the first write whether all of them are allowed.
+    async fn refuse_denied(&self, plan: &Plan, current: &CurrentSecrets) -> Result<(), SyncError> {
+        let is_there = |name| current.entries.get(name).is_some_and(|one| one.data.is_some());
+        let needed = plan.changes.iter().map(|(application, change)| {
+            // What was deleted is created again, as far as policies go.
+            let capability = match change {
+                EntryChange::Delete => "delete",
+                _ if is_there(application) => "update",
+                _ => "create",
+            };
+            (application, capability)
+        });
+        let lacking = self.vault.lacking(needed).await.map_err(SyncError::Read)?;
+        match lacking.is_empty() {
+            true => Ok(()),
+            false => Err(SyncError::Denied { lacking, policy: self.vault.policy(self.delete) }),
+        }
     }
 
     /// Has an entry remember the verified commit where nothing was written that

@@ -148,6 +148,15 @@ impl CliError {
                 .hint("another sync is probably running; try again when it is done".to_owned()),
             SyncError::Mint(_) => Self::new(Exit::Store, &error),
             SyncError::RolledBack(error) => error.into(),
+            SyncError::Denied { lacking, policy } => {
+                let hint = format!("this policy allows all of it:\n{policy}");
+                let lacks: Vec<String> = lacking
+                    .iter()
+                    .map(|one| format!("{:?} on {}", one.capability, one.path))
+                    .collect();
+                let error = SyncError::Denied { lacking, policy };
+                Self::new(Exit::Vault, &error).detail(lacks).hint(hint)
+            }
         }
     }
 }

@@ -171,6 +171,20 @@ pub(super) fn done(reply: &Reply<'_>) -> Result<(), Failure> {
     }
 }
 
+/// Reads what the token may do, by path; nothing, where it may not even ask.
+pub(super) fn capabilities(reply: &Reply<'_>) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    #[derive(Deserialize)]
+    struct Body {
+        data: BTreeMap<String, Vec<String>>,
+    }
+
+    match reply.status {
+        StatusCode::OK => Ok(parse::<Body>(reply)?.data),
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => Ok(BTreeMap::new()),
+        _ => Err(refusal(reply)),
+    }
+}
+
 /// Reads the answer to a login: the token.
 pub(super) fn token(reply: &Reply<'_>) -> Result<VaultToken, Failure> {
     #[derive(Deserialize)]

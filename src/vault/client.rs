@@ -10,6 +10,15 @@ use super::transport::Transport;
 use super::{CurrentValue, Entry, Failure, Login, VaultError, VaultSettings, VaultToken};
 use crate::model::{ApplicationName, VaultLocation};
 
+/// A capability that a token lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// Where, as a policy names it.
+    pub path: String,
+    /// Which.
+    pub capability: &'static str,
+}
+
 /// The secrets of one environment in one Vault, in one token's name.
 ///
 /// Clones share their connections.
@@ -67,6 +76,44 @@ impl VaultClient {
             is_from_login: true,
             concurrency: settings.concurrency.max(1),
         })
+    }
+
+    /// What the token lacks of what it needs: each an application and the
+    /// capability that it takes on the application's entry.
+    ///
+    /// # Errors
+    /// No answer. Where the token may not ask, it lacks nothing that is known.
+    pub async fn lacking<'a>(
+        &self,
+        needed: impl IntoIterator<Item = (&'a ApplicationName, &'static str)>,
+    ) -> Result<Vec<Lacking>, VaultError> {
+        let needed: Vec<Lacking> = needed
+            .into_iter()
+            .map(|(name, capability)| Lacking { path: self.entry_path(name), capability })
+            .collect();
+        let mut request =
+            Request::new(Operation::AskCapabilities, "sys/capabilities-self".to_owned());
+        let paths: Vec<&str> = needed.iter().map(|one| one.path.as_str()).collect();
+        request.body = Some(serde_json::json!({ "paths": paths }).to_string().into());
+        let held = self.transport.send(&request, answer::capabilities).await?;
+        let is_lacking = |one: &Lacking| {
+            let held = held.get(&one.path);
+            held.is_some_and(|held| !held.iter().any(|has| has == "root" || has == one.capability))
+        };
+        Ok(needed.into_iter().filter(is_lacking).collect())
+    }
+
+    /// A policy that allows what a sync of the environment does with entries.
+    #[must_use]
+    pub fn policy(&self, delete: bool) -> String {
+        let delete = if delete { ", \"delete\"" } else { "" };
+        format!(
+            "path \"{mount}/data/{path}/*\" {{\n  capabilities = [\"create\", \"read\", \
+             \"update\"{delete}]\n}}\npath \"{mount}/metadata/{path}/*\" {{\n  capabilities = \
+             [\"list\", \"create\", \"update\"]\n}}",
+            mount = self.mount,
+            path = self.path,
+        )
     }
 
     /// Revokes the token, if it is from a login of ours.

@@ -44,7 +44,7 @@ mod test_server;
 mod tests;
 
 pub use ci_token::{CiTokenError, CiTokenRequest};
-pub use client::VaultClient;
+pub use client::{Lacking, VaultClient};
 pub use connect::is_unprotected;
 pub use entry::{CurrentSecrets, Entry};
 pub use error::{RequestError, SetupError, VaultError};

@@ -32,6 +32,8 @@ pub(super) enum Operation {
     DeleteEntry(ApplicationName),
     /// Write the custom metadata of an application's entry.
     WriteMetadata(ApplicationName),
+    /// Ask what the token may do.
+    AskCapabilities,
     /// Get a token.
     LogIn,
     /// Give the token back.
@@ -73,9 +75,11 @@ impl Operation {
     pub(super) fn method(&self) -> Method {
         match self {
             Self::CheckMount | Self::ListEntries | Self::ReadEntry(_) => Method::GET,
-            Self::WriteEntry(_) | Self::WriteMetadata(_) | Self::LogIn | Self::LogOut => {
-                Method::POST
-            }
+            Self::WriteEntry(_)
+            | Self::WriteMetadata(_)
+            | Self::AskCapabilities
+            | Self::LogIn
+            | Self::LogOut => Method::POST,
             Self::DeleteEntry(_) => Method::DELETE,
         }
     }
@@ -87,7 +91,7 @@ impl Operation {
             Self::ListEntries => "\"list\"",
             Self::WriteEntry(_) | Self::WriteMetadata(_) => "\"create\" and \"update\"",
             Self::DeleteEntry(_) => "\"delete\"",
-            Self::LogIn | Self::LogOut => "\"update\"",
+            Self::AskCapabilities | Self::LogIn | Self::LogOut => "\"update\"",
         }
     }
 }
@@ -101,6 +105,7 @@ impl fmt::Display for Operation {
             Self::ReadEntry(application) => write!(f, "read the entry of {application}"),
             Self::WriteEntry(application) => write!(f, "write the entry of {application}"),
             Self::DeleteEntry(application) => write!(f, "delete the entry of {application}"),
+            Self::AskCapabilities => f.write_str("ask what the token may do"),
             Self::LogIn => f.write_str("get a token"),
             Self::LogOut => f.write_str("revoke the token of this login"),
             Self::WriteMetadata(application) => {

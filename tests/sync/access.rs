@@ -82,7 +82,11 @@ fn entries_that_may_not_be_listed_are_not_taken_for_none() {
 
 #[test]
 fn what_may_be_written_is_and_the_rest_is_reported() {
-    let rules = format!("{WRITER}\npath \"DATA/denied\" {{ capabilities = [\"read\"] }}");
+    // A token that may not even ask what it may do finds out.
+    let rules = format!(
+        "{WRITER}\npath \"DATA/denied\" {{ capabilities = [\"read\"] }}\n\
+         path \"sys/capabilities-self\" {{ capabilities = [\"deny\"] }}"
+    );
     let (world, token) = limited("no-write", &rules);
     let run = world.command(&["sync", "demo"]).env("VAULT_TOKEN", &token).run();
     let output = run.fails_with(4).hides(&token);
@@ -96,6 +100,58 @@ fn what_may_be_written_is_and_the_rest_is_reported() {
     let made = world.value("app", "made");
     assert_eq!(world.sync(&[]).stdout(), "Created Vault secret for denied\n");
     assert_eq!(world.value("app", "made"), made);
+}
+
+#[test]
+fn what_a_token_lacks_is_listed_before_anything_is_written() {
+    let rules = r#"
+        path "DATA/*" { capabilities = ["read"] }
+        path "DATA/app" { capabilities = ["create", "read", "update"] }
+        path "METADATA/*" { capabilities = ["list"] }
+    "#;
+    let (world, token) = limited("preflight", rules);
+    world.server.put(&world.prefix, "old", json!({ "old": "x" }));
+    let watch = world.watch();
+    let run = |options: &[&str]| {
+        let command = world.command(&["sync", "demo"]).args(options).env("VAULT_TOKEN", &token);
+        world.redact(command.run().fails_with(4).hides(&token).stderr())
+    };
+    assert_snapshot!(run(&["--delete"]), @r#"
+    Error: the token may not do all that this sync takes; nothing was written
+      • "create" on secret/data/[PATH]/denied
+      • "delete" on secret/data/[PATH]/old
+    Hint: this policy allows all of it:
+          path "secret/data/[PATH]/*" {
+            capabilities = ["create", "read", "update", "delete"]
+          }
+          path "secret/metadata/[PATH]/*" {
+            capabilities = ["list", "create", "update"]
+          }
+    "#);
+    assert!(!run(&[]).contains("delete"));
+    assert_eq!(watch.writes(), []);
+    // A dry run asks for nothing that is not needed to look.
+    let dry = world.command(&["sync", "demo", "--dry-run"]).env("VAULT_TOKEN", &token);
+    dry.run().success();
+    // The policy that it prints is enough, and an entry that is there takes
+    // another capability than one that is not.
+    let policy = run(&["--delete"]);
+    let policy = policy.split("allows all of it:\n").nth(1).unwrap();
+    let (_, path) = world.prefix.split_once('/').unwrap();
+    let policy = policy.replace("[PATH]", path);
+    let name = format!("printed-{}", world.prefix.replace('/', "-"));
+    world.server.create_policy(&name, &policy);
+    let token = world.server.create_token(&[&name]);
+    let sync = |options: &[&str]| {
+        let command = world.command(&["sync", "demo"]).args(options).env("VAULT_TOKEN", &token);
+        command.run().success()
+    };
+    assert_eq!(sync(&["--delete"]).stdout().lines().count(), 3);
+    assert_eq!(sync(&["--regenerate"]).stdout().lines().count(), 2);
+    world.server.delete(&world.prefix, "app");
+    let again = sync(&[]);
+    assert_eq!(again.stdout(), "Created Vault secret for app\n", "{again:?}");
+    assert!(!again.stderr().contains("does not take the note"), "{again:?}");
 }
 
 #[test]
