@@ -2,6 +2,7 @@
 
 mod commit;
 mod error;
+mod merge_sides;
 mod remote;
 mod repository;
 mod revision;
@@ -9,6 +10,7 @@ mod snapshot;
 
 pub use commit::{CommitError, check_git, commit};
 pub use error::RepositoryError;
+pub use merge_sides::{MergeLabels, MergeSides, MergedFile};
 pub use remote::remote;
 pub use repository::{GitRepository, short};
 pub use revision::Revision;

@@ -267,15 +267,26 @@ impl Holders {
     /// Merges what two sides made of the same holders.
     ///
     /// # Errors
-    /// The first whom one side removed and the other changed.
-    pub fn merge(base: &Self, ours: &Self, theirs: &Self) -> Result<Self, HolderName> {
+    /// The first who can read the secret on either side, or could before, and
+    /// about whom somebody has to decide: one side removed them and the other
+    /// changed them, or both sides gave the name to different keys.
+    pub fn merge(
+        id: &SecretId,
+        base: &Self,
+        ours: &Self,
+        theirs: &Self,
+    ) -> Result<Self, HolderName> {
+        let can_read = |holder: &Holder| holder.can_read(&id.environment, &id.application);
         let mut merged = BTreeMap::new();
         for name in ours.0.keys().chain(theirs.0.keys()) {
             let (was, one, two) = (base.0.get(name), ours.0.get(name), theirs.0.get(name));
             let holder = match (one, two) {
                 _ if one == two || two == was => one.cloned(),
                 _ if one == was => two.cloned(),
-                (Some(one), Some(two)) => Some(Holder::merge(was, one, two)),
+                (Some(one), Some(two)) if was.is_some() || one.keys == two.keys => {
+                    Some(Holder::merge(was, one, two))
+                }
+                _ if ![was, one, two].into_iter().flatten().any(can_read) => None,
                 _ => return Err(name.clone()),
             };
             merged.extend(holder.map(|holder| (name.clone(), holder)));
@@ -306,7 +317,7 @@ mod tests {
         let both = Some(&["a", "b"][..]);
         // Before, on either side, and afterwards; `Err` where somebody decides.
         type Access<'a> = Option<&'a [&'a str]>;
-        let table: [(Access<'_>, Access<'_>, Access<'_>, Result<Access<'_>, ()>); 8] = [
+        let table: [(Access<'_>, Access<'_>, Access<'_>, Result<Access<'_>, ()>); 9] = [
             (None, None, both, Ok(both)),
             (None, Some(&["a"]), Some(&["b"]), Ok(both)),
             (both, Some(&["a"]), Some(&["b"]), Ok(Some(&[]))),
@@ -314,13 +325,16 @@ mod tests {
             (both, None, both, Ok(None)),
             (both, None, None, Ok(None)),
             (both, None, Some(&["a"]), Err(())),
+            // It is of no concern to the secret.
+            (Some(&["c"]), None, Some(&["d"]), Ok(None)),
             (both, both, both, Ok(both)),
         ];
+        let id = SecretId::parse("a", "app", "key").unwrap();
         for (base, ours, theirs, expected) in table {
             let [base, ours, theirs] = [base, ours, theirs].map(|one| of(one.and_then(holder)));
             let expected = expected.map(|one| of(one.and_then(holder)));
             for (one, two) in [(&ours, &theirs), (&theirs, &ours)] {
-                let merged = Holders::merge(&base, one, two).map_err(|_| ());
+                let merged = Holders::merge(&id, &base, one, two).map_err(|_| ());
                 let access = |all: &Holders| {
                     let mut access = all.get(&name).map(|one| one.access.clone());
                     if let Some(access) = &mut access {

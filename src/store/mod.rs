@@ -32,7 +32,7 @@ pub use identities::{
     UnlockError,
 };
 pub use lock::LockedStore;
-pub use merging::{MergeConflict, Versions, merge};
+pub use merging::{MergeConflict, MergedHolders, Versions, merge};
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
 pub(crate) use paths::{canonical_file_stem, id_of_path, key_of_file_stem};
 pub(crate) use recipient::find_private_key;

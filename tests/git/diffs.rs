@@ -104,3 +104,29 @@ fn what_is_no_sealed_value_is_not_shown() {
     let absent = clone.store.run(["git", "textconv", "/nowhere"]).success();
     assert_eq!(absent.stdout(), "(this file cannot be read)\n");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let clone = Clone::set_up();
+    clone.setup(&["--show-values"]).success();
+    let pipe = clone.store.sandbox.root().join("pipe");
+    clone.store.sandbox.program("mkfifo", [pipe.to_str().unwrap()]).run().success();
+    let shown = clone.store.run(["git", "textconv", pipe.to_str().unwrap()]).success();
+    assert_eq!(shown.stdout(), "(this file cannot be read)\n");
+    let line = ["git", "textconv", PASSWORD];
+    let shown = clone.store.command(line).env("PHALANX_SECRETS_IDENTITY", &pipe).run().success();
+    // The identity in its usual place opens it.
+    assert!(shown.stdout().ends_with("value:\n  first\n"), "{shown:?}");
+}
+
+#[test]
+fn git_keeps_nothing_of_what_it_is_shown() {
+    let clone = Clone::new();
+    clone.git(&["config", "--global", "diff.phalanx-secrets.cachetextconv", "true"]);
+    clone.setup(&["--show-values"]).success();
+    clone.store.set("app", "password", "second");
+    clone.commit("Change it");
+    assert!(clone.git(&["log", "-p"]).contains("second"));
+    assert_eq!(clone.git(&["for-each-ref", "refs/notes"]), "");
+}

@@ -24,6 +24,11 @@ fn merge(clone: &Clone) -> Output {
     clone.try_git(&["merge", "--no-edit", "theirs"])
 }
 
+/// Times are of whole seconds: what comes next is later than what was before.
+fn later() {
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+}
+
 /// Nothing is wrong with what is stored.
 fn assert_is_in_order(clone: &Clone) {
     clone.store.run(["check", "--allow-missing", "--open"]).success();
@@ -133,6 +138,7 @@ fn a_new_value_is_sealed_to_the_holders_that_a_merge_leaves() {
     clone.branch("ours");
     clone.git(&["branch", "theirs"]);
     clone.checkout("theirs");
+    later();
     clone.store.run(["recipients", "remove", "bob"]).success();
     let carol = clone.add_holder("carol");
     clone.commit("Carol for bob");
@@ -170,7 +176,9 @@ fn a_holder_whom_one_side_removed_and_the_other_changed_is_a_conflict() {
     clone.commit("A key of bob");
     let output = merge(&clone).fails_with(1);
     assert!(
-        output.stderr().contains("one side changed the holder bob, the other removed them"),
+        output.stderr().contains(
+            "who may read demo/app/password is not decided: both sides changed the holder bob"
+        ),
         "{output:?}"
     );
 }
@@ -224,4 +232,103 @@ fn what_is_no_sealed_value_is_not_merged() {
         "{output:?}"
     );
     assert_eq!(clone.get("password", None), "ours");
+}
+
+#[test]
+fn a_merge_does_not_hide_who_could_read_a_value() {
+    let clone = Clone::set_up();
+    let bob = clone.add_holder("bob");
+    let carol = clone.store.sandbox.age_identity("carol");
+    clone.commit("Add bob");
+    clone.branch("ours");
+    clone.git(&["branch", "theirs"]);
+    // The value is new on a branch that does not know that bob is gone.
+    later();
+    clone.store.run(["recipients", "remove", "bob"]).success();
+    let add = ["recipients", "add", "carol", "--access", "demo", "--key", &carol.recipient];
+    clone.store.run(add).success();
+    clone.store.set("app", "token", "ours");
+    clone.commit("Carol for bob");
+    clone.checkout("theirs");
+    later();
+    clone.store.set("app", "password", "theirs");
+    clone.commit("Set while bob could read it");
+    clone.checkout("ours");
+    merge(&clone).success();
+    assert_eq!(clone.get("password", Some(&carol)), "theirs");
+    let removed = ["get", "demo", "app", "password", "-i", bob.path.to_str().unwrap()];
+    clone.store.run(removed).fails_with(3);
+    assert_is_in_order(&clone);
+    let exposed = clone.store.run(["exposed"]).fails_with(1);
+    assert!(exposed.stdout().contains("password"), "{exposed:?}");
+    assert!(!exposed.stdout().contains("token"), "{exposed:?}");
+    // It is a change of the value all the same.
+    let log = clone.store.run(["log", "demo", "app"]).success();
+    assert!(log.stdout().contains("password"), "{log:?}");
+    clone.store.set("app", "password", "new");
+    clone.store.run(["exposed"]).success();
+}
+
+#[test]
+fn branches_that_were_merged_both_ways_conflict_where_they_kept_different_values() {
+    let clone = diverged(
+        |clone| clone.store.set("app", "password", "ours"),
+        |clone| clone.store.set("app", "password", "theirs"),
+    );
+    let ours = clone.git(&["rev-parse", "ours"]);
+    for (branch, other) in [("ours", "theirs"), ("theirs", ours.as_str())] {
+        clone.checkout(branch);
+        clone.try_git(&["merge", "--no-edit", other]).fails_with(1);
+        clone.git(&["checkout", "--ours", "--", PASSWORD]);
+        clone.commit("Keep ours");
+    }
+    assert_eq!(clone.git(&["merge-base", "--all", "ours", "theirs"]).lines().count(), 2);
+    for (branch, other) in [("ours", "theirs"), ("theirs", "ours")] {
+        clone.checkout(branch);
+        let output = clone.try_git(&["merge", "--no-edit", other]).fails_with(1);
+        assert!(output.stderr().contains("both sides changed demo/app/password"), "{output:?}");
+        assert_eq!(clone.get("password", None), branch);
+        clone.git(&["merge", "--abort"]);
+    }
+}
+
+#[test]
+fn commits_that_are_merged_without_being_checked_out_are_found() {
+    let clone = diverged(
+        |clone| drop(clone.add_holder("bob")),
+        |clone| clone.store.set("app", "password", "theirs"),
+    );
+    clone.git(&["checkout", "--quiet", "-b", "third"]);
+    clone.add_holder("carol");
+    clone.commit("A holder whom neither side knows");
+    let merged = clone.try_git(&["merge-tree", "--write-tree", "ours", "theirs"]);
+    match merged.code() {
+        // The password is sealed to bob and not to carol, who is no holder there.
+        0 => {
+            let tree = merged.stdout().lines().next().unwrap().to_owned();
+            let message = ["commit-tree", "-p", "ours", "-p", "theirs", "-m", "x", &tree];
+            let commit = clone.git(&message);
+            clone.store.run(["check", "--allow-missing", "--rev", &commit]).success();
+        }
+        _ => panic!("{merged:?}"),
+    }
+}
+
+#[test]
+fn a_merge_commit_is_picked_from_the_parent_that_was_named() {
+    let clone = Clone::set_up();
+    clone.branch("ours");
+    clone.git(&["branch", "side"]);
+    let bob = clone.add_holder("bob");
+    clone.commit("Add bob");
+    clone.checkout("side");
+    clone.store.set("app", "password", "side");
+    clone.commit("Another value");
+    clone.git(&["merge", "--no-edit", "ours"]);
+    clone.git(&["branch", "merged"]);
+    // From its first parent, the merge adds bob; from its second, the value.
+    clone.checkout("ours");
+    clone.git(&["cherry-pick", "-m", "2", "merged"]);
+    assert_eq!(clone.get("password", Some(&bob)), "side");
+    assert_is_in_order(&clone);
 }

@@ -144,3 +144,46 @@ fn worktrees_share_it_and_folders_with_spaces_are_found() {
         store.sandbox.program("git", ["commit", "--message", "x"]).current_dir(&above).run();
     assert!(commit.fails_with(1).stderr().contains(&PASSWORD.replace("password", "token")));
 }
+
+#[test]
+fn a_branch_without_a_store_can_be_committed_to() {
+    let clone = Clone::set_up();
+    clone.git(&["checkout", "--quiet", "--orphan", "pages"]);
+    clone.git(&["rm", "-r", "--quiet", "--force", "."]);
+    clone.store.write("README", "no store");
+    clone.commit("Another history");
+}
+
+#[test]
+fn a_tool_that_moves_the_hook_and_runs_it_is_not_run_by_it() {
+    let clone = Clone::set_up();
+    let hooks = clone.store.root.join(".git/hooks");
+    fs::rename(hooks.join("pre-commit"), hooks.join("pre-commit.legacy")).unwrap();
+    let tool = "#!/bin/sh\nprintf x >> ran\n[ \"$(wc -c < ran)\" -lt 5 ] || exit 9\n\
+                exec \"$(dirname \"$0\")/pre-commit.legacy\" \"$@\"\n";
+    write_hook(&hooks.join("pre-commit"), tool);
+    clone.setup(&[]).success();
+    clone.store.set("app", "password", "second");
+    clone.commit("Change it");
+    // Ours ran the tool, and the tool ran what was ours before.
+    assert_eq!(clone.store.bytes("ran"), b"x");
+}
+
+#[test]
+fn a_program_with_a_percent_sign_in_its_path_merges() {
+    let clone = Clone::new();
+    let folder = clone.store.sandbox.root().join("100%A 50%%");
+    fs::create_dir(&folder).unwrap();
+    let program = folder.join("phalanx-secrets");
+    fs::copy(env!("CARGO_BIN_EXE_phalanx-secrets"), &program).unwrap();
+    let setup = clone.store.sandbox.program(program.to_str().unwrap(), ["git", "setup"]);
+    setup.current_dir(&clone.store.root).run().success();
+    clone.branch("ours");
+    clone.git(&["branch", "theirs"]);
+    clone.store.set("app", "password", "the same");
+    clone.commit("Ours");
+    clone.checkout("theirs");
+    clone.store.set("app", "password", "the same");
+    clone.commit("Theirs");
+    clone.git(&["merge", "--quiet", "--no-edit", "ours"]);
+}

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use git2::Oid;
 
 use crate::cli::{CliError, Context, Exit};
-use crate::repo::{GitRepository, RepositoryError};
+use crate::model::SecretId;
+use crate::repo::{GitRepository, MergeLabels, MergedFile, RepositoryError};
 use crate::shell::quoted;
-use crate::store::{Holders, MergeConflict, Versions, id_of_path, merge};
+use crate::store::{Holders, MergeConflict, MergedHolders, Versions, id_of_path, merge};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -23,8 +24,12 @@ pub(in crate::cli) struct Args {
     theirs: PathBuf,
     /// The file's path in the repository (%P)
     path: String,
+    /// What git calls the commit that both came from (%S)
+    base_label: Option<String>,
+    /// What git calls our side (%X)
+    our_label: Option<String>,
     /// What git calls the other side (%Y)
-    label: Option<String>,
+    their_label: Option<String>,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
@@ -39,19 +44,20 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         ours: &ours,
         theirs: &theirs,
     };
-    let label = args.label.as_deref();
-    let holders = match other_side(&repository, label, context) {
-        Some(other) => merged_holders(&repository, &other)?,
-        // What the other side did to the holders is not known. A file that is
-        // sealed to today's is right all the same, and no other is made.
-        None => {
-            let today = Holders::read(&repository.tree_at(repository.resolve("HEAD")?)?)?;
-            let merged = merge(&id, versions, &today, Default::default);
-            return finish(args, path, merged);
+    match holders(&repository, &id, args, versions, context)? {
+        Known::Both(holders) => {
+            let identities = || context.identities().unwrap_or_default();
+            let merged = holders.and_then(|holders| merge(&id, versions, &holders, identities));
+            finish(args, path, merged)
         }
-    };
-    let merged = merge(&id, versions, &holders, || context.identities().unwrap_or_default());
-    finish(args, path, merged)
+        // What the other side did to the holders is not known. A file that is
+        // sealed to ours is right all the same, and no other is made.
+        Known::Ours(ours) => finish(args, path, merge(&id, versions, &ours, Default::default)),
+        Known::Neither => {
+            let message = format!("git does not tell between which commits {id} is merged");
+            Err(CliError::store(message).hint(decide(path)))
+        }
+    }
 }
 
 fn finish(
@@ -65,20 +71,27 @@ fn finish(
             Ok(Exit::Done)
         }
         Err(conflict) => {
-            let file = quoted(path);
             let error = CliError::new(Exit::Store, &conflict);
-            let decide = format!(
-                "{file} is left as this side has it; for the other side's value: git checkout \
-                 --theirs -- {file}; or store a new one; then: git add {file}"
-            );
             Err(match conflict {
                 MergeConflict::Unopened { .. } => error
-                    .hint(decide)
+                    .hint(decide(path))
                     .hint("or have it merged by a holder who can open both sides".to_owned()),
-                _ => error.hint(decide),
+                MergeConflict::Holder { .. } | MergeConflict::Bases { .. } => error
+                    .hint("decide that first; then: phalanx-secrets rekey".to_owned())
+                    .hint(decide(path)),
+                _ => error.hint(decide(path)),
             })
         }
     }
+}
+
+/// What to do about a file in conflict.
+fn decide(path: &str) -> String {
+    let file = quoted(path);
+    format!(
+        "{file} is left as this side has it; for the other side's value: git checkout --theirs \
+         -- {file}; or store a new one; then: git add {file}"
+    )
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {
@@ -94,55 +107,48 @@ fn write(path: &Path, content: &[u8]) -> Result<(), CliError> {
     Ok(std::fs::write(path, content)?)
 }
 
-/// The other side of a merge, and what it and ours came from.
-struct OtherSide {
-    base: Option<Oid>,
-    tip: Oid,
+/// The holders, as far as it is known which commits are merged.
+enum Known {
+    Both(Result<MergedHolders, MergeConflict>),
+    Ours(MergedHolders),
+    Neither,
 }
 
-/// Finds the other side. Git tells a driver only what it is called: a branch,
-/// or an abbreviated commit with its subject where one is picked.
-fn other_side(
+fn holders(
     repository: &GitRepository,
-    label: Option<&str>,
+    id: &SecretId,
+    args: &Args,
+    versions: Versions<'_>,
     context: &Context<'_>,
-) -> Option<OtherSide> {
-    let git = repository.git();
-    let head = repository.resolve("HEAD").ok()?;
-    let of_merge = |tip: Oid| OtherSide { base: git.merge_base(head, tip).ok(), tip };
-    let of_pick = |tip: Oid| {
-        let base = git.find_commit(tip).ok().and_then(|commit| commit.parent_id(0).ok());
-        OtherSide { base, tip }
+) -> Result<Known, CliError> {
+    let heads = context.settings.git_merge_heads();
+    let head = match heads.as_slice() {
+        [head] => Some(head.as_str()),
+        _ => None,
     };
-    if let [tip] = context.settings.git_merge_heads().as_slice() {
-        return Some(of_merge(Oid::from_str(tip).ok()?));
-    }
-    let (name, rest) = match label?.split_once(' ') {
-        Some((name, rest)) => (name, Some(rest)),
-        None => (label?, None),
+    let labels = MergeLabels {
+        base: args.base_label.as_deref(),
+        ours: args.our_label.as_deref(),
+        theirs: args.their_label.as_deref(),
+        head,
     };
-    let tip = repository.resolve(name).ok()?;
-    match rest {
-        None => Some(of_merge(tip)),
-        // As in `3f2a9c1 (Change the password)`.
-        Some(rest) if rest.starts_with('(') => Some(of_pick(tip)),
-        Some(_) => None,
-    }
-}
-
-/// The holders that the merge results in.
-fn merged_holders(repository: &GitRepository, other: &OtherSide) -> Result<Holders, CliError> {
-    let at = |commit: Option<Oid>| -> Result<Holders, CliError> {
-        let Some(commit) = commit else { return Ok(Holders::default()) };
-        match repository.tree_at(commit) {
-            Ok(tree) => Ok(Holders::read(&tree)?),
-            Err(RepositoryError::NoFolder { .. }) => Ok(Holders::default()),
-            Err(error) => Err(error.into()),
-        }
+    let file = MergedFile {
+        path: &args.path,
+        base: versions.base.unwrap_or_default(),
+        ours: versions.ours,
+        theirs: versions.theirs,
     };
-    let (base, ours) = (at(other.base)?, at(Some(repository.resolve("HEAD")?))?);
-    Holders::merge(&base, &ours, &at(Some(other.tip))?).map_err(|name| {
-        CliError::store(format!("one side changed the holder {name}, the other removed them"))
-            .hint("decide that first; then: phalanx-secrets rekey".to_owned())
-    })
+    let Some(sides) = repository.merge_sides(file, labels) else { return Ok(Known::Neither) };
+    // A commit from before there was a store.
+    let base_at = |commit: Oid| match repository.tree_at(commit) {
+        Err(RepositoryError::NoFolder { .. }) => Ok(None),
+        tree => tree.map(Some),
+    };
+    let ours = repository.tree_at(sides.ours)?;
+    let Some((bases, theirs)) = sides.others else {
+        return Ok(Known::Ours(MergedHolders::of_one_side(Holders::read(&ours)?)));
+    };
+    let bases = bases.into_iter().map(base_at).collect::<Result<Vec<_>, _>>()?;
+    let theirs = repository.tree_at(theirs)?;
+    Ok(Known::Both(MergedHolders::merge(id, &bases, &ours, &theirs)))
 }

@@ -10,7 +10,7 @@ use git2::{Config, ConfigLevel, ErrorCode};
 use super::{DRIVER, SHOW_VALUES};
 use crate::cli::{CliError, Context, Exit};
 use crate::shell::quoted;
-use crate::store::write_file;
+use crate::store::{STORE_FILE, write_file};
 
 /// Around our lines in git's file of attributes.
 const BEGIN: &str = "# phalanx-secrets: begin";
@@ -60,14 +60,19 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     };
     let root = if below.is_empty() { String::new() } else { format!(" -c {}", quoted(below)) };
     let program = quoted(program);
+    // Git replaces what follows a percent sign in this command.
+    let driver = format!("{program}{root} git merge-driver").replace('%', "%%");
 
     let values = [
         (format!("diff.{DRIVER}.textconv"), format!("{program} git textconv")),
+        // Git would keep what it is shown in the repository, values as well.
+        (format!("diff.{DRIVER}.cachetextconv"), "false".to_owned()),
         (format!("merge.{DRIVER}.name"), "sealed values".to_owned()),
-        (
-            format!("merge.{DRIVER}.driver"),
-            format!("{program}{root} git merge-driver %O %A %B %P %Y"),
-        ),
+        (format!("merge.{DRIVER}.driver"), format!("{driver} %O %A %B %P %S %X %Y")),
+        // Branches that were merged before, with different results, come from
+        // several commits. What these have in common must not be a guess, or
+        // one side's value would pass for unchanged.
+        (format!("merge.{DRIVER}.recursive"), "binary".to_owned()),
     ];
     for (name, value) in values {
         setup.set(&mut config, &name, (!args.remove).then_some(value))?;
@@ -82,7 +87,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
              this to pre-commit there: {check} || exit"
         )),
         (Some(_), true) => {}
-        (None, false) => setup.install_hook(&check)?,
+        (None, false) => setup.install_hook(&check, below)?,
         (None, true) => setup.remove_hook()?,
     }
     context.ui.status(match (setup.has_changed, args.remove) {
@@ -149,11 +154,25 @@ impl Setup<'_> {
 
     /// Puts our hook in place. One that is there is moved aside, and run by
     /// ours.
-    fn install_hook(&mut self, check: &str) -> Result<(), CliError> {
+    ///
+    /// Ours lets pass what has no store, as on a branch that knows none. Under
+    /// another name, given by a tool that runs it in its turn, it leaves what
+    /// was kept to that tool.
+    fn install_hook(&mut self, check: &str, below: &str) -> Result<(), CliError> {
+        let store = match below {
+            "" => STORE_FILE.to_owned(),
+            below => format!("{below}/{STORE_FILE}"),
+        };
+        let store = quoted(&store);
         let text = format!(
-            "#!/bin/sh\n{HOOK_MARK}{check} || exit\n\
+            "#!/bin/sh\n{HOOK_MARK}\
+             if git --literal-pathspecs ls-files --error-unmatch -- {store} >/dev/null 2>&1\n\
+             then {check} || exit\n\
+             fi\n\
              kept=\"$(dirname \"$0\")/pre-commit.kept\"\n\
-             if [ -x \"$kept\" ]; then exec \"$kept\" \"$@\"; fi\n"
+             if [ \"$(basename \"$0\")\" = pre-commit ] && [ -x \"$kept\" ]\n\
+             then exec \"$kept\" \"$@\"\n\
+             fi\n"
         );
         match self.hook()? {
             Some(there) if there == text.as_bytes() => return Ok(()),

@@ -32,8 +32,10 @@ pub(super) fn run(
     named: &[PathBuf],
     ui: &Ui,
 ) -> Result<Exit, CliError> {
-    let file = match std::fs::metadata(&args.file).map(|metadata| metadata.len()) {
-        Ok(length) if length <= MAX_FILE => std::fs::read(&args.file).ok(),
+    let file = match std::fs::metadata(&args.file) {
+        Ok(metadata) if metadata.is_file() && metadata.len() <= MAX_FILE => {
+            std::fs::read(&args.file).ok()
+        }
         _ => None,
     };
     let Some(file) = file else {
@@ -43,14 +45,14 @@ pub(super) fn run(
     if file.is_empty() {
         return Ok(Exit::Done);
     }
-    let digest: String =
-        Sha256::digest(&file).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let Ok(header) = inspect(&file) else {
-        // Whatever it is, it may be what should have been sealed.
+        // Whatever it is, it may be what should have been sealed, and a digest
+        // would show whether it is what somebody guesses.
         ui.line("(this is not a sealed value, and is not shown)")?;
-        ui.line(&format!("file: {digest}"))?;
         return Ok(Exit::Done);
     };
+    let digest: String =
+        Sha256::digest(&file).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let Some(seal) = &header.seal else {
         ui.line("(this was sealed by another tool, and belongs to no secret)")?;
         ui.line(&format!("file: {digest}"))?;

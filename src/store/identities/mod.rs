@@ -221,7 +221,14 @@ impl Identities {
     /// As [`load`](Self::load).
     pub fn load_unlocked(sources: &[IdentitySource]) -> Result<Self, IdentityError> {
         let ask: Arc<dyn Ask> = Arc::new(Nobody);
-        let (mut found, skipped) = Self::read(sources, &ask)?;
+        // What is no file, such as a pipe, can be read only once, and may have
+        // nobody at its other end.
+        let is_file = |source: &&IdentitySource| match source {
+            IdentitySource::File { path, .. } | IdentitySource::DefaultFile(path) => path.is_file(),
+            IdentitySource::Text { .. } => true,
+        };
+        let sources: Vec<IdentitySource> = sources.iter().filter(is_file).cloned().collect();
+        let (mut found, skipped) = Self::read(&sources, &ask)?;
         found.retain(|identity| identity.state.is_none());
         Ok(Self { found: found.into(), skipped: skipped.into() })
     }

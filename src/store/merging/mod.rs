@@ -4,16 +4,18 @@
 //! again. Nothing is opened unless it must be, and nothing is ever sealed to
 //! anybody but the holders that the merge results in.
 
+mod holders;
+
 use jiff::Timestamp;
 use thiserror::Error;
 
+pub use self::holders::MergedHolders;
 use super::header::Header;
-use super::holders::Holders;
 use super::identities::Identities;
 use super::paths::bound_path;
 use super::sealing::{OpenError, Opened, inspect, open};
 use super::{StoreError, seal_to};
-use crate::model::SecretId;
+use crate::model::{HolderName, SecretId};
 
 /// The versions of one sealed value.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +61,27 @@ pub enum MergeConflict {
         /// Whose version it is.
         side: &'static str,
     },
-    /// It cannot be sealed to the holders that the merge results in.
+    /// Who may read it has to be decided first.
+    #[error("who may read {id} is not decided: both sides changed the holder {holder}")]
+    Holder {
+        /// The secret.
+        id: SecretId,
+        /// The holder.
+        holder: HolderName,
+    },
+    /// The sides come from several commits, whose holders differ.
+    #[error(
+        "who may read {id} is not decided: the branches were merged before, with other holders \
+         each time"
+    )]
+    Bases {
+        /// The secret.
+        id: SecretId,
+    },
+    /// The holders cannot be read, or it cannot be sealed to those that the
+    /// merge results in.
     #[error(transparent)]
-    Seal(#[from] StoreError),
+    Store(#[from] StoreError),
 }
 
 /// A version, as far as it shows.
@@ -93,8 +113,7 @@ impl<'a> Version<'a> {
     }
 }
 
-/// Merges two versions. `holders` are those that the merge results in;
-/// `identities` gives what there is to open with, and is not asked for unless
+/// Merges two versions. `identities` gives what there is to open with, and is not asked for unless
 /// something must be.
 ///
 /// # Errors
@@ -102,7 +121,7 @@ impl<'a> Version<'a> {
 pub fn merge(
     id: &SecretId,
     versions: Versions<'_>,
-    holders: &Holders,
+    holders: &MergedHolders,
     identities: impl FnOnce() -> Identities,
 ) -> Result<Vec<u8>, MergeConflict> {
     let Versions { base, ours, theirs } = versions;
@@ -139,8 +158,20 @@ pub fn merge(
                 (vec![later], Some(identities))
             }
         };
-    if let Some(whole) = candidates.iter().find(|one| one.header.judge(id, holders).is_ok()) {
+    // Where both sides set the same value, either may have exposed it.
+    let set_by = if opened.is_some() { vec![&ours, &theirs] } else { candidates.clone() };
+    let exposed =
+        set_by.iter().filter_map(|one| holders.exposed_at(id, &one.header, one.set_at)).min();
+    let is_whole = |one: &&&Version<'_>| one.header.judge(id, holders.merged()).is_ok();
+    if let (None, Some(whole)) = (exposed, candidates.iter().find(is_whole)) {
         return Ok(whole.file.to_vec());
+    }
+    if let (Some(exposed), Some(base), Some(candidate)) = (exposed, base, candidates.first())
+        && exposed <= base
+    {
+        // A time that is no later would make it look unchanged. As it is, it
+        // shows to whom it is sealed, and `rekey` records that.
+        return Ok(candidate.file.to_vec());
     }
     let opened = match opened {
         Some(opened) => opened,
@@ -160,8 +191,9 @@ pub fn merge(
             }
         }
     };
-    let set_at = candidates.iter().map(|one| one.set_at).max().unwrap_or_default();
-    Ok(seal_to(holders, id, &opened.value, set_at)?)
+    let latest = candidates.iter().map(|one| one.set_at).max().unwrap_or_default();
+    let set_at = exposed.map_or(latest, |exposed| exposed.min(latest));
+    Ok(seal_to(holders.merged(), id, &opened.value, set_at)?)
 }
 
 #[cfg(test)]
@@ -169,7 +201,7 @@ mod tests {
     use age::secrecy::ExposeSecret as _;
 
     use super::*;
-    use crate::store::{Holder, IdentitySource, seal};
+    use crate::store::{Holder, Holders, IdentitySource, seal};
 
     /// A version, by what was done to the value that both sides came from.
     #[derive(Debug, Clone, Copy, PartialEq)]
@@ -202,6 +234,7 @@ mod tests {
         identities: Identities,
         one: Holders,
         all: Holders,
+        merged: MergedHolders,
     }
 
     impl World {
@@ -218,7 +251,8 @@ mod tests {
             let text = alice.to_string().expose_secret().to_owned();
             let source = IdentitySource::Text { text: text.into(), named_by: "the test" };
             let identities = Identities::load(&[source]).unwrap();
-            Self { id: SecretId::parse("env", "app", "key").unwrap(), identities, one, all }
+            let merged = MergedHolders::of_one_side(all.clone());
+            Self { id: SecretId::parse("env", "app", "key").unwrap(), identities, one, all, merged }
         }
 
         fn seal(&self, value: &str, second: i64, holders: &Holders) -> Vec<u8> {
@@ -243,7 +277,7 @@ mod tests {
             let [our_file, their_file] = &files;
             let versions = Versions { base: Some(&base), ours: our_file, theirs: their_file };
             let load = || if has_key { self.identities.clone() } else { Identities::default() };
-            match merge(&self.id, versions, &self.all, load) {
+            match merge(&self.id, versions, &self.merged, load) {
                 Ok(file) if file == *our_file => Comes::Whole(ours),
                 Ok(file) if file == *their_file => Comes::Whole(theirs),
                 Ok(file) => {
@@ -301,17 +335,17 @@ mod tests {
         let other = SecretId::parse("env", "app", "other").unwrap();
         for (ours, theirs) in [(&b"x"[..], &base[..]), (&base, b""), (&base, b"x")] {
             let versions = Versions { base: Some(&base), ours, theirs };
-            let merged = merge(&world.id, versions, &world.all, || world.identities.clone());
+            let merged = merge(&world.id, versions, &world.merged, || world.identities.clone());
             assert!(matches!(merged, Err(MergeConflict::NotSealed { .. })), "{merged:?}");
         }
         let versions = Versions { base: None, ours: &base, theirs: &base };
-        let merged = merge(&other, versions, &world.all, || world.identities.clone());
+        let merged = merge(&other, versions, &world.merged, || world.identities.clone());
         assert!(matches!(merged, Err(MergeConflict::NotSealed { .. })), "{merged:?}");
         // Where nobody is left to read it, it is sealed to nobody.
         let newer = world.seal("x", 2, &world.one);
         let versions = Versions { base: Some(&base), ours: &newer, theirs: &base };
-        let nobody = Holders::default();
+        let nobody = MergedHolders::default();
         let merged = merge(&world.id, versions, &nobody, || world.identities.clone());
-        assert!(matches!(merged, Err(MergeConflict::Seal(_))), "{merged:?}");
+        assert!(matches!(merged, Err(MergeConflict::Store(_))), "{merged:?}");
     }
 }
