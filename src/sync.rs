@@ -247,7 +247,9 @@ impl Sync<'_> {
         let lacking = self.vault.lacking(needed).await.map_err(SyncError::Read)?;
         match lacking.is_empty() {
             true => Ok(()),
-            false => Err(SyncError::Denied { lacking, policy: self.vault.policy(self.delete) }),
+            false => {
+                Err(SyncError::Denied { lacking, policy: self.vault.needed_policy(self.delete) })
+            }
         }
     }
 

@@ -66,7 +66,7 @@ impl Cases {
         let shows_it = matches!(name, "get" | "export");
         let below = arguments
             .get(1)
-            .filter(|_| matches!(name, "recipients" | "git"))
+            .filter(|_| matches!(name, "recipients" | "git" | "vault"))
             .map(|&below| below.to_owned());
         self.done.push(Case { command: name, below, shows_it, output: command.run() });
         &self.done.last().unwrap().output
@@ -103,6 +103,17 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["sync", "demo"]).code(), 0);
     assert_eq!(cases.run(&["audit", "demo", "--json"]).code(), 0);
     assert_eq!(cases.server.value(&cases.prefix, "app", "password").as_deref(), Some(CANARY));
+    assert_eq!(cases.run(&["vault", "audit", "demo"]).code(), 1);
+    let elsewhere = format!("{}-elsewhere", cases.prefix);
+    cases.server.put(&elsewhere, "copied", json!({ "key": CANARY }));
+    assert_eq!(cases.run(&["vault", "copy-secrets", "demo", &elsewhere]).code(), 0);
+    cases.server.put(&elsewhere, "copied", json!({ "key": format!("{CANARY}-2") }));
+    assert_eq!(cases.run(&["vault", "copy-secrets", "demo", &elsewhere]).code(), 3);
+    cases.server.destroy(&cases.prefix, "copied");
+    // What these make is not the canary; their own tests look for it.
+    assert_eq!(cases.run(&["vault", "create-write-token", "demo"]).code(), 0);
+    assert_eq!(cases.run(&["vault", "create-read-approle", "none"]).code(), 3);
+    assert_eq!(cases.run(&["vault", "export-secrets", "demo", "/proc/none"]).code(), 3);
     assert_eq!(cases.run(&["check"]).code(), 0);
     assert_eq!(cases.run(&["check", "--open", "--json"]).code(), 0);
     assert_eq!(cases.run(&["verify"]).code(), 3);
@@ -263,6 +274,7 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(seen, commands(&cases.store, &[]), "every command is tried");
     let mut below = commands(&cases.store, &["recipients"]);
     below.extend(commands(&cases.store, &["git"]));
+    below.extend(commands(&cases.store, &["vault"]));
     assert_eq!(seen_below, below, "every one of these is tried");
     assert_is_in_no_file(&cases.store);
 }

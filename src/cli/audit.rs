@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::connection::{block_on, log_out};
 use super::last_synced::{LastSynced, last_synced, print_last_synced};
-use super::vault::{CompareArgs, Session, Unbound, block_on, log_out};
+use super::session::{CompareArgs, Session, Unbound};
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;

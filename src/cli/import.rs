@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::commit::CommitArgs;
-use super::vault::read_yaml;
+use super::session::read_yaml;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, EnvironmentName, Kind, SecretId, SecretValue};

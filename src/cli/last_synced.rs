@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::Context;
 use super::log::word;
+use super::session::Session;
 use super::ui::Ui;
-use super::vault::Session;
 use crate::history::{Scope, ValueChangeKind, compare};
 use crate::model::{ApplicationName, EnvironmentName};
 use crate::printable::printable;

@@ -9,6 +9,7 @@ mod audit;
 mod check;
 mod checkout;
 mod commit;
+mod connection;
 mod diff;
 mod error;
 mod export;
@@ -25,6 +26,7 @@ mod recipients;
 mod rekey;
 mod remove;
 mod schema;
+mod session;
 mod set;
 mod settings;
 mod static_template;
@@ -106,6 +108,9 @@ enum Command {
     Audit(audit::Args),
     /// Bring Vault in line: open, generate, copy and write
     Sync(sync::Args),
+    /// Manage who may read and write an environment's secrets in Vault
+    #[command(subcommand)]
+    Vault(vault::Command),
     /// Show who changed which value when
     Log(log::Args),
     /// Show what differs between two states of the store
@@ -169,6 +174,7 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Exposed(args) => exposed::run(&args, &context()?),
         Command::Audit(args) => audit::run(&args, context_at(&args.at)?),
         Command::Sync(args) => sync::run(&args, context_at(&args.at)?),
+        Command::Vault(command) => vault::run(&command, &context()?),
         Command::Log(args) => log::run(&args, &context_at(&args.at.or_head())?),
         Command::Diff(args) => {
             let (checkout, before) = args.find(root, settings)?;

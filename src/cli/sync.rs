@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::connection::{block_on, log_out};
 use super::provenance::{Origin, Search};
+use super::session::{CompareArgs, Session, Unbound};
 use super::ui::{Progress, Ui};
-use super::vault::{CompareArgs, Session, Unbound, block_on, log_out};
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};

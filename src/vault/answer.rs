@@ -217,6 +217,16 @@ pub(super) fn token(reply: &Reply<'_>) -> Result<VaultToken, Failure> {
     }
 }
 
+/// Reads the body of an answer that says that all went well.
+pub(super) fn body<'a, T: Deserialize<'a>>(reply: &'a Reply<'_>) -> Result<T, Failure> {
+    if reply.status == StatusCode::OK { parse(reply) } else { Err(refusal(reply)) }
+}
+
+/// Whether an answer is an error that says something.
+pub(super) fn says(reply: &Reply<'_>, text: &str) -> bool {
+    errors(&reply.body).is_some_and(|errors| VaultMessages::new(&errors).mention(text))
+}
+
 /// Whether an answer says that the server is sealed.
 pub(super) fn says_sealed(status: StatusCode, body: &[u8]) -> bool {
     status == StatusCode::SERVICE_UNAVAILABLE
@@ -272,6 +282,6 @@ fn parse<'a, T: Deserialize<'a>>(reply: &'a Reply<'_>) -> Result<T, Failure> {
     })
 }
 
-fn malformed(reply: &Reply<'_>, problem: String) -> Failure {
+pub(super) fn malformed(reply: &Reply<'_>, problem: String) -> Failure {
     Failure::Malformed { status: reply.status, problem }
 }

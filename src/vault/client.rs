@@ -6,7 +6,7 @@ use std::fmt;
 use super::answer::{self, Written};
 use super::body::{fields, write_body};
 use super::request::{Operation, Request};
-use super::transport::Transport;
+use super::transport::{Reply, Transport};
 use super::{CurrentValue, Entry, Failure, Login, VaultError, VaultSettings, VaultToken};
 use crate::model::{ApplicationName, VaultLocation};
 
@@ -78,6 +78,12 @@ impl VaultClient {
         })
     }
 
+    /// A client for another place on the same server, in the same name.
+    #[must_use]
+    pub fn at(&self, location: &VaultLocation) -> Self {
+        Self { mount: location.mount.clone(), path: location.path.clone(), ..self.clone() }
+    }
+
     /// What the token lacks of what it needs: each an application and the
     /// capability that it takes on the application's entry.
     ///
@@ -105,7 +111,7 @@ impl VaultClient {
 
     /// A policy that allows what a sync of the environment does with entries.
     #[must_use]
-    pub fn policy(&self, delete: bool) -> String {
+    pub fn needed_policy(&self, delete: bool) -> String {
         let delete = if delete { ", \"delete\"" } else { "" };
         format!(
             "path \"{mount}/data/{path}/*\" {{\n  capabilities = [\"create\", \"read\", \
@@ -228,6 +234,15 @@ impl VaultClient {
         let body = serde_json::json!({ "custom_metadata": custom_metadata });
         request.body = Some(body.to_string().into());
         self.transport.send(&request, answer::done).await
+    }
+
+    /// Sends a request that concerns no entry.
+    pub(super) async fn send<T>(
+        &self,
+        request: &Request,
+        read: impl FnOnce(&Reply<'_>) -> Result<T, Failure>,
+    ) -> Result<T, VaultError> {
+        self.transport.send(request, read).await
     }
 
     fn entry_path(&self, application: &ApplicationName) -> String {

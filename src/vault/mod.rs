@@ -20,6 +20,7 @@
 //! Tokens, bodies and values are kept in memory that is wiped. What the HTTP
 //! and TLS libraries copy into their own buffers on the way is not.
 
+mod administration;
 mod answer;
 mod body;
 mod ci_token;
@@ -31,6 +32,7 @@ mod error;
 mod failure;
 mod json_text;
 mod login;
+mod policy;
 mod request;
 mod retry;
 mod settings;
@@ -43,6 +45,7 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
+pub use administration::{AppRole, AppRoleSecret, CreatedToken, TokenDescription};
 pub use ci_token::{CiTokenError, CiTokenRequest};
 pub use client::{Lacking, VaultClient};
 pub use connect::is_unprotected;
@@ -50,6 +53,7 @@ pub use entry::{CurrentSecrets, Entry};
 pub use error::{RequestError, SetupError, VaultError};
 pub use failure::{Failure, VaultMessages};
 pub use login::{Login, Proof};
+pub use policy::{read_policy, write_policy};
 pub use settings::VaultSettings;
 pub use token::{InvalidToken, VaultToken};
 pub use value::{CurrentValue, OtherJson};

@@ -38,6 +38,21 @@ pub(super) enum Operation {
     LogIn,
     /// Give the token back.
     LogOut,
+    /// Read or change policies, roles and tokens.
+    Administer(Administration),
+}
+
+/// What is read or changed of policies, roles and tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Administration {
+    /// What it does, as it follows "cannot".
+    pub(super) words: String,
+    /// The HTTP method.
+    pub(super) method: Method,
+    /// The policy capability that it takes.
+    pub(super) capability: &'static str,
+    /// Whether it lists names.
+    pub(super) is_list: bool,
 }
 
 impl Request {
@@ -52,7 +67,12 @@ impl Request {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(self.path.split('/'));
         }
-        if self.operation == Operation::ListEntries {
+        let is_list = match &self.operation {
+            Operation::ListEntries => true,
+            Operation::Administer(administration) => administration.is_list,
+            _ => false,
+        };
+        if is_list {
             // As Vault's own client does it: not every proxy lets the method
             // LIST pass.
             url.set_query(Some("list=true"));
@@ -81,6 +101,7 @@ impl Operation {
             | Self::LogIn
             | Self::LogOut => Method::POST,
             Self::DeleteEntry(_) => Method::DELETE,
+            Self::Administer(administration) => administration.method.clone(),
         }
     }
 
@@ -92,6 +113,11 @@ impl Operation {
             Self::WriteEntry(_) | Self::WriteMetadata(_) => "\"create\" and \"update\"",
             Self::DeleteEntry(_) => "\"delete\"",
             Self::AskCapabilities | Self::LogIn | Self::LogOut => "\"update\"",
+            Self::Administer(Administration { capability, .. }) => match *capability {
+                "read" => "\"read\"",
+                "list" => "\"list\"",
+                _ => "\"update\"",
+            },
         }
     }
 }
@@ -108,6 +134,7 @@ impl fmt::Display for Operation {
             Self::AskCapabilities => f.write_str("ask what the token may do"),
             Self::LogIn => f.write_str("get a token"),
             Self::LogOut => f.write_str("revoke the token of this login"),
+            Self::Administer(administration) => f.write_str(&administration.words),
             Self::WriteMetadata(application) => {
                 write!(f, "write the metadata of {application}")
             }

@@ -9,6 +9,7 @@
 //! - [`logins`]: tokens for the time of one command.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
+//! - [`vault_commands`]: `vault audit` and its neighbours.
 //! - [`revisions`]: another state than that of the work tree.
 //! - [`trust`]: whose changes count.
 //! - [`audit`]: the comparison alone.
@@ -33,6 +34,7 @@ mod static_values;
 mod tokens;
 mod trust;
 mod unknown;
+mod vault_commands;
 
 use std::path::PathBuf;
 

@@ -5,18 +5,19 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::checkout::warn_of_seals;
-use super::settings::{LoginSettings, is_stdin};
+use super::connection::{ServerArgs, log_out, open_write_token};
+use super::settings::is_stdin;
 use super::trust::TrustArgs;
 use super::ui::read_file;
 use super::{CliError, Context, Exit};
-use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
+use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, Generator, Kind, SecretId, SecretValue,
 };
 use crate::resolve::{Policy, Regenerate};
-use crate::static_values::{StaticValues, WRITE_TOKEN_KEY};
+use crate::static_values::StaticValues;
 use crate::store::{Contents, Identities, Store, StoredValue};
-use crate::vault::{CurrentSecrets, Login, Proof, VaultClient, VaultToken, is_unprotected};
+use crate::vault::{CurrentSecrets, VaultClient};
 
 /// Options that say what is compared with what.
 #[derive(Debug, clap::Args)]
@@ -33,9 +34,8 @@ pub(super) struct CompareArgs {
     #[arg(long)]
     keep_vault_static: bool,
 
-    /// Use this Vault server instead of the environment's
-    #[arg(long, value_name = "URL")]
-    vault_url: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
 
     #[command(flatten)]
     pub(super) trust: TrustArgs,
@@ -85,14 +85,8 @@ impl CompareArgs {
         }
 
         let source = self.source(&environment, context)?;
-        let mut location = environment.vault.clone();
-        location.url = self.vault_url.clone().unwrap_or(location.url);
-        self.check_address(&location.url, context)?;
-        let settings = context.settings.vault()?;
-        let vault = match login(&location.url, context).await? {
-            Some(login) => VaultClient::log_in(&location, &login, &settings).await?,
-            None => VaultClient::new(&location, source.token(context)?, &settings)?,
-        };
+        let stored = || source.write_token(context);
+        let vault = self.server.connect(&environment.vault, stored, context).await?;
         match self.read_all(environment, policy, unbound, source, vault.clone(), context).await {
             Ok(session) => Ok(session),
             Err(error) => {
@@ -100,24 +94,6 @@ impl CompareArgs {
                 Err(error)
             }
         }
-    }
-
-    /// Refuses to take the credentials of one server to another.
-    fn check_address(&self, url: &str, context: &Context<'_>) -> Result<(), CliError> {
-        let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
-        let named = context.settings.vault_address();
-        if self.vault_url.is_none() && named.is_some_and(|named| plain(&named) != plain(url)) {
-            return Err(CliError::usage(format!(
-                "VAULT_ADDR names another server than the environment, which is at {url}"
-            ))
-            .hint("unset VAULT_ADDR; or choose with: --vault-url URL".to_owned()));
-        }
-        if is_unprotected(url) {
-            context.ui.warn(&format!(
-                "{url} is not encrypted: whoever is on the way reads the token and every secret"
-            ));
-        }
-        Ok(())
     }
 
     async fn read_all(
@@ -160,26 +136,6 @@ impl CompareArgs {
             identities: context.identities()?,
             environment: environment.name.clone(),
         })
-    }
-}
-
-/// The login that the environment asks for.
-async fn login(url: &str, context: &Context<'_>) -> Result<Option<Login>, CliError> {
-    Ok(match context.settings.vault_login(url)? {
-        None => None,
-        Some(LoginSettings::Known(login)) => Some(login),
-        Some(LoginSettings::CiJob { mount, role, request }) => {
-            let jwt = request.send().await?;
-            Some(Login { mount, proof: Proof::Jwt { role, jwt } })
-        }
-    })
-}
-
-/// Gives back the token of a login, if there was one. What was done is done,
-/// so a failure is a warning.
-pub(super) async fn log_out(vault: &VaultClient, context: &Context<'_>) {
-    if let Err(error) = vault.log_out().await {
-        context.ui.warn(&format!("{error}; it is good until it expires"));
     }
 }
 
@@ -237,38 +193,13 @@ enum Source {
 }
 
 impl Source {
-    /// The token for Vault: from the environment, from among the static
-    /// values, or from `vault login`.
-    fn token(&self, context: &Context<'_>) -> Result<VaultToken, CliError> {
-        let from_values = || match self {
+    /// The token for Vault that is among the static values.
+    fn write_token(&self, context: &Context<'_>) -> Result<Option<SecretValue>, CliError> {
+        match self {
             Self::Values(values) => Ok(values.vault_write_token.clone()),
             Self::Store { contents, identities, environment } => {
-                let id = SecretId::parse(environment.as_str(), VAULT_WRITE_TOKEN, WRITE_TOKEN_KEY)?;
-                if !contents.has(&id.application, &id.key) {
-                    return Ok(None);
-                }
-                let holders = &context.checkout.store()?.holders;
-                match contents.open_one(id, identities) {
-                    Ok(stored) => Ok(Some(stored.opened.value)),
-                    Err(failure) => Err(CliError::open_failures(&[failure], holders, identities)),
-                }
+                open_write_token(contents, identities, environment, context)
             }
-        };
-        let token: Option<SecretValue> = match context.settings.vault_token() {
-            Some(token) => Some(token),
-            None => match from_values()? {
-                Some(token) => Some(token),
-                None => context.settings.vault_token_file()?,
-            },
-        };
-        match token {
-            Some(token) => Ok(VaultToken::try_from(token)?),
-            None => Err(CliError::new(Exit::Vault, &NoToken).hint(
-                "set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao login), \
-                 or store a token: \
-                 phalanx-secrets set ENVIRONMENT vault-write-token token"
-                    .to_owned(),
-            )),
         }
     }
 
@@ -282,10 +213,6 @@ impl Source {
         }
     }
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("there is no token for Vault")]
-struct NoToken;
 
 enum OpenedSource {
     Values(StaticValues),
@@ -323,10 +250,4 @@ impl OpenedSource {
         warn_of_seals(context.ui, store, &values);
         Ok(StaticValues::from_stored(values)?)
     }
-}
-
-/// Runs the one asynchronous part of a command.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(work)
 }

@@ -1,0 +1,132 @@
+//! The way to an environment's Vault: which server, and in whose name.
+
+use super::settings::LoginSettings;
+use super::{CliError, Context, Exit};
+use crate::layout::VAULT_WRITE_TOKEN;
+use crate::model::{EnvironmentName, SecretId, SecretValue, VaultLocation};
+use crate::static_values::WRITE_TOKEN_KEY;
+use crate::store::{Contents, Identities};
+use crate::vault::{Login, Proof, VaultClient, VaultToken, is_unprotected};
+
+/// Which server.
+#[derive(Debug, clap::Args)]
+pub(super) struct ServerArgs {
+    /// Use this Vault server instead of the environment's
+    #[arg(long, value_name = "URL")]
+    vault_url: Option<String>,
+}
+
+impl ServerArgs {
+    /// Where an environment is.
+    pub(super) fn location(&self, location: &VaultLocation) -> VaultLocation {
+        let url = self.vault_url.clone().unwrap_or_else(|| location.url.clone());
+        VaultLocation { url, ..location.clone() }
+    }
+
+    /// Makes a client for an environment: with a login, where one is asked
+    /// for; or with the token of the process's environment, the one that is
+    /// stored, or the one that `vault login` left, in this order.
+    pub(super) async fn connect(
+        &self,
+        location: &VaultLocation,
+        stored: impl FnOnce() -> Result<Option<SecretValue>, CliError>,
+        context: &Context<'_>,
+    ) -> Result<VaultClient, CliError> {
+        let location = self.location(location);
+        self.check_address(&location.url, context)?;
+        let settings = context.settings.vault()?;
+        match login(&location.url, context).await? {
+            Some(login) => Ok(VaultClient::log_in(&location, &login, &settings).await?),
+            None => Ok(VaultClient::new(&location, token(stored, context)?, &settings)?),
+        }
+    }
+
+    /// Refuses to take the credentials of one server to another.
+    fn check_address(&self, url: &str, context: &Context<'_>) -> Result<(), CliError> {
+        let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
+        let named = context.settings.vault_address();
+        if self.vault_url.is_none() && named.is_some_and(|named| plain(&named) != plain(url)) {
+            return Err(CliError::usage(format!(
+                "VAULT_ADDR names another server than the environment, which is at {url}"
+            ))
+            .hint("unset VAULT_ADDR; or choose with: --vault-url URL".to_owned()));
+        }
+        if is_unprotected(url) {
+            context.ui.warn(&format!(
+                "{url} is not encrypted: whoever is on the way reads the token and every secret"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The token for Vault: from the environment, from the store, or from `vault
+/// login`.
+fn token(
+    stored: impl FnOnce() -> Result<Option<SecretValue>, CliError>,
+    context: &Context<'_>,
+) -> Result<VaultToken, CliError> {
+    let token: Option<SecretValue> = match context.settings.vault_token() {
+        Some(token) => Some(token),
+        None => match stored()? {
+            Some(token) => Some(token),
+            None => context.settings.vault_token_file()?,
+        },
+    };
+    match token {
+        Some(token) => Ok(VaultToken::try_from(token)?),
+        None => Err(CliError::new(Exit::Vault, &NoToken).hint(
+            "set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao login), or \
+             store a token: phalanx-secrets set ENVIRONMENT vault-write-token token"
+                .to_owned(),
+        )),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("there is no token for Vault")]
+struct NoToken;
+
+/// Opens the write token that is stored for an environment, if there is one.
+pub(super) fn open_write_token(
+    contents: &Contents,
+    identities: &Identities,
+    environment: &EnvironmentName,
+    context: &Context<'_>,
+) -> Result<Option<SecretValue>, CliError> {
+    let id = SecretId::parse(environment.as_str(), VAULT_WRITE_TOKEN, WRITE_TOKEN_KEY)?;
+    if !contents.has(&id.application, &id.key) {
+        return Ok(None);
+    }
+    let holders = &context.checkout.store()?.holders;
+    match contents.open_one(id, identities) {
+        Ok(stored) => Ok(Some(stored.opened.value)),
+        Err(failure) => Err(CliError::open_failures(&[failure], holders, identities)),
+    }
+}
+
+/// The login that the environment asks for.
+async fn login(url: &str, context: &Context<'_>) -> Result<Option<Login>, CliError> {
+    Ok(match context.settings.vault_login(url)? {
+        None => None,
+        Some(LoginSettings::Known(login)) => Some(login),
+        Some(LoginSettings::CiJob { mount, role, request }) => {
+            let jwt = request.send().await?;
+            Some(Login { mount, proof: Proof::Jwt { role, jwt } })
+        }
+    })
+}
+
+/// Gives back the token of a login, if there was one. What was done is done,
+/// so a failure is a warning.
+pub(super) async fn log_out(vault: &VaultClient, context: &Context<'_>) {
+    if let Err(error) = vault.log_out().await {
+        context.ui.warn(&format!("{error}; it is good until it expires"));
+    }
+}
+
+/// Runs the one asynchronous part of a command.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,151 @@
+//! `vault create-read-approle`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::{Credentials, Target, text_of, yaml_text};
+use crate::cli::{CliError, Context, Exit};
+use crate::model::{SecretValue, VaultLocation};
+use crate::vault::{AppRoleSecret, Login, Proof, VaultClient, VaultSettings, read_policy};
+
+/// Where the auth method is mounted that has the role.
+const MOUNT: &str = "approle";
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "It takes a token that may write policies and AppRoles. The older SecretIDs are \
+    revoked once the\nnew one has been seen to work. To have the operator in the cluster use \
+    it:\n  phalanx-secrets vault create-read-approle ENV --as-secret vault-credentials | \
+    kubectl apply -f -"
+)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    target: Target,
+
+    /// Print a Kubernetes Secret of this name, for the Vault Secrets Operator
+    #[arg(long, value_name = "NAME")]
+    as_secret: Option<String>,
+
+    /// How long the role's tokens live at most, in seconds [default: Vault's]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    token_lifetime: Option<u64>,
+}
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    if args.as_secret.as_deref().is_some_and(|name| !is_kubernetes_name(name)) {
+        return Err(CliError::usage("a Kubernetes Secret cannot have this name").hint(
+            "lower-case letters, digits, - and . make a name, such as vault-credentials".to_owned(),
+        ));
+    }
+    let environment = args.target.environment(context)?;
+    let location = args.target.location(&environment);
+    let settings = context.settings.vault()?;
+    args.target.with_vault(Credentials::Administrator, &environment, context, async |vault| {
+        create(args, vault, &location, &settings, context).await
+    })
+}
+
+async fn create(
+    args: &Args,
+    vault: &VaultClient,
+    location: &VaultLocation,
+    settings: &VaultSettings,
+    context: &Context<'_>,
+) -> Result<Exit, CliError> {
+    let (name, policy) = (location.read_approle(), location.read_policy());
+    vault.write_policy(&policy, &read_policy(location)).await?;
+    let older = match vault.approle(name).await? {
+        Some(_) => vault.secret_id_accessors(name).await?,
+        None => Vec::new(),
+    };
+    vault.write_approle(name, &policy, args.token_lifetime).await?;
+    let role_id = vault.role_id(name).await?;
+    let secret = vault.create_secret_id(name).await?;
+    if let Err(error) = prove(&role_id, &secret, location, settings).await {
+        // What does not work must not stay behind.
+        let revoked = vault.revoke_secret_id(name, &secret.accessor).await;
+        let kept = "the older ones are kept, and it is revoked";
+        let mut failed = CliError::from(error);
+        failed.causes.insert(0, failed.message.clone());
+        failed.message = format!("the new SecretID of the AppRole {name} does not work; {kept}");
+        if let Err(error) = revoked {
+            context.ui.warn(&format!("it could not be revoked: {error}"));
+        }
+        return Err(failed);
+    }
+    print(args, &role_id, &policy, &secret, context)?;
+    let mut left = Vec::new();
+    for accessor in &older {
+        if let Err(error) = vault.revoke_secret_id(name, accessor).await {
+            left.push(format!("{accessor}: {error}"));
+        }
+    }
+    if !left.is_empty() {
+        let message = "the new SecretID works, but older ones could not be revoked";
+        let mut failed = CliError::store(message).detail(left);
+        failed.exit = Exit::Vault;
+        return Err(failed);
+    }
+    context.ui.status(&match older.len() {
+        0 => format!("Made a SecretID of the AppRole {name}."),
+        1 => format!("Made a SecretID of the AppRole {name}, and revoked the older one."),
+        count => format!("Made a SecretID of the AppRole {name}, and revoked {count} older ones."),
+    });
+    Ok(Exit::Done)
+}
+
+/// Logs in with it, and reads what there is to read.
+async fn prove(
+    role_id: &str,
+    secret: &AppRoleSecret,
+    location: &VaultLocation,
+    settings: &VaultSettings,
+) -> Result<(), crate::vault::VaultError> {
+    let role_id = SecretValue::from(role_id.to_owned());
+    let secret_id = Some(secret.secret_id.clone());
+    let login = Login { mount: MOUNT.to_owned(), proof: Proof::AppRole { role_id, secret_id } };
+    let vault = VaultClient::log_in(location, &login, settings).await?;
+    let read = vault.read_environment([]).await;
+    let ended = vault.log_out().await;
+    read?;
+    ended
+}
+
+fn print(
+    args: &Args,
+    role_id: &str,
+    policy: &str,
+    secret: &AppRoleSecret,
+    context: &Context<'_>,
+) -> Result<(), CliError> {
+    let secret_id = text_of(&secret.secret_id)?;
+    let text = Zeroizing::new(match &args.as_secret {
+        Some(name) => format!(
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\n  namespace: \
+             vault-secrets-operator\ndata:\n  VAULT_ROLE_ID: {}\n  VAULT_SECRET_ID: {}\ntype: \
+             Opaque\n",
+            STANDARD.encode(role_id),
+            Zeroizing::new(STANDARD.encode(secret_id)).as_str(),
+        ),
+        None => format!(
+            "policies:\n- {}\nrole_id: {}\nsecret_id: {}\nsecret_id_accessor: {}\n",
+            yaml_text(policy),
+            yaml_text(role_id),
+            yaml_text(secret_id),
+            yaml_text(&secret.accessor),
+        ),
+    });
+    context.ui.data(text.as_bytes())
+}
+
+fn is_kubernetes_name(name: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.len() <= 253
+        && name.split('.').all(|part| {
+            !part.is_empty()
+                && part.chars().all(is_inner)
+                && !part.starts_with('-')
+                && !part.ends_with('-')
+        })
+}

@@ -1,0 +1,104 @@
+//! `vault`: who may read and write an environment's secrets in Vault.
+
+mod approle;
+mod audit;
+mod copy;
+mod export;
+mod write_token;
+
+use clap::Subcommand;
+
+use super::connection::{ServerArgs, block_on, log_out, open_write_token};
+use super::{CliError, Context, Exit};
+use crate::model::{Environment, EnvironmentName, SecretValue, VaultLocation};
+use crate::vault::VaultClient;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Look for what is wrong with the read AppRole and the write token
+    Audit(audit::Args),
+    /// Copy all entries from another path in the same Vault
+    CopySecrets(copy::Args),
+    /// Make the AppRole with which the cluster reads its secrets
+    CreateReadApprole(approle::Args),
+    /// Make the token with which secrets are synced into Vault
+    CreateWriteToken(write_token::Args),
+    /// Write all that Vault holds into JSON files, in the clear
+    ExportSecrets(export::Args),
+}
+
+pub(super) fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CliError> {
+    match command {
+        Command::Audit(args) => audit::run(args, context),
+        Command::CopySecrets(args) => copy::run(args, context),
+        Command::CreateReadApprole(args) => approle::run(args, context),
+        Command::CreateWriteToken(args) => write_token::run(args, context),
+        Command::ExportSecrets(args) => export::run(args, context),
+    }
+}
+
+/// The environment that a command is for.
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// Environment
+    environment: EnvironmentName,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Whose token a command takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Credentials {
+    /// An administrator's, which is never stored.
+    Administrator,
+    /// One that may read and write entries: the stored one will do.
+    Entries,
+}
+
+impl Target {
+    fn environment(&self, context: &Context<'_>) -> Result<Environment, CliError> {
+        context.checkout.environment(&self.environment)
+    }
+
+    fn location(&self, environment: &Environment) -> VaultLocation {
+        self.server.location(&environment.vault)
+    }
+
+    /// Does something in Vault, and gives back the token of a login.
+    fn with_vault<T>(
+        &self,
+        credentials: Credentials,
+        environment: &Environment,
+        context: &Context<'_>,
+        work: impl AsyncFnOnce(&VaultClient) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let stored = || match (credentials, context.checkout.store_if_any()) {
+            (Credentials::Entries, Some(store)) => {
+                let contents = store.contents(&self.environment)?;
+                open_write_token(&contents, &context.identities()?, &self.environment, context)
+            }
+            _ => Ok(None),
+        };
+        block_on(async {
+            let vault = self.server.connect(&environment.vault, stored, context).await?;
+            let outcome = work(&vault).await;
+            log_out(&vault, context).await;
+            outcome
+        })
+    }
+}
+
+/// A scalar of YAML: as it is, where it can be nothing but text.
+fn yaml_text(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
+    let is_text = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(is_plain)
+        && text.chars().any(|c| !c.is_ascii_alphabetic());
+    if is_text { text.to_owned() } else { format!("{:?}", text) }
+}
+
+/// The text of a secret that Vault made, which always is text.
+fn text_of(secret: &SecretValue) -> Result<&str, CliError> {
+    secret.expose_str().ok_or_else(|| CliError::store("Vault gave a secret that is not text"))
+}
