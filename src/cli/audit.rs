@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::connection::{block_on, log_out};
+use super::connection::log_out;
+use super::fleet::{FleetArgs, Outcome};
 use super::last_synced::{LastSynced, last_synced, print_last_synced};
 use super::session::{CompareArgs, Session, Unbound};
 use super::{CliError, Context, Exit, RevisionArgs};
@@ -16,8 +17,8 @@ use crate::sync::Sync;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Environment
-    environment: EnvironmentName,
+    #[command(flatten)]
+    fleet: FleetArgs,
 
     #[command(flatten)]
     compare: CompareArgs,
@@ -41,36 +42,53 @@ struct Report {
     last_synced: Vec<LastSynced>,
 }
 
-pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliError> {
-    let history = args.compare.trust.apply(&mut context, &args.environment)?;
+/// The report, as JSON.
+#[derive(Serialize)]
+struct Document<'a> {
+    environment: &'a EnvironmentName,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+pub(super) fn run(args: &Args, context: Context<'_>) -> Result<Exit, CliError> {
+    let work =
+        async |name: &EnvironmentName, context: Context<'_>| audit(args, name, context).await;
+    args.fleet.run(&args.compare.server, args.json, context, work)
+}
+
+async fn audit(
+    args: &Args,
+    name: &EnvironmentName,
+    mut context: Context<'_>,
+) -> Result<Outcome, CliError> {
+    let history = args.compare.trust.apply(&mut context, name)?;
     let context = &context;
-    let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    let environment = context.checkout.environment(&args.environment)?;
+    let progress = context.ui.progress(format!("Reading {name} from Vault"));
+    let environment = context.checkout.environment(name)?;
     let read = args.compare.read(environment, Regenerate::Nothing, Unbound::Allowed, context);
-    let session = block_on(async {
-        let session = read.await?;
-        log_out(&session.vault, context).await;
-        Ok(session)
-    })?;
+    let session = read.await?;
+    log_out(&session.vault, context).await;
     drop(progress);
     if let Some(history) = &history {
         history.refuse_rollback(&session.current)?;
     }
     let mut report = compare(&session);
     report.last_synced = last_synced(&session, context);
-    if args.json {
-        context.ui.json(&report)?;
-    } else {
-        context.ui.data(report.to_text().as_bytes())?;
+    if !args.json {
+        context.ui.lines(&report.to_text())?;
         print_last_synced(&report.last_synced, context.ui);
     }
     if !report.unresolved.is_empty() || !report.missing.is_empty() || !report.mismatch.is_empty() {
-        let name = &args.environment;
         context
             .ui
             .hint(&format!("see what a sync would do: phalanx-secrets sync {name} --dry-run"));
     }
-    Ok(if report.is_empty() { Exit::Done } else { Exit::Findings })
+    let document = serde_json::to_value(Document { environment: name, report: &report });
+    Ok(Outcome {
+        exit: if report.is_empty() { Exit::Done } else { Exit::Findings },
+        document: document.ok(),
+        summary: report.summary(),
+    })
 }
 
 fn compare(session: &Session) -> Report {
@@ -124,6 +142,22 @@ impl Report {
             && self.missing.is_empty()
             && self.mismatch.is_empty()
             && self.unknown.is_empty()
+    }
+
+    /// How much was found of what.
+    fn summary(&self) -> String {
+        let counts = [
+            ("unresolved", self.unresolved.len()),
+            ("missing", self.missing.len()),
+            ("not as expected", self.mismatch.len()),
+            ("unknown", self.unknown.len()),
+        ];
+        let counts: Vec<String> = counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        if counts.is_empty() { "in line".to_owned() } else { counts.join(", ") }
     }
 
     /// The report as the Python CLI words it.

@@ -39,7 +39,7 @@ impl RevisionArgs {
 }
 
 /// A checkout.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Checkout {
     pub(super) tree: Tree,
     pub(super) layout: Layout,

@@ -33,8 +33,19 @@ impl ServerArgs {
         context: &Context<'_>,
     ) -> Result<VaultClient, CliError> {
         let location = self.location(location);
+        let mut settings = context.settings.vault()?;
+        settings.throttle.clone_from(&context.fleet.throttle);
+        if is_unprotected(&location.url) {
+            context.ui.warn(&format!(
+                "{} is not encrypted: whoever is on the way reads the token and every secret",
+                location.url
+            ));
+        }
+        if context.fleet.has_several_servers && !names(context, &location.url) {
+            let token = stored()?.ok_or_else(|| no_token_of_its_own(&location.url))?;
+            return Ok(VaultClient::new(&location, VaultToken::try_from(token)?, &settings)?);
+        }
         self.check_address(&location.url, context)?;
-        let settings = context.settings.vault()?;
         match login(&location.url, context).await? {
             Some(login) => Ok(VaultClient::log_in(&location, &login, &settings).await?),
             None => Ok(VaultClient::new(&location, token(stored, context)?, &settings)?),
@@ -43,21 +54,34 @@ impl ServerArgs {
 
     /// Refuses to take the credentials of one server to another.
     fn check_address(&self, url: &str, context: &Context<'_>) -> Result<(), CliError> {
-        let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
-        let named = context.settings.vault_address();
-        if self.vault_url.is_none() && named.is_some_and(|named| plain(&named) != plain(url)) {
+        let is_named = context.settings.vault_address().is_none() || names(context, url);
+        if self.vault_url.is_none() && !is_named {
             return Err(CliError::usage(format!(
                 "VAULT_ADDR names another server than the environment, which is at {url}"
             ))
             .hint("unset VAULT_ADDR; or choose with: --vault-url URL".to_owned()));
         }
-        if is_unprotected(url) {
-            context.ui.warn(&format!(
-                "{url} is not encrypted: whoever is on the way reads the token and every secret"
-            ));
-        }
         Ok(())
     }
+}
+
+/// Whether `VAULT_ADDR` names a server.
+fn names(context: &Context<'_>, url: &str) -> bool {
+    let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
+    context.settings.vault_address().is_some_and(|named| plain(&named) == plain(url))
+}
+
+/// Why there is no token for one of several servers.
+fn no_token_of_its_own(url: &str) -> CliError {
+    CliError::new(Exit::Vault, &NoToken)
+        .hint(format!(
+            "the environments are in several Vault servers, and a token of one is not sent to the \
+             others: VAULT_TOKEN and logins are for the server in VAULT_ADDR, which is not {url}"
+        ))
+        .hint(
+            "store a token of its own: phalanx-secrets vault create-write-token ENVIRONMENT --store"
+                .to_owned(),
+        )
 }
 
 /// The token for Vault: from the environment, from the store, or from `vault

@@ -14,6 +14,7 @@ mod diff;
 mod error;
 mod export;
 mod exposed;
+mod fleet;
 mod get;
 mod git;
 mod import;
@@ -150,7 +151,8 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     let root = global.config.as_deref();
     let context_of = |checkout: Result<Checkout, CliError>| {
         let identities = OnceCell::new();
-        Ok::<_, CliError>(Context { checkout: checkout?, global, settings, ui, identities })
+        let (checkout, fleet) = (checkout?, fleet::Fleet::default());
+        Ok::<_, CliError>(Context { checkout, global, settings, ui, identities, fleet })
     };
     let context = || context_of(Checkout::find(root, settings));
     let context_at = |at: &RevisionArgs| context_of(Checkout::find_at(root, at, settings));
@@ -192,6 +194,7 @@ struct Context<'a> {
     settings: &'a Settings,
     ui: &'a Ui,
     identities: OnceCell<crate::store::Identities>,
+    fleet: fleet::Fleet,
 }
 
 impl Context<'_> {

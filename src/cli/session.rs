@@ -35,7 +35,7 @@ pub(super) struct CompareArgs {
     keep_vault_static: bool,
 
     #[command(flatten)]
-    server: ServerArgs,
+    pub(super) server: ServerArgs,
 
     #[command(flatten)]
     pub(super) trust: TrustArgs,

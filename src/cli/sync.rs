@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::connection::{block_on, log_out};
+use super::connection::log_out;
+use super::fleet::{FleetArgs, Outcome};
 use super::provenance::{Origin, Search};
 use super::session::{CompareArgs, Session, Unbound};
 use super::ui::{Progress, Ui};
@@ -23,8 +24,8 @@ const EVERYTHING: &str = "*";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Environment
-    environment: EnvironmentName,
+    #[command(flatten)]
+    fleet: FleetArgs,
 
     #[command(flatten)]
     compare: CompareArgs,
@@ -70,36 +71,47 @@ pub(super) struct Args {
 struct Document<'a> {
     environment: &'a EnvironmentName,
     dry_run: bool,
+    /// The applications whose workloads run on old values until they are
+    /// restarted.
+    restart: Vec<&'a ApplicationName>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
 
-pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliError> {
-    let history = args.compare.trust.apply(&mut context, &args.environment)?;
-    let context = &context;
-    let search = Search::begin(context, args.require_clean)?;
-    let environment = context.checkout.environment(&args.environment)?;
-    let regenerate = regenerate(&args.regenerate, &environment)?;
-    let progress = context.ui.progress(format!("Reading {} from Vault", args.environment));
-    block_on(sync(args, environment, regenerate, context, &progress, search, history.as_ref()))
+pub(super) fn run(args: &Args, context: Context<'_>) -> Result<Exit, CliError> {
+    // It may be meant to take the name after it as its value.
+    if args.fleet.may_be_several() && args.regenerate.iter().any(|value| value == EVERYTHING) {
+        return Err(CliError::usage(
+            "--regenerate without a value is for one environment, and several are named",
+        )
+        .hint("to name what is generated anew: --regenerate=APPLICATION[/KEY]".to_owned()));
+    }
+    let work = async |name: &EnvironmentName, context: Context<'_>| sync(args, name, context).await;
+    args.fleet.run(&args.compare.server, args.json, context, work)
 }
 
 async fn sync(
     args: &Args,
-    environment: Environment,
-    regenerate: Regenerate,
-    context: &Context<'_>,
-    progress: &Progress,
-    search: Search,
-    history: Option<&VerifiedHistory>,
-) -> Result<Exit, CliError> {
+    name: &EnvironmentName,
+    mut context: Context<'_>,
+) -> Result<Outcome, CliError> {
+    let history = args.compare.trust.apply(&mut context, name)?;
+    let (context, history) = (&context, history.as_ref());
+    let search = Search::begin(context, args.require_clean)?;
+    let environment = context.checkout.environment(name)?;
+    let regenerate = regenerate(&args.regenerate, &environment)?;
+    let progress = context.ui.progress(format!("Reading {name} from Vault"));
     let unbound = if args.allow_unbound { Unbound::Allowed } else { Unbound::Refused };
     let session = args.compare.read(environment, regenerate, unbound, context).await?;
     let vault = session.vault.clone();
-    let outcome = bring_in_line(args, session, context, progress, search, history).await;
+    let outcome = bring_in_line(args, session, context, &progress, search, history).await;
     log_out(&vault, context).await;
     let plan = outcome?;
-    progress.suspend(|| finish(args, &plan, context.ui))
+    progress.suspend(|| finish(args, name, &plan, context.ui));
+    let restart = to_restart(&plan);
+    let document = Document { environment: name, dry_run: args.dry_run, restart, plan: &plan };
+    let document = serde_json::to_value(document).ok();
+    Ok(Outcome { exit: Exit::Done, document, summary: summary(args, &plan) })
 }
 
 /// Does what is to be done, and gives what that was.
@@ -112,8 +124,8 @@ async fn bring_in_line(
     history: Option<&VerifiedHistory>,
 ) -> Result<Plan, CliError> {
     let ui = context.ui;
-    let name = &args.environment;
     let Session { environment, static_values, vault, current, policy } = session;
+    let name = &environment.name;
     let sync = Sync {
         environment: &environment,
         static_values: &static_values,
@@ -190,11 +202,28 @@ fn note(args: &Args, origin: Option<&Origin>, is_verified: bool) -> BTreeMap<Str
     Provenance { verified: note.verified, ..Provenance::default() }.to_metadata()
 }
 
-/// What is said at the end.
-fn finish(args: &Args, plan: &Plan, ui: &Ui) -> Result<Exit, CliError> {
-    if args.json {
-        ui.json(&Document { environment: &args.environment, dry_run: args.dry_run, plan })?;
+/// What was done, in a few words.
+fn summary(args: &Args, plan: &Plan) -> String {
+    let verb = if args.dry_run { "would be written" } else { "written" };
+    match plan.changes.len() {
+        0 => "in line".to_owned(),
+        1 => format!("1 entry {verb}"),
+        count => format!("{count} entries {verb}"),
     }
+}
+
+/// The applications whose entries there were, and change.
+fn to_restart(plan: &Plan) -> Vec<&ApplicationName> {
+    let has_changed = |change: &EntryChange| matches!(change, EntryChange::Update { .. });
+    let changed = plan.changes.iter().filter(|(_, change)| has_changed(change));
+    changed
+        .map(|(application, _)| application)
+        .filter(|name| name.as_str() != PULL_SECRET)
+        .collect()
+}
+
+/// What is said at the end.
+fn finish(args: &Args, name: &EnvironmentName, plan: &Plan, ui: &Ui) {
     if !plan.unknown.is_empty() {
         let (count, what) = match plan.unknown.len() {
             1 => ("1 secret", "it"),
@@ -212,11 +241,16 @@ fn finish(args: &Args, plan: &Plan, ui: &Ui) -> Result<Exit, CliError> {
         }
     }
     if plan.is_empty() {
-        ui.status(&format!("Vault is in line with {}; nothing was written.", args.environment));
+        ui.status(&format!("Vault is in line with {name}; nothing was written."));
     } else if args.dry_run {
         ui.status("This was a dry run; nothing was written.");
+    } else if let restart @ [_, ..] = to_restart(plan).as_slice() {
+        let names: Vec<&str> = restart.iter().map(|name| name.as_str()).collect();
+        ui.status(&format!(
+            "Restart the workloads of these, once the cluster has their secrets: {}",
+            names.join(", ")
+        ));
     }
-    Ok(Exit::Done)
 }
 
 /// Prints a change in the words of the Python CLI.

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::ask::{Shown, TerminalAsk};
 use super::error::CliError;
 use super::settings::is_stdin;
-use crate::model::SecretValue;
+use crate::model::{EnvironmentName, SecretValue};
 use crate::store::Ask;
 
 const BOLD_RED: Style = AnsiColor::Red.on_default().bold();
@@ -21,12 +21,14 @@ const BOLD_YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Where text goes and comes from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Ui {
     stdin_is_terminal: bool,
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     shown: Shown,
+    /// The environment that it speaks of, where it is one of several.
+    environment: Option<(String, ProgressBar)>,
 }
 
 impl Ui {
@@ -36,7 +38,35 @@ impl Ui {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             shown: Shown::default(),
+            environment: None,
         }
+    }
+
+    /// The same, for one of several environments: each line begins with its
+    /// name, and there is no progress but that of them all.
+    pub(super) fn for_environment(&self, name: &EnvironmentName, progress: &Progress) -> Self {
+        Self { environment: Some((name.to_string(), progress.bar.clone())), ..self.clone() }
+    }
+
+    /// What each line begins with.
+    fn prefix(&self) -> String {
+        self.environment.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default()
+    }
+
+    /// Prints, with the terminal to itself.
+    fn alone<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.environment {
+            Some((_, bar)) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// Writes a message: a heading, and a text whose lines all belong to it.
+    fn message(&self, text: std::fmt::Arguments<'_>) {
+        let prefix = self.prefix();
+        self.alone(|| {
+            let _ = writeln!(anstream::stderr(), "{prefix}{text}");
+        });
     }
 
     /// Writes data, to the byte. A reader that went away is no error.
@@ -50,7 +80,13 @@ impl Ui {
 
     /// Writes a line of data.
     pub(super) fn line(&self, text: &str) -> Result<(), CliError> {
-        self.data(format!("{text}\n").as_bytes())
+        let prefix = self.prefix();
+        self.alone(|| self.data(format!("{prefix}{text}\n").as_bytes()))
+    }
+
+    /// Writes lines of data.
+    pub(super) fn lines(&self, text: &str) -> Result<(), CliError> {
+        text.lines().try_for_each(|line| self.line(line))
     }
 
     /// Writes a JSON document.
@@ -72,29 +108,28 @@ impl Ui {
 
     /// Says what was done.
     pub(super) fn status(&self, text: &str) {
-        let _ = writeln!(anstream::stderr(), "{text}");
+        self.message(format_args!("{text}"));
     }
 
     /// Warns.
     pub(super) fn warn(&self, text: &str) {
-        let _ = writeln!(anstream::stderr(), "{BOLD_YELLOW}Warning:{BOLD_YELLOW:#} {text}");
+        self.message(format_args!("{BOLD_YELLOW}Warning:{BOLD_YELLOW:#} {text}"));
     }
 
     /// Suggests what to do next.
     pub(super) fn hint(&self, text: &str) {
         let text = text.replace('\n', "\n      ");
-        let _ = writeln!(anstream::stderr(), "{CYAN}Hint:{CYAN:#} {text}");
+        self.message(format_args!("{CYAN}Hint:{CYAN:#} {text}"));
     }
 
     /// Reports an error.
     pub(super) fn error(&self, error: &CliError) {
-        let mut stderr = anstream::stderr();
-        let _ = writeln!(stderr, "{BOLD_RED}Error:{BOLD_RED:#} {}", error.message);
+        self.message(format_args!("{BOLD_RED}Error:{BOLD_RED:#} {}", error.message));
         for cause in &error.causes {
-            let _ = writeln!(stderr, "Caused by: {cause}");
+            self.message(format_args!("Caused by: {cause}"));
         }
         for detail in &error.details {
-            let _ = writeln!(stderr, "  • {detail}");
+            self.message(format_args!("  • {detail}"));
         }
         for hint in &error.hints {
             self.hint(hint);
@@ -104,6 +139,10 @@ impl Ui {
     /// Shows that something is under way, on a terminal, once it has taken a
     /// moment. It goes when dropped.
     pub(super) fn progress(&self, text: String) -> Progress {
+        if self.environment.is_some() {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+            return Progress { bar, shown: Shown::default() };
+        }
         let target = if self.stderr_is_terminal {
             ProgressDrawTarget::stderr_with_hz(10)
         } else {

@@ -52,7 +52,7 @@ use crate::model::{EnvironmentName, SecretId, SecretValue};
 use crate::tree::Tree;
 
 /// An open store: its settings and its key-holders.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Store {
     tree: Tree,
     /// What `store.toml` says.

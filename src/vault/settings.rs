@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Throttle;
+
 /// How to reach Vault. Where the settings come from is the caller's affair:
 /// nothing here reads an environment variable, save that reqwest honours the
 /// usual proxy variables.
@@ -26,6 +28,8 @@ pub struct VaultSettings {
     pub connect_timeout: Duration,
     /// How often a request is tried again after a failure that may pass.
     pub retries: u32,
+    /// What holds requests back, if anything does.
+    pub throttle: Option<Throttle>,
 }
 
 impl Default for VaultSettings {
@@ -39,6 +43,7 @@ impl Default for VaultSettings {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             retries: 4,
+            throttle: None,
         }
     }
 }

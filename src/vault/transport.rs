@@ -7,7 +7,7 @@ use reqwest::{Response, StatusCode, Url};
 use zeroize::Zeroizing;
 
 use super::request::Request;
-use super::{Failure, RequestError, SetupError, VaultError, VaultSettings, VaultToken};
+use super::{Failure, RequestError, SetupError, Throttle, VaultError, VaultSettings, VaultToken};
 use super::{answer, connect, retry};
 
 /// The longest answer that is read, in bytes. Vault stores no entry of more
@@ -30,6 +30,7 @@ pub(super) struct Transport {
     server: Url,
     headers: HeaderMap,
     retries: u32,
+    throttle: Option<Throttle>,
 }
 
 /// An answer that arrived, whatever it says.
@@ -76,7 +77,8 @@ impl Transport {
                 .map_err(|_| SetupError::Namespace { namespace: namespace.to_owned() })?;
             headers.insert(NAMESPACE, value);
         }
-        Ok(Self { http, server, headers, retries: settings.retries })
+        let throttle = settings.throttle.clone();
+        Ok(Self { http, server, headers, retries: settings.retries, throttle })
     }
 
     /// The same way, in the name of a token.
@@ -139,6 +141,10 @@ impl Transport {
 
     /// Sends a request once, and follows where it is sent.
     async fn attempt(&self, request: &Request) -> Result<Answer, NoAnswer> {
+        let _turn = match &self.throttle {
+            Some(throttle) => throttle.turn().await,
+            None => None,
+        };
         let mut url = request.url(&self.server);
         for _ in 0..=MOST_REDIRECTS {
             let mut sending = self

@@ -68,6 +68,7 @@ fn every_section_has_pythons_words() {
     assert_eq!(
         serde_json::from_str::<Value>(output.stdout()).unwrap(),
         json!({
+            "environment": "demo",
             "unresolved": [],
             "missing": ["app made", "pull-secret", "third copied"],
             "mismatch": ["app given", "app literal"],
@@ -111,6 +112,7 @@ fn a_clean_report_is_json_too() {
     assert_eq!(
         serde_json::from_str::<Value>(output.stdout()).unwrap(),
         json!({
+            "environment": "demo",
             "unresolved": [],
             "missing": [],
             "mismatch": [],

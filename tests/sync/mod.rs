@@ -5,6 +5,7 @@
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
 //! - [`races`]: interruptions, and others that write at the same time.
+//! - [`fleet`]: several environments in one run.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`logins`]: tokens for the time of one command.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
@@ -20,6 +21,7 @@ mod audit;
 mod copies;
 mod entries;
 mod faults;
+mod fleet;
 mod generated;
 mod interposer;
 mod logins;

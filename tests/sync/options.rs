@@ -74,6 +74,7 @@ fn the_plan_is_json_without_values() {
         json!({
             "environment": "demo",
             "dry_run": true,
+            "restart": ["app"],
             "changes": {
                 "app": { "action": "update", "keys": { "given": "update" } },
                 "new": { "action": "create", "keys": { "given": "create", "made": "create" } },

@@ -51,6 +51,7 @@ fn it_is_deleted_on_demand_and_nothing_else_is() {
     assert_snapshot!(output.stderr(), @r"
     Kept 1 secret in Vault that no spec names (not even --delete removes it):
       • _notes
+    Restart the workloads of these, once the cluster has their secrets: app
     ");
     let (version, data) = world.server.read(&world.prefix, "app").unwrap();
     assert_eq!((version, Value::from(data)), (2, json!({ "made": "m" })));
