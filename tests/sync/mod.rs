@@ -11,6 +11,7 @@
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`vault_commands`]: `vault audit` and its neighbours.
+//! - [`outages`], [`cluster`]: whatever goes wrong on the way.
 //! - [`revisions`]: another state than that of the work tree.
 //! - [`trust`]: whose changes count.
 //! - [`audit`]: the comparison alone.
@@ -18,6 +19,7 @@
 
 mod access;
 mod audit;
+mod cluster;
 mod copies;
 mod entries;
 mod faults;
@@ -28,7 +30,9 @@ mod logins;
 mod notes;
 mod oidc_clients;
 mod options;
+mod outages;
 mod phalanx_data;
+mod proxy;
 mod pull_secret;
 mod races;
 mod revisions;

@@ -29,6 +29,7 @@
 
 mod audit;
 mod binary;
+mod cluster;
 mod http;
 mod kv;
 
@@ -45,6 +46,7 @@ use serde_json::Value;
 
 pub use self::audit::{Request, Watch};
 pub use self::binary::find_on_path;
+pub use self::cluster::Cluster;
 
 /// How long a server may take to start; it usually takes 0.1 s.
 const START_LIMIT: Duration = Duration::from_secs(60);
