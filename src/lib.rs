@@ -22,6 +22,7 @@
 //! | [`mod@exposed`] | what withdrawn access leaves to be rotated |
 //! | [`history`] | what changed between two states of a store, and who changed it |
 //! | [`repo`] | the git repository around it all |
+//! | [`recovery`] | what a Vault could be rebuilt from |
 //! | [`provenance`] | where an entry in Vault is from |
 //! | [`trust`] | whether each step of its history was taken by somebody who may |
 //! | [`vault`] | KV v2 over HTTP |
@@ -48,6 +49,7 @@ pub mod plan;
 mod printable;
 pub mod provenance;
 mod python_json;
+pub mod recovery;
 pub mod repo;
 pub mod resolve;
 mod shell;

@@ -14,7 +14,9 @@
 //! run generated is used again where it is still wanted. Stopped at any point,
 //! the next run finds what is done and does the rest.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -22,16 +24,18 @@ use rand::CryptoRng;
 use thiserror::Error;
 
 use crate::layout::PULL_SECRET;
-use crate::model::{ApplicationName, Environment, SecretValue};
+use crate::model::{ApplicationName, Environment, Kind, SecretValue};
 use crate::plan::{DOCKERCONFIGJSON, EntryChange, KeyChange, Plan, plan};
 use crate::provenance::Provenance;
 use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve};
 use crate::static_values::StaticValues;
 use crate::trust::{RolledBack, VerifiedHistory};
-use crate::vault::{CurrentSecrets, CurrentValue, Lacking, VaultClient, VaultError};
+use crate::vault::{CurrentSecrets, CurrentValue, Failure, Lacking, VaultClient, VaultError};
 
 /// How often everything is read anew because an entry changed meanwhile.
-const MAX_ROUNDS: usize = 8;
+const MAX_ROUNDS: u32 = 8;
+/// How long it waits before the first time; twice as long before each next.
+const FIRST_WAIT: Duration = Duration::from_millis(20);
 /// How many entries are written at once.
 const CONCURRENT_WRITES: usize = 8;
 
@@ -47,13 +51,20 @@ pub enum SyncError {
     /// Vault could not be read. Nothing was written in this round.
     #[error("Vault could not be read")]
     Read(#[source] VaultError),
-    /// Entries that could not be written. All others were.
+    /// Entries that could not be written. All others were, but for those that
+    /// were not tried any more, since the server itself failed.
     #[error(
-        "{} could not be written; what was written is complete, and running this again does the \
+        "{} could not be written{}; what was written is complete, and running this again does the \
          rest",
-        names(.0)
+        names(.failures),
+        and_more(.not_tried.len())
     )]
-    Write(Vec<(ApplicationName, VaultError)>),
+    Write {
+        /// What failed.
+        failures: Vec<(ApplicationName, VaultError)>,
+        /// What was not tried any more.
+        not_tried: Vec<ApplicationName>,
+    },
     /// The token may not do all that is to be done. Nothing was written.
     #[error("the token may not do all that this sync takes; nothing was written")]
     Denied {
@@ -72,6 +83,14 @@ pub enum SyncError {
 
 fn names(failures: &[(ApplicationName, VaultError)]) -> String {
     failures.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn and_more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => " and 1 more was not tried".to_owned(),
+        count => format!(" and {count} more were not tried"),
+    }
 }
 
 fn names_only(names: &[ApplicationName]) -> String {
@@ -148,6 +167,8 @@ impl Sync<'_> {
         for round in 0..MAX_ROUNDS {
             if round > 0 {
                 observe(Event::Retrying(&conflicts));
+                // A node that lags behind may not know yet what was written.
+                tokio::time::sleep(FIRST_WAIT * 2_u32.saturating_pow(round - 1)).await;
                 current = self.read().await?;
             }
             if let Some(history) = self.history {
@@ -199,37 +220,86 @@ impl Sync<'_> {
         pull_secret: Option<&SecretValue>,
         observe: &mut impl FnMut(Event<'_>),
     ) -> Result<Vec<ApplicationName>, SyncError> {
-        let (mut conflicts, mut failures) = (Vec::new(), Vec::new());
-        let mut writes = stream::iter(&plan.changes)
-            .map(|(application, change)| async move {
-                let written = match change {
-                    EntryChange::Delete => self.vault.delete_entry(application).await,
-                    EntryChange::Create { keys } | EntryChange::Update { keys } => {
-                        let entry = current.entries.get(application);
-                        let version = entry.map_or(0, |entry| entry.version);
-                        let data = entry.and_then(|entry| entry.data.as_ref());
-                        let data = merged(application, keys, data, values, pull_secret);
-                        self.vault.write_entry(application, &data, version).await.map(|_| ())
-                    }
-                };
-                let noted = match &written {
-                    Ok(()) => self.note(application, change, current).await,
-                    Err(_) => Ok(()),
-                };
-                (application, change, written, noted)
-            })
-            .buffered(CONCURRENT_WRITES);
-        while let Some((application, change, written, noted)) = writes.next().await {
-            if let Err(error) = noted {
-                observe(Event::NotNoted(application, error));
+        let (mut conflicts, mut failures, mut not_tried) = (Vec::new(), Vec::new(), Vec::new());
+        // Where the server itself fails, each of hundreds of writes would wait
+        // in vain, and say the same.
+        let is_down = &Cell::new(false);
+        let write = |(application, change)| async move {
+            if is_down.get() {
+                return (application, change, None);
             }
-            match written {
-                Ok(()) => observe(Event::Written(application, change)),
-                Err(error) if error.is_conflict() => conflicts.push(application.clone()),
-                Err(error) => failures.push((application.clone(), error)),
+            let written = self.write(application, change, current, values, pull_secret).await;
+            let failure = written.as_ref().err().and_then(VaultError::failure);
+            if failure.is_some_and(Failure::concerns_the_server) {
+                is_down.set(true);
+            }
+            (application, change, Some(written))
+        };
+        for changes in self.in_order(plan) {
+            if !conflicts.is_empty() {
+                // A source may come to another value, and its copies with it.
+                break;
+            }
+            let mut writes = stream::iter(changes).map(write).buffered(CONCURRENT_WRITES);
+            while let Some((application, change, written)) = writes.next().await {
+                match written {
+                    Some(Ok(noted)) => {
+                        if let Err(error) = noted {
+                            observe(Event::NotNoted(application, error));
+                        }
+                        observe(Event::Written(application, change));
+                    }
+                    Some(Err(error)) if error.is_conflict() => conflicts.push(application.clone()),
+                    Some(Err(error)) => failures.push((application.clone(), error)),
+                    None => not_tried.push(application.clone()),
+                }
             }
         }
-        if failures.is_empty() { Ok(conflicts) } else { Err(SyncError::Write(failures)) }
+        match failures.is_empty() {
+            true => Ok(conflicts),
+            false => Err(SyncError::Write { failures, not_tried }),
+        }
+    }
+
+    /// Writes one entry, and then the note beside it: what came of the note.
+    async fn write(
+        &self,
+        application: &ApplicationName,
+        change: &EntryChange,
+        current: &CurrentSecrets,
+        values: &Values,
+        pull_secret: Option<&SecretValue>,
+    ) -> Result<Result<(), VaultError>, VaultError> {
+        match change {
+            EntryChange::Delete => self.vault.delete_entry(application).await?,
+            EntryChange::Create { keys } | EntryChange::Update { keys } => {
+                let entry = current.entries.get(application);
+                let version = entry.map_or(0, |entry| entry.version);
+                let data = entry.and_then(|entry| entry.data.as_ref());
+                let data = merged(application, keys, data, values, pull_secret);
+                self.vault.write_entry(application, &data, version).await?;
+            }
+        }
+        Ok(self.note(application, change, current).await)
+    }
+
+    /// The changes in two groups: first all that copy nothing of another entry
+    /// that changes. Stopped in between, nothing has a copy of what is not
+    /// there.
+    fn in_order<'p>(&self, plan: &'p Plan) -> [Vec<(&'p ApplicationName, &'p EntryChange)>; 2] {
+        let copies = |application: &ApplicationName| {
+            let needs = self.environment.applications.get(application);
+            needs.into_iter().flat_map(|needs| needs.secrets.values()).any(|spec| {
+                match &spec.kind {
+                    Kind::Copy(source) => {
+                        source.application != *application
+                            && plan.changes.contains_key(&source.application)
+                    }
+                    _ => false,
+                }
+            })
+        };
+        plan.changes.iter().partition(|(application, _)| !copies(application)).into()
     }
 
     /// Asks before the first write whether all of them are allowed.

@@ -103,6 +103,9 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["sync", "demo"]).code(), 0);
     assert_eq!(cases.run(&["audit", "demo", "--json"]).code(), 0);
     assert_eq!(cases.server.value(&cases.prefix, "app", "password").as_deref(), Some(CANARY));
+    assert_eq!(cases.run(&["backup", "demo"]).code(), 0);
+    assert_eq!(cases.run(&["restore", "demo"]).code(), 0);
+    assert_eq!(cases.run(&["audit", "demo", "--rebuild"]).code(), 0);
     assert_eq!(cases.run(&["vault", "audit", "demo"]).code(), 1);
     let elsewhere = format!("{}-elsewhere", cases.prefix);
     cases.server.put(&elsewhere, "copied", json!({ "key": CANARY }));

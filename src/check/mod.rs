@@ -18,7 +18,8 @@ use crate::layout::{Layout, LayoutError, OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_
 use crate::model::{ApplicationName, Environment, EnvironmentName, Kind, SecretId};
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{
-    Header, Identities, OpenError, STORE_FILE, SealFault, Store, StoreError, inspect, open,
+    Header, Identities, OpenError, STORE_FILE, SealFault, Store, StoreError, inspect, is_backup,
+    open,
 };
 use crate::tree::{Tree, TreeError};
 use place::{Places, StoredFile};
@@ -179,7 +180,7 @@ fn missing(specs: &Environment, stored: &[StoredFile]) -> Vec<Finding> {
         })
         .filter(|id| !has.contains(id))
         .collect();
-    if stored.is_empty() && !missing.is_empty() {
+    if stored.iter().all(|file| is_backup(&file.id)) && !missing.is_empty() {
         let message = match missing.len() {
             1 => "its one static value is not stored".to_owned(),
             count => format!("none of its {count} static values is stored"),
@@ -193,6 +194,9 @@ fn missing(specs: &Environment, stored: &[StoredFile]) -> Vec<Finding> {
 
 /// Why nothing asks for a stored value.
 fn why_unwanted(specs: &Environment, id: &SecretId) -> Option<String> {
+    if is_backup(id) {
+        return None;
+    }
     match id.application.as_str() {
         PULL_SECRET | OIDC_CLIENTS => return None,
         VAULT_WRITE_TOKEN if id.key.as_str() == WRITE_TOKEN_KEY => return None,

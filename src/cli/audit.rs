@@ -12,7 +12,8 @@ use super::{CliError, Context, Exit, RevisionArgs};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;
 use crate::plan::{EntryChange, KeyChange, Plan};
-use crate::resolve::{Minted, Regenerate};
+use crate::recovery::{Loss, losses};
+use crate::resolve::{Inputs, Minted, Regenerate, resolve};
 use crate::sync::Sync;
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +23,11 @@ pub(super) struct Args {
 
     #[command(flatten)]
     compare: CompareArgs,
+
+    /// Also say what a rebuild of Vault from the store, with its backup, would
+    /// lose
+    #[arg(long)]
+    rebuild: bool,
 
     /// Print the findings as JSON
     #[arg(long)]
@@ -38,6 +44,9 @@ struct Report {
     missing: BTreeSet<String>,
     mismatch: BTreeSet<String>,
     unknown: BTreeSet<String>,
+    /// What a rebuild would lose; `None` where that was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_in_rebuild: Option<BTreeSet<Loss>>,
     /// From which commits Vault was synced, as it remembers.
     last_synced: Vec<LastSynced>,
 }
@@ -73,6 +82,9 @@ async fn audit(
         history.refuse_rollback(&session.current)?;
     }
     let mut report = compare(&session);
+    if args.rebuild {
+        report.lost_in_rebuild = Some(lost_in_rebuild(&session, context)?);
+    }
     report.last_synced = last_synced(&session, context);
     if !args.json {
         context.ui.lines(&report.to_text())?;
@@ -89,6 +101,18 @@ async fn audit(
         document: document.ok(),
         summary: report.summary(),
     })
+}
+
+/// What the store and the backup in it would not bring back.
+fn lost_in_rebuild(session: &Session, context: &Context<'_>) -> Result<BTreeSet<Loss>, CliError> {
+    let Session { environment, static_values, current, policy, .. } = session;
+    let minted = &Minted::default();
+    let resolved = resolve(&Inputs { environment, static_values, current, minted, policy })
+        .map_err(|problems| CliError::unresolved(&problems, &environment.name))?;
+    let store = context.checkout.store()?;
+    let contents = store.contents(&environment.name)?;
+    let backups = super::backup::open(&contents, store, &context.identities()?)?;
+    Ok(losses(environment, &resolved, current, &backups))
 }
 
 fn compare(session: &Session) -> Report {
@@ -142,6 +166,7 @@ impl Report {
             && self.missing.is_empty()
             && self.mismatch.is_empty()
             && self.unknown.is_empty()
+            && self.lost_in_rebuild.as_ref().is_none_or(BTreeSet::is_empty)
     }
 
     /// How much was found of what.
@@ -151,6 +176,7 @@ impl Report {
             ("missing", self.missing.len()),
             ("not as expected", self.mismatch.len()),
             ("unknown", self.unknown.len()),
+            ("lost in a rebuild", self.lost_in_rebuild.as_ref().map_or(0, BTreeSet::len)),
         ];
         let counts: Vec<String> = counts
             .iter()
@@ -162,6 +188,8 @@ impl Report {
 
     /// The report as the Python CLI words it.
     fn to_text(&self) -> String {
+        let lost: Vec<String> =
+            self.lost_in_rebuild.iter().flatten().map(Loss::to_string).collect();
         let section = |heading: &str, secrets: Vec<&String>| {
             let bullets: String = secrets.iter().map(|secret| format!("• {secret}\n")).collect();
             (!secrets.is_empty()).then(|| format!("{heading}:\n{bullets}"))
@@ -174,6 +202,7 @@ impl Report {
                 self.mismatch.iter().collect(),
             ),
             section("Unknown secrets in Vault", self.unknown.iter().collect()),
+            section("Secrets that a rebuild from the store would lose", lost.iter().collect()),
         ];
         sections.into_iter().flatten().collect::<Vec<_>>().join("\n")
     }

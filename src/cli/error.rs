@@ -136,13 +136,14 @@ impl CliError {
         match error {
             SyncError::Unresolved(problems) => Self::unresolved(&problems, environment),
             SyncError::Read(error) => error.into(),
-            SyncError::Write(failures) => {
+            SyncError::Write { failures, not_tried } => {
                 let hint = failures.first().and_then(|(_, error)| error.hint());
                 let failed: Vec<String> = failures
                     .iter()
                     .map(|(name, error)| format!("{name}: {}", Chain(error)))
                     .collect();
-                Self::new(Exit::Vault, &SyncError::Write(failures)).detail(failed).hint(hint)
+                let error = SyncError::Write { failures, not_tried };
+                Self::new(Exit::Vault, &error).detail(failed).hint(hint)
             }
             SyncError::Changed(_) => Self::new(Exit::Changed, &error)
                 .hint("another sync is probably running; try again when it is done".to_owned()),

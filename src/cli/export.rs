@@ -3,6 +3,7 @@
 use super::{CliError, Context, Exit, RevisionArgs, checkout};
 use crate::model::EnvironmentName;
 use crate::static_values::{StaticValues, Template};
+use crate::store::is_backup;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -22,7 +23,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let environment = context.checkout.environment(&args.environment)?;
     let identities = context.identities()?;
     let contents = store.contents(&args.environment)?;
-    let (values, failures) = contents.open_all(|_| true, &identities);
+    let (values, failures) = contents.open_all(|id| !is_backup(id), &identities);
     if !failures.is_empty() {
         return Err(CliError::open_failures(&failures, &store.holders, &identities));
     }

@@ -6,6 +6,7 @@
 
 mod ask;
 mod audit;
+mod backup;
 mod check;
 mod checkout;
 mod commit;
@@ -109,6 +110,10 @@ enum Command {
     Audit(audit::Args),
     /// Bring Vault in line: open, generate, copy and write
     Sync(sync::Args),
+    /// Seal all that Vault holds for an environment into the store
+    Backup(backup::BackupArgs),
+    /// Bring back into Vault what was backed up
+    Restore(backup::RestoreArgs),
     /// Manage who may read and write an environment's secrets in Vault
     #[command(subcommand)]
     Vault(vault::Command),
@@ -176,6 +181,8 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Exposed(args) => exposed::run(&args, &context()?),
         Command::Audit(args) => audit::run(&args, context_at(&args.at)?),
         Command::Sync(args) => sync::run(&args, context_at(&args.at)?),
+        Command::Backup(args) => backup::backup(&args, &context()?),
+        Command::Restore(args) => backup::restore(&args, &context_at(&args.at)?),
         Command::Vault(command) => vault::run(&command, &context()?),
         Command::Log(args) => log::run(&args, &context_at(&args.at.or_head())?),
         Command::Diff(args) => {

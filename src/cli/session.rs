@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::resolve::{Policy, Regenerate};
 use crate::static_values::StaticValues;
-use crate::store::{Contents, Identities, Store, StoredValue};
+use crate::store::{Contents, Identities, Store, StoredValue, is_backup};
 use crate::vault::{CurrentSecrets, VaultClient};
 
 /// Options that say what is compared with what.
@@ -181,6 +181,9 @@ fn wanted(
         }
     }
     move |id| {
+        if is_backup(id) {
+            return false;
+        }
         folders.contains(id.application.as_str())
             || ids.contains(&(id.application.clone(), id.key.clone()))
     }

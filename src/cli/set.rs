@@ -13,6 +13,7 @@ use crate::model::{
     ApplicationName, EnvironmentName, HolderName, KeyName, Kind, SecretId, SecretValue,
 };
 use crate::static_values::{OidcClient, RegistryCredentials, WRITE_TOKEN_KEY};
+use crate::store::is_backup;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -97,6 +98,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 
 fn check_id(args: &Args, context: &Context<'_>, id: &SecretId) -> Result<(), CliError> {
     let environment = context.checkout.environment(&id.environment)?;
+    if is_backup(id) {
+        return Err(CliError::usage(format!("{id} is where a backup is kept"))
+            .hint(format!("it is made with: phalanx-secrets backup {}", id.environment)));
+    }
     match id.application.as_str() {
         PULL_SECRET | OIDC_CLIENTS => return Ok(()),
         VAULT_WRITE_TOKEN if id.key.as_str() == WRITE_TOKEN_KEY => return Ok(()),

@@ -247,6 +247,12 @@ impl Settings {
                 CliError::usage("VAULT_CLIENT_TIMEOUT is not a number of seconds from 1 to 3600")
             })?;
         }
+        if let Some(retries) = self.vault_variable("MAX_RETRIES") {
+            settings.retries = retries
+                .parse()
+                .map_err(|_| CliError::usage("VAULT_MAX_RETRIES is not a number of retries"))?;
+            settings.more_retries = 0;
+        }
         Ok(settings)
     }
 }

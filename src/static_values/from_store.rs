@@ -6,7 +6,7 @@ use super::documents::{InvalidDocument, OidcClient, RegistryCredentials};
 use super::{StaticValues, WRITE_TOKEN_KEY};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
 use crate::model::SecretId;
-use crate::store::{StoredValue, sealed_path};
+use crate::store::{StoredValue, is_backup, sealed_path};
 
 /// A stored value that is not the document it should be.
 #[derive(Debug, Error)]
@@ -28,7 +28,7 @@ impl StaticValues {
         values: impl IntoIterator<Item = StoredValue>,
     ) -> Result<Self, InvalidStoredValue> {
         let mut sorted = Self::default();
-        for StoredValue { id, opened } in values {
+        for StoredValue { id, opened } in values.into_iter().filter(|one| !is_backup(&one.id)) {
             let value = opened.value;
             match id.application.as_str() {
                 PULL_SECRET => {

@@ -5,6 +5,7 @@
 //! file is the history of its secret. `docs/format.md` describes every file.
 
 mod access;
+mod backup;
 mod contents;
 mod error;
 mod header;
@@ -23,6 +24,7 @@ mod withdrawn;
 mod write;
 
 pub use access::{Access, InvalidAccess};
+pub use backup::{backup_id, is_backup};
 pub use contents::{Contents, OpenFailure, StoredValue};
 pub use error::StoreError;
 pub use header::{Header, SealFault};

@@ -116,6 +116,21 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether the server as a whole is out of reach or out of order, so that
+    /// other requests would most likely fail as well.
+    #[must_use]
+    pub fn concerns_the_server(&self) -> bool {
+        match self {
+            Self::Unreachable | Self::Tls | Self::Timeout | Self::Interrupted | Self::Sealed(_) => {
+                true
+            }
+            Self::Refused { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            _ => false,
+        }
+    }
+
     /// What to do next, if there is something better than reading the error.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

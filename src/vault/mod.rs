@@ -22,6 +22,7 @@
 
 mod administration;
 mod answer;
+mod backup;
 mod body;
 mod ci_token;
 mod client;
@@ -47,6 +48,7 @@ mod test_server;
 mod tests;
 
 pub use administration::{AppRole, AppRoleSecret, CreatedToken, TokenDescription};
+pub use backup::{EntryBackup, InvalidBackup};
 pub use ci_token::{CiTokenError, CiTokenRequest};
 pub use client::{Lacking, VaultClient};
 pub use connect::is_unprotected;

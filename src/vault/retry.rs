@@ -22,6 +22,8 @@ pub(super) fn may_pass(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::TOO_MANY_REQUESTS
+            // A node that has not yet what an index says was written.
+            | StatusCode::PRECONDITION_FAILED
             | StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE

@@ -28,6 +28,9 @@ pub struct VaultSettings {
     pub connect_timeout: Duration,
     /// How often a request is tried again after a failure that may pass.
     pub retries: u32,
+    /// How often more, once the server has answered before: a cluster that
+    /// loses its leader has another within seconds.
+    pub more_retries: u32,
     /// What holds requests back, if anything does.
     pub throttle: Option<Throttle>,
 }
@@ -43,6 +46,7 @@ impl Default for VaultSettings {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             retries: 4,
+            more_retries: 2,
             throttle: None,
         }
     }

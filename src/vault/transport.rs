@@ -1,6 +1,9 @@
 //! Sends a request and brings back an answer: through redirects, again and
 //! again where that may help, into memory that is wiped.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
@@ -23,6 +26,10 @@ const NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
 /// Vault refuses requests without it where it must guard against forged ones.
 const IS_REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
 
+/// How far the server was when it wrote: given back with later requests, so
+/// that no node answers which is not that far yet.
+const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
+
 /// A way to one server, in one caller's name.
 #[derive(Clone)]
 pub(super) struct Transport {
@@ -30,7 +37,12 @@ pub(super) struct Transport {
     server: Url,
     headers: HeaderMap,
     retries: u32,
+    more_retries: u32,
+    /// Whether the server has answered; shared by all clones.
+    has_answered: Arc<AtomicBool>,
     throttle: Option<Throttle>,
+    /// How far the server was at the last write; shared by all clones.
+    index: Arc<Mutex<Option<HeaderValue>>>,
 }
 
 /// An answer that arrived, whatever it says.
@@ -78,7 +90,16 @@ impl Transport {
             headers.insert(NAMESPACE, value);
         }
         let throttle = settings.throttle.clone();
-        Ok(Self { http, server, headers, retries: settings.retries, throttle })
+        Ok(Self {
+            http,
+            server,
+            headers,
+            retries: settings.retries,
+            more_retries: settings.more_retries,
+            has_answered: Arc::default(),
+            throttle,
+            index: Arc::default(),
+        })
     }
 
     /// The same way, in the name of a token.
@@ -104,7 +125,9 @@ impl Transport {
         loop {
             let outcome = self.attempt(request).await;
             attempts += 1;
-            let again = attempts <= self.retries;
+            let is_known = self.has_answered.load(Ordering::Relaxed);
+            let more = if is_known { self.more_retries } else { 0 };
+            let again = attempts <= self.retries.saturating_add(more);
             let asked = match outcome {
                 Ok(answer) if again && answer.may_pass() => {
                     may_have_landed |= answer.status != StatusCode::TOO_MANY_REQUESTS;
@@ -115,6 +138,7 @@ impl Transport {
                     None
                 }
                 Ok(Answer { status, body, .. }) => {
+                    self.has_answered.store(true, Ordering::Relaxed);
                     let reply = Reply { request, status, body, may_have_landed };
                     return read(&reply)
                         .map_err(|failure| self.error(request, failure, attempts, None));
@@ -139,6 +163,10 @@ impl Transport {
         Box::new(RequestError::new(&self.server, request, failure, attempts, source)).into()
     }
 
+    fn last_index(&self) -> MutexGuard<'_, Option<HeaderValue>> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Sends a request once, and follows where it is sent.
     async fn attempt(&self, request: &Request) -> Result<Answer, NoAnswer> {
         let _turn = match &self.throttle {
@@ -151,10 +179,16 @@ impl Transport {
                 .http
                 .request(request.operation.method(), url.clone())
                 .headers(self.headers.clone());
+            if let Some(index) = self.last_index().clone() {
+                sending = sending.header(INDEX, index);
+            }
             if let Some(body) = &request.body {
                 sending = sending.body(body.clone());
             }
             let response = sending.send().await?;
+            if let (Some(index), true) = (response.headers().get(INDEX), request.body.is_some()) {
+                *self.last_index() = Some(index.clone());
+            }
             if !response.status().is_redirection() {
                 return Answer::receive(response).await;
             }

@@ -46,9 +46,9 @@ fn copies_follow_in_the_same_sync() {
     let output = world.sync(&[]);
     assert_eq!(
         output.stdout(),
-        "Updated Vault secret for a-chain given\n\
-         Updated Vault secret for copier given\n\
-         Updated Vault secret for source given\n"
+        "Updated Vault secret for source given\n\
+         Updated Vault secret for a-chain given\n\
+         Updated Vault secret for copier given\n"
     );
     assert_equal(&world);
     assert_eq!(

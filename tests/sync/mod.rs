@@ -5,6 +5,7 @@
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
 //! - [`races`]: interruptions, and others that write at the same time.
+//! - [`recovery`]: backups, and a Vault that is rebuilt from one.
 //! - [`fleet`]: several environments in one run.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`logins`]: tokens for the time of one command.
@@ -35,6 +36,7 @@ mod phalanx_data;
 mod proxy;
 mod pull_secret;
 mod races;
+mod recovery;
 mod revisions;
 mod static_values;
 mod tokens;

@@ -113,7 +113,9 @@ fn trial(fault: &Fault, expected: Expected, target: Target, once: bool, number: 
         is_it.then(|| chosen.clone())
     });
     let run = world.command(&["sync", "demo", "--vault-url", &proxy.url]);
-    let output = run.env("VAULT_CLIENT_TIMEOUT", "1").run().hides(&made);
+    // As patient as need be, so that hundreds of trials do not take an hour.
+    let run = run.env("VAULT_CLIENT_TIMEOUT", "1").env("VAULT_MAX_RETRIES", "3");
+    let output = run.run().hides(&made);
     let what = format!("{target:?}, {}: {output:?}", if once { "once" } else { "always" });
     assert!(proxy.faults() > 0, "{what}");
     let is_ok = output.code() == 0;

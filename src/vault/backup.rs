@@ -1,0 +1,135 @@
+//! An entry as one document, to keep outside Vault and to bring it back.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::{CurrentValue, Entry, json_text};
+use crate::model::SecretValue;
+
+/// A document that is no entry. What is in it is not repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the backup is not the JSON of an entry of Vault")]
+pub struct InvalidBackup;
+
+/// What of an entry is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryBackup {
+    /// The values by key.
+    pub data: BTreeMap<String, CurrentValue>,
+    /// What was noted beside it.
+    pub custom_metadata: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    #[serde(borrow)]
+    data: BTreeMap<String, &'a RawValue>,
+    custom_metadata: BTreeMap<String, String>,
+}
+
+impl EntryBackup {
+    /// Of an entry; `None` where it holds nothing.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Option<Self> {
+        let data = entry.data.clone()?;
+        Some(Self { data, custom_metadata: entry.custom_metadata.clone() })
+    }
+
+    /// The document: JSON with the keys in order.
+    ///
+    /// # Errors
+    /// The key of a value that is not text, which Vault cannot hold either.
+    pub fn to_json(&self) -> Result<SecretValue, String> {
+        let texts = self.custom_metadata.iter().map(|(key, value)| key.len() + value.len());
+        let values = self.data.iter().map(|(key, value)| {
+            let value = match value {
+                CurrentValue::Text(value) => value.expose().len(),
+                CurrentValue::Other(json) => json.expose().len(),
+            };
+            key.len() + value
+        });
+        let count = self.data.len() + self.custom_metadata.len();
+        let room = json_text::longest_escape(values.chain(texts).sum()) + 8 * count + 64;
+        let mut json = Zeroizing::new(Vec::with_capacity(room));
+        json.extend_from_slice(b"{\"data\":{");
+        for (position, (key, value)) in self.data.iter().enumerate() {
+            separate(position, &mut json);
+            json_text::escape(key, &mut json);
+            json.push(b':');
+            match value {
+                CurrentValue::Text(value) => {
+                    let text = value.expose_str().ok_or_else(|| key.clone())?;
+                    json_text::escape(text, &mut json);
+                }
+                CurrentValue::Other(other) => json.extend_from_slice(other.expose().as_bytes()),
+            }
+        }
+        json.extend_from_slice(b"},\"custom_metadata\":{");
+        for (position, (key, value)) in self.custom_metadata.iter().enumerate() {
+            separate(position, &mut json);
+            json_text::escape(key, &mut json);
+            json.push(b':');
+            json_text::escape(value, &mut json);
+        }
+        json.extend_from_slice(b"}}");
+        Ok(SecretValue::from(std::mem::take(&mut *json)))
+    }
+
+    /// Reads the document.
+    ///
+    /// # Errors
+    /// One that is not of this form.
+    pub fn from_json(json: &SecretValue) -> Result<Self, InvalidBackup> {
+        let document: Document<'_> =
+            serde_json::from_slice(json.expose()).map_err(|_| InvalidBackup)?;
+        let data = document.data.into_iter().map(|(key, raw)| {
+            CurrentValue::from_raw(raw).map(|value| (key, value)).ok_or(InvalidBackup)
+        });
+        let custom_metadata = document.custom_metadata;
+        Ok(Self { data: data.collect::<Result<_, _>>()?, custom_metadata })
+    }
+}
+
+fn separate(position: usize, json: &mut Vec<u8>) {
+    if position > 0 {
+        json.push(b',');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_an_entry_holds_comes_back() {
+        let json = r#"{ "b": 1.0,"a":[123456789012345678901234567890]}"#;
+        let data = BTreeMap::from([
+            ("a\"key".to_owned(), CurrentValue::from(SecretValue::from("line\n\"é\"\u{1f}"))),
+            ("empty".to_owned(), CurrentValue::from(SecretValue::from(""))),
+            ("other".to_owned(), CurrentValue::from_json(json).unwrap()),
+        ]);
+        let custom_metadata = BTreeMap::from([("note".to_owned(), "\"x\"".to_owned())]);
+        let entry = Entry { version: 7, data: Some(data), custom_metadata };
+        let backup = EntryBackup::of(&entry).unwrap();
+        let document = backup.to_json().unwrap();
+        assert_eq!(EntryBackup::from_json(&document), Ok(backup.clone()));
+        assert_eq!(backup.to_json().unwrap(), document);
+        assert_eq!(EntryBackup::of(&Entry::default()), None);
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused_without_a_word_of_it() {
+        for text in ["", "canary", "{}", r#"{"data":["canary"]}"#, r#"{"data":{"a":"canary"}}"#] {
+            let error = EntryBackup::from_json(&text.into()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("canary"));
+        }
+        let binary = CurrentValue::from(SecretValue::from(vec![0xff]));
+        let data = BTreeMap::from([("key".to_owned(), binary)]);
+        let backup = EntryBackup { data, custom_metadata: BTreeMap::new() };
+        assert_eq!(backup.to_json(), Err("key".to_owned()));
+    }
+}
