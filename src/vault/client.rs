@@ -10,6 +10,10 @@ use super::transport::{Reply, Transport};
 use super::{CurrentValue, Entry, Failure, Login, VaultError, VaultSettings, VaultToken};
 use crate::model::{ApplicationName, VaultLocation};
 
+/// How many paths are asked about at once. OpenBao refuses JSON with a thousand
+/// texts in it.
+const PATHS_AT_ONCE: usize = 250;
+
 /// A capability that a token lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lacking {
@@ -97,11 +101,14 @@ impl VaultClient {
             .into_iter()
             .map(|(name, capability)| Lacking { path: self.entry_path(name), capability })
             .collect();
-        let mut request =
-            Request::new(Operation::AskCapabilities, "sys/capabilities-self".to_owned());
-        let paths: Vec<&str> = needed.iter().map(|one| one.path.as_str()).collect();
-        request.body = Some(serde_json::json!({ "paths": paths }).to_string().into());
-        let held = self.transport.send(&request, answer::capabilities).await?;
+        let mut held = BTreeMap::new();
+        for asked in needed.chunks(PATHS_AT_ONCE) {
+            let path = "sys/capabilities-self".to_owned();
+            let mut request = Request::new(Operation::AskCapabilities, path);
+            let paths: Vec<&str> = asked.iter().map(|one| one.path.as_str()).collect();
+            request.body = Some(serde_json::json!({ "paths": paths }).to_string().into());
+            held.extend(self.transport.send(&request, answer::capabilities).await?);
+        }
         let is_lacking = |one: &Lacking| {
             let held = held.get(&one.path);
             held.is_some_and(|held| !held.iter().any(|has| has == "root" || has == one.capability))

@@ -166,3 +166,13 @@ fn a_token_that_may_only_read_can_audit_and_see_the_plan() {
         world.command(arguments).env("VAULT_TOKEN", &token).run().success();
     }
 }
+
+#[test]
+fn a_thousand_applications_are_asked_about_as_well() {
+    let names: Vec<String> = (0..1000).map(|number| format!("app{number}")).collect();
+    let applications: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), APP)).collect();
+    let world = World::new("thousand", &applications);
+    world.sync(&[]);
+    assert_eq!(world.server.list(&world.prefix).len(), 1000);
+    world.sync_changes_nothing(&[]);
+}
