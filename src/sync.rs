@@ -108,6 +108,8 @@ pub enum Event<'a> {
     Written(&'a ApplicationName, &'a EntryChange),
     /// An entry was written or verified, but not the note of where it is from.
     NotNoted(&'a ApplicationName, VaultError),
+    /// Entries are replaced, and Vault keeps no version but the newest.
+    KeepsOneVersion,
     /// Entries changed meanwhile; everything is read anew.
     Retrying(&'a [ApplicationName]),
 }
@@ -186,6 +188,11 @@ impl Sync<'_> {
             }
             if round == 0 {
                 self.refuse_denied(&plan, &current).await?;
+                let replaces =
+                    plan.changes.values().any(|one| matches!(one, EntryChange::Update { .. }));
+                if replaces && self.vault.max_versions().await == Some(1) {
+                    observe(Event::KeepsOneVersion);
+                }
             }
             observe(Event::Generating);
             let values = mint(&resolved, &mut minted, random, clock())?;

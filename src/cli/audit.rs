@@ -81,6 +81,7 @@ async fn audit(
     if let Some(history) = &history {
         history.refuse_rollback(&session.current)?;
     }
+    super::sync::warn_of_expiry(&session.current, context.ui);
     let mut report = compare(&session);
     if args.rebuild {
         report.lost_in_rebuild = Some(lost_in_rebuild(&session, context)?);

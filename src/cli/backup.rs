@@ -178,7 +178,7 @@ async fn restore_all(
     let verb = if args.dry_run { "Would restore" } else { "Restored" };
     let mut count = 0;
     for (name, backup) in backups {
-        let Entry { version, data, custom_metadata } = there(name);
+        let Entry { version, data, custom_metadata, .. } = there(name);
         if data.as_ref() == Some(&backup.data) {
             continue;
         }

@@ -1,6 +1,7 @@
 //! Settings from environment variables, read in this one place.
 
 use std::ffi::OsString;
+use std::io::ErrorKind::{IsADirectory, NotFound};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -207,14 +208,36 @@ impl Settings {
         self.vault_variable("TOKEN").map(SecretValue::from)
     }
 
-    /// The token that `vault login` leaves behind.
+    /// The token that `vault login` leaves behind: with the helper that its
+    /// configuration names, or else in a file.
     pub(super) fn vault_token_file(&self) -> Result<Option<SecretValue>, CliError> {
+        if let Some(helper) = self.token_helper()? {
+            return token_of_helper(&helper).map(Some);
+        }
         let Some(path) = self.home().map(|home| home.join(".vault-token")) else {
             return Ok(None);
         };
         match std::fs::read(&path) {
             Ok(token) => Ok(Some(SecretValue::from(token)).filter(|token| !token.is_empty())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let mut failed = CliError::store(format!("{} cannot be read", path.display()));
+                failed.causes.push(error.to_string());
+                Err(failed)
+            }
+        }
+    }
+
+    /// The program that keeps tokens, as the configuration of the `vault`
+    /// command line names it.
+    fn token_helper(&self) -> Result<Option<String>, CliError> {
+        let named = self.vault_variable("CONFIG_PATH").map(PathBuf::from);
+        let default = || self.home().map(|home| home.join(".vault"));
+        let Some(path) = named.or_else(default) else { return Ok(None) };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(find_token_helper(&text)),
+            // A folder of that name is something else.
+            Err(error) if matches!(error.kind(), NotFound | IsADirectory) => Ok(None),
             Err(error) => {
                 let mut failed = CliError::store(format!("{} cannot be read", path.display()));
                 failed.causes.push(error.to_string());
@@ -239,6 +262,11 @@ impl Settings {
             namespace: self.vault_variable("NAMESPACE"),
             ca_certificate: path("CACERT"),
             client_certificate,
+            server_name: self.vault_variable("TLS_SERVER_NAME"),
+            proxy: self
+                .vault_variable("PROXY_ADDR")
+                .or_else(|| self.vault_variable("HTTP_PROXY"))
+                .map(SecretValue::from),
             skip_verify: self.vault_variable("SKIP_VERIFY").is_some_and(|value| is_yes(&value)),
             ..VaultSettings::default()
         };
@@ -263,6 +291,36 @@ pub(super) enum LoginSettings {
     Known(Login),
     /// With a token that a CI job has to ask for.
     CiJob { mount: String, role: Option<String>, request: CiTokenRequest },
+}
+
+/// The setting `token_helper = "PROGRAM"` of a configuration in HCL.
+fn find_token_helper(text: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let value = line.trim().strip_prefix("token_helper")?.trim_start().strip_prefix('=')?;
+        let value = value.trim().strip_prefix('"')?.split('"').next()?;
+        Some(value.to_owned()).filter(|value| !value.is_empty())
+    })
+}
+
+/// Asks a token helper, as the `vault` command line does: it prints the token.
+fn token_of_helper(helper: &str) -> Result<SecretValue, CliError> {
+    let fail = |cause: String| {
+        let mut failed = CliError::store(format!("the token helper {helper} gives no token"));
+        failed.causes.push(cause);
+        failed.hint("log in with: vault login (or bao login)".to_owned())
+    };
+    let output = std::process::Command::new(helper)
+        .arg("get")
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| fail(error.to_string()))?;
+    let printed = Zeroizing::new(output.stdout);
+    match printed.trim_ascii() {
+        _ if !output.status.success() => Err(fail(format!("it ended with {}", output.status))),
+        [] => Err(fail("it has none".to_owned())),
+        token => Ok(SecretValue::from(token.to_vec())),
+    }
 }
 
 fn read_token(path: &Path) -> Result<SecretValue, CliError> {

@@ -143,7 +143,10 @@ async fn bring_in_line(
     let (_, plan) = sync
         .plan(&current, &Minted::default())
         .map_err(|problems| CliError::unresolved(&problems, name))?;
-    progress.suspend(|| warn_of_deleted(&plan, &current, ui));
+    progress.suspend(|| {
+        warn_of_deleted(&plan, &current, ui);
+        warn_of_expiry(&current, ui);
+    });
     if !args.dry_run && (!plan.is_empty() || history.is_some()) {
         let note = note(args, origin.as_ref(), history.is_some());
         let sync = Sync { note: &note, ..sync };
@@ -177,6 +180,12 @@ async fn bring_in_line(
                 });
             }
             Event::NotNoted(..) => {}
+            Event::KeepsOneVersion => progress.suspend(|| {
+                ui.warn(
+                    "Vault keeps one version of each entry here (max_versions): what is replaced \
+                     cannot be brought back",
+                );
+            }),
         };
         let outcome = sync.run(current, &mut rand::rng(), Timestamp::now, observe).await;
         printed?;
@@ -278,15 +287,35 @@ fn print_change(
     }
 }
 
+/// Warns where Vault is set to delete what it holds by itself
+/// (`delete_version_after`).
+pub(super) fn warn_of_expiry(current: &crate::vault::CurrentSecrets, ui: &Ui) {
+    let expiring = current.entries.iter().filter(|(_, entry)| entry.data.is_some());
+    let expiring = expiring.filter_map(|(name, entry)| Some((entry.deleted_at?, name)));
+    let count = expiring.clone().count();
+    if let Some((time, name)) = expiring.min() {
+        ui.warn(&format!(
+            "Vault will delete {count} of these entries by itself, the first ({name}) at {time}: \
+             delete_version_after is set on them or on the mount"
+        ));
+    }
+}
+
 /// Warns where an entry that once existed is made anew: what was generated for
 /// it could still be brought back.
 fn warn_of_deleted(plan: &Plan, current: &crate::vault::CurrentSecrets, ui: &Ui) {
     for (application, change) in &plan.changes {
         let version = current.entries.get(application).map_or(0, |entry| entry.version);
         if matches!(change, EntryChange::Create { .. }) && version > 0 {
+            let is_destroyed =
+                current.entries.get(application).is_some_and(|entry| entry.is_destroyed);
+            let (what, instead) = match is_destroyed {
+                true => ("destroyed", "restore a backup"),
+                false => ("deleted", "undelete that version"),
+            };
             ui.warn(&format!(
-                "{application} was deleted in Vault (version {version}), so its generated secrets \
-                 are made anew; to have the old ones back instead, undelete that version first"
+                "{application} was {what} in Vault (version {version}), so its generated secrets \
+                 are made anew; to have the old ones back instead, {instead} first"
             ));
         }
     }

@@ -67,6 +67,21 @@ fn is_safe(name: &str) -> bool {
 }
 
 impl VaultClient {
+    /// How many versions of each entry the mount keeps: 0 for Vault's default.
+    /// `None` where the token may not know, or the server does not say.
+    pub async fn max_versions(&self) -> Option<u64> {
+        #[derive(Deserialize)]
+        struct Config {
+            max_versions: u64,
+        }
+        let words = "read the settings of the mount".to_owned();
+        let path = format!("{}/config", self.mount());
+        let request = administer(words, Method::GET, "read", path, None);
+        let read = |reply: &Reply<'_>| answer::body::<Data<Config>>(reply);
+        // It is for a warning alone.
+        Some(self.send(&request, read).await.ok()?.data.max_versions)
+    }
+
     /// Makes or replaces a policy.
     ///
     /// # Errors

@@ -43,6 +43,10 @@ pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
     #[derive(Deserialize)]
     struct Metadata {
         version: u64,
+        #[serde(default)]
+        destroyed: bool,
+        #[serde(default)]
+        deletion_time: String,
         custom_metadata: Option<BTreeMap<String, String>>,
     }
 
@@ -54,7 +58,14 @@ pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
         (_, Some(Versioned { data, metadata: Some(metadata) }), _) => {
             let data = data.map(|data| values(reply, data)).transpose()?;
             let custom_metadata = metadata.custom_metadata.unwrap_or_default();
-            Ok(Entry { version: metadata.version, data, custom_metadata })
+            Ok(Entry {
+                version: metadata.version,
+                data,
+                is_destroyed: metadata.destroyed,
+                // Empty where nobody asked for it.
+                deleted_at: metadata.deletion_time.parse().ok(),
+                custom_metadata,
+            })
         }
         (StatusCode::NOT_FOUND, None, Some(errors)) if errors.is_empty() => Ok(Entry::default()),
         (StatusCode::NOT_FOUND, ..) => Err(refusal(reply)),

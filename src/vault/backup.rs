@@ -113,7 +113,7 @@ mod tests {
             ("other".to_owned(), CurrentValue::from_json(json).unwrap()),
         ]);
         let custom_metadata = BTreeMap::from([("note".to_owned(), "\"x\"".to_owned())]);
-        let entry = Entry { version: 7, data: Some(data), custom_metadata };
+        let entry = Entry { version: 7, data: Some(data), custom_metadata, ..Entry::default() };
         let backup = EntryBackup::of(&entry).unwrap();
         let document = backup.to_json().unwrap();
         assert_eq!(EntryBackup::from_json(&document), Ok(backup.clone()));

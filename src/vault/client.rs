@@ -243,6 +243,10 @@ impl VaultClient {
         self.transport.send(&request, answer::done).await
     }
 
+    pub(super) fn mount(&self) -> &str {
+        &self.mount
+    }
+
     /// Sends a request that concerns no entry.
     pub(super) async fn send<T>(
         &self,

@@ -1,9 +1,9 @@
 //! The HTTP client: which server, over which TLS.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use reqwest::{Certificate, Client, Identity, Url, redirect};
+use reqwest::{Certificate, Client, Identity, Proxy, Url, redirect};
 use zeroize::Zeroizing;
 
 use super::{SetupError, VaultSettings};
@@ -38,9 +38,16 @@ pub(super) fn http_client(server: &Url, settings: &VaultSettings) -> Result<Clie
         // The transport follows redirects: it knows where a token may go.
         .redirect(redirect::Policy::none())
         .tls_danger_accept_invalid_certs(settings.skip_verify);
-    if is_this_machine(server) {
+    if let Some(proxy) = &settings.proxy {
+        // Its URL may hold a password.
+        let proxy = proxy.expose_str().and_then(|url| Proxy::all(url).ok());
+        builder = builder.proxy(proxy.ok_or(SetupError::Proxy)?);
+    } else if is_this_machine(server) {
         // As Vault's own client: a proxy could not reach it anyway.
         builder = builder.no_proxy();
+    }
+    if let Some(name) = &settings.server_name {
+        builder = builder.resolve_to_addrs(name, &addresses(server)?);
     }
     if let Some(path) = &settings.ca_certificate {
         builder = builder.tls_certs_only(authorities(path)?);
@@ -49,6 +56,23 @@ pub(super) fn http_client(server: &Url, settings: &VaultSettings) -> Result<Clie
         builder = builder.identity(identity(certificate, key)?);
     }
     builder.build().map_err(SetupError::Tls)
+}
+
+/// The URL with the name that the certificate must have in place of the host.
+/// The client of [`http_client`] connects to the host all the same.
+pub(super) fn named_url(server: &Url, settings: &VaultSettings) -> Result<Url, SetupError> {
+    let mut url = server.clone();
+    if let Some(name) = &settings.server_name {
+        url.set_host(Some(name)).map_err(|_| SetupError::ServerName { name: name.clone() })?;
+    }
+    Ok(url)
+}
+
+/// The addresses of a server.
+fn addresses(server: &Url) -> Result<Vec<SocketAddr>, SetupError> {
+    server
+        .socket_addrs(|| None)
+        .map_err(|source| SetupError::Host { url: server.to_string(), source })
 }
 
 /// Whether what goes to a server can be read on the way: plain HTTP to another

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::CurrentValue;
 use crate::model::ApplicationName;
 
@@ -15,6 +17,10 @@ pub struct Entry {
     /// The values by key; `None` where the entry is absent, deleted or
     /// destroyed.
     pub data: Option<BTreeMap<String, CurrentValue>>,
+    /// Whether the version cannot be brought back, since it was destroyed.
+    pub is_destroyed: bool,
+    /// When Vault will delete, or has deleted, the version.
+    pub deleted_at: Option<Timestamp>,
     /// What was noted beside it; no secrets.
     pub custom_metadata: BTreeMap<String, String>,
 }

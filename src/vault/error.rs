@@ -110,6 +110,23 @@ pub enum SetupError {
         /// The namespace.
         namespace: String,
     },
+    /// The proxy is no URL. It is not shown, since it may hold a password.
+    #[error("the proxy for Vault is not a URL")]
+    Proxy,
+    /// The name of the server's certificate is none.
+    #[error("the server name {name:?} is not a host name")]
+    ServerName {
+        /// The name.
+        name: String,
+    },
+    /// The server's host is not known.
+    #[error("the host of {url} is not known")]
+    Host {
+        /// The server's URL.
+        url: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A certificate or key file cannot be read.
     #[error("cannot read {what} {path}", path = path.display())]
     File {
@@ -143,6 +160,12 @@ impl SetupError {
                 "it is what VAULT_ADDR would hold, such as https://vault.example.org:8200"
             }
             Self::Namespace { .. } => "check VAULT_NAMESPACE",
+            Self::Proxy => "check VAULT_PROXY_ADDR and VAULT_HTTP_PROXY",
+            Self::ServerName { .. } => "check VAULT_TLS_SERVER_NAME",
+            Self::Host { .. } => {
+                "check the environment's Vault URL, and the names that this \
+                                  machine can look up"
+            }
             Self::File { .. } | Self::Pem { .. } | Self::Tls(_) => {
                 "check VAULT_CACERT, VAULT_CLIENT_CERT and VAULT_CLIENT_KEY; without the first, \
                  the system's own list of authorities is used"

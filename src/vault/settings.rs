@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Throttle;
+use crate::model::SecretValue;
 
 /// How to reach Vault. Where the settings come from is the caller's affair:
 /// nothing here reads an environment variable, save that reqwest honours the
@@ -17,6 +18,11 @@ pub struct VaultSettings {
     pub ca_certificate: Option<PathBuf>,
     /// The PEM files of the client's certificate and of its private key.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// The name that the server's certificate must have, where that is not the
+    /// host of its URL.
+    pub server_name: Option<String>,
+    /// The proxy through which to reach it, in place of the system's.
+    pub proxy: Option<SecretValue>,
     /// Whether to accept any server certificate. Whoever is on the way can
     /// then read the token and every secret.
     pub skip_verify: bool,
@@ -41,6 +47,8 @@ impl Default for VaultSettings {
             namespace: None,
             ca_certificate: None,
             client_certificate: None,
+            server_name: None,
+            proxy: None,
             skip_verify: false,
             concurrency: 16,
             timeout: Duration::from_secs(30),

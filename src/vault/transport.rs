@@ -35,6 +35,8 @@ const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
 pub(super) struct Transport {
     http: reqwest::Client,
     server: Url,
+    /// The same, as the certificate names it.
+    named: Url,
     headers: HeaderMap,
     retries: u32,
     more_retries: u32,
@@ -90,9 +92,11 @@ impl Transport {
             headers.insert(NAMESPACE, value);
         }
         let throttle = settings.throttle.clone();
+        let named = connect::named_url(&server, settings)?;
         Ok(Self {
             http,
             server,
+            named,
             headers,
             retries: settings.retries,
             more_retries: settings.more_retries,
@@ -173,7 +177,7 @@ impl Transport {
             Some(throttle) => throttle.turn().await,
             None => None,
         };
-        let mut url = request.url(&self.server);
+        let mut url = request.url(&self.named);
         for _ in 0..=MOST_REDIRECTS {
             let mut sending = self
                 .http

@@ -1,10 +1,14 @@
 //! What may be wrong with Vault or the way to it: the message, the exit code,
 //! and that nothing is written.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use insta::assert_snapshot;
 use serde_json::json;
 
 use super::World;
+use super::proxy::Proxy;
 use crate::support::openbao::{OpenBao, shared};
 
 const APP: &str = "secrets.made.generate.type = 'password'";
@@ -174,4 +178,81 @@ fn a_url_that_is_none() {
     Error: the environment's Vault URL is no use: it must not hold a user name or password
     Hint: it is what VAULT_ADDR would hold, such as https://vault.example.org:8200
     ");
+}
+
+#[test]
+fn a_name_for_the_certificate_of_ones_own() {
+    let (world, server) = (world("tls-name"), OpenBao::start_with_tls());
+    let sync = |name: &str| {
+        let command = world.command(&["sync", "demo", "--vault-url", &server.tls().url]);
+        let command = command.env("VAULT_CACERT", &server.tls().ca_certificate);
+        command.env("VAULT_TLS_SERVER_NAME", name).run()
+    };
+    let output = sync("vault.example.org").fails_with(4);
+    assert!(output.stderr().contains("no TLS connection came about"), "{output:?}");
+    // The URL has the address, and the certificate this name.
+    sync("localhost").success();
+    assert_eq!(server.list(&world.prefix), ["app"]);
+    sync("not a name").fails_with(4);
+}
+
+#[test]
+fn a_proxy_of_ones_own() {
+    let world = world("through-proxy");
+    let seen = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&seen);
+    let proxy = Proxy::new(world.server.url(), move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        None
+    });
+    world.command(&["sync", "demo"]).env("VAULT_PROXY_ADDR", &proxy.url).run().success();
+    assert!(seen.load(Ordering::SeqCst) >= 4, "{seen:?}");
+    world.command(&["sync", "demo"]).env("BAO_HTTP_PROXY", &proxy.url).run().success();
+    let wrong = world.command(&["sync", "demo"]).env("VAULT_PROXY_ADDR", "http://a:CANARY@:x");
+    let wrong = wrong.run().fails_with(4).hides("CANARY");
+    assert!(wrong.stderr().contains("the proxy for Vault is not a URL"), "{wrong:?}");
+}
+
+#[test]
+fn entries_that_vault_deletes_by_itself_are_named() {
+    let world = world("expiring");
+    world.sync(&[]);
+    let path = world.prefix.replacen('/', "/metadata/", 1);
+    let limit = json!({ "delete_version_after": "720h", "cas_required": true });
+    world.server.root("POST", &format!("{path}/app"), Some(limit));
+    // Check-and-set is what every write does anyway.
+    let output = world.sync(&["--regenerate"]);
+    assert!(!output.stderr().contains("by itself"), "{output:?}");
+    let output = world.sync(&[]);
+    assert!(output.stderr().contains("will delete 1 of these entries by itself"), "{output:?}");
+    let output = world.audit(&[]).success();
+    assert!(output.stderr().contains("delete_version_after"), "{output:?}");
+}
+
+#[test]
+fn what_was_destroyed_is_not_said_to_come_back() {
+    let world = world("destroyed");
+    world.sync(&[]);
+    let path = world.prefix.replacen('/', "/destroy/", 1);
+    let versions = json!({ "versions": [1] });
+    world.server.root("PUT", &format!("{path}/app"), Some(versions));
+    let output = world.sync(&[]);
+    assert!(output.stderr().contains("app was destroyed in Vault (version 1)"), "{output:?}");
+    assert!(output.stderr().contains("restore a backup first"), "{output:?}");
+    assert_eq!(world.version("app"), 2);
+}
+
+#[test]
+fn a_mount_that_keeps_one_version_is_named() {
+    let server = shared();
+    server.enable_mount("kv-one", 2);
+    server.root("POST", "kv-one/config", Some(json!({ "max_versions": 1 })));
+    let world = World::at("kv-one/test/one", &[("app", APP)]);
+    let output = world.sync(&[]);
+    assert!(!output.stderr().contains("max_versions"), "{output:?}");
+    let output = world.sync(&["--regenerate"]);
+    assert!(output.stderr().contains("keeps one version of each entry"), "{output:?}");
+    // The newest version is there, whatever was pruned.
+    world.sync_changes_nothing(&[]);
+    assert_eq!(world.version("app"), 2);
 }

@@ -92,3 +92,23 @@ fn the_token_is_never_written_into_vault() {
     sync(&world, &[]).success();
     assert_eq!(world.server.list(&world.prefix), ["app"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_token_helper_is_asked_as_vault_does() {
+    let world = world("token-helper", None, Some(WRONG));
+    let helper = world.sandbox.root().join("helper");
+    let script = format!("#!/bin/sh\n[ \"$1\" = get ] && printf %s {}\n", OpenBao::ROOT_TOKEN);
+    world.sandbox.write(&helper, script);
+    crate::support::cli::make_executable(&helper);
+    let config = world.sandbox.home().join(".vault");
+    world.sandbox.write(&config, format!("token_helper = {helper:?}\n"));
+    sync(&world, &[]).success();
+    // A token that is named goes before it.
+    sync(&world, &[("VAULT_TOKEN", WRONG)]).fails_with(4);
+    world.sandbox.write(&helper, "#!/bin/sh\nexit 7\n");
+    let failed = sync(&world, &[]).fails_with(3);
+    assert!(failed.stderr().contains("gives no token"), "{failed:?}");
+    let other = world.sandbox.write("vault.hcl", "# token_helper = \"x\"\n");
+    sync(&world, &[("VAULT_CONFIG_PATH", other.to_str().unwrap())]).fails_with(4);
+}

@@ -36,7 +36,8 @@ fn an_entry_is_read_to_the_letter() {
 fn a_404_is_told_apart_by_its_body() {
     let entry = |body| read(&TestServer::script([json(404, body)]));
     assert_eq!(entry(ABSENT).unwrap(), Entry { version: 0, data: None, ..Entry::default() });
-    assert_eq!(entry(SOFT_DELETED).unwrap(), Entry { version: 3, data: None, ..Entry::default() });
+    let deleted_at = Some("2026-11-23T21:59:40Z".parse().unwrap());
+    assert_eq!(entry(SOFT_DELETED).unwrap(), Entry { version: 3, deleted_at, ..Entry::default() });
     assert!(
         matches!(failure(404, NO_MOUNT), Failure::NoSuchMount { mount, .. } if mount == "secret")
     );
