@@ -244,6 +244,14 @@ pub(super) fn says_sealed(status: StatusCode, body: &[u8]) -> bool {
         && errors(body).is_some_and(|errors| VaultMessages::new(&errors).mention("sealed"))
 }
 
+/// Whether an answer says that the secrets engine is not ready yet: just
+/// mounted, or on a node that has just become the leader.
+pub(super) fn says_starting(status: StatusCode, body: &[u8]) -> bool {
+    const WORDS: &str = "will be unavailable for a brief period";
+    status == StatusCode::BAD_REQUEST
+        && errors(body).is_some_and(|errors| VaultMessages::new(&errors).mention(WORDS))
+}
+
 /// What an answer other than success means.
 fn refusal(reply: &Reply<'_>) -> Failure {
     let Reply { request, status, .. } = *reply;

@@ -54,7 +54,7 @@ impl Default for VaultSettings {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             retries: 4,
-            more_retries: 2,
+            more_retries: 3,
             throttle: None,
         }
     }

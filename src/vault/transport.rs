@@ -268,7 +268,8 @@ impl Answer {
     /// Whether the server may answer differently if it is asked again. A
     /// sealed one does not unseal itself.
     fn may_pass(&self) -> bool {
-        retry::may_pass(self.status) && !answer::says_sealed(self.status, &self.body)
+        (retry::may_pass(self.status) && !answer::says_sealed(self.status, &self.body))
+            || answer::says_starting(self.status, &self.body)
     }
 
     /// How long the server asks to wait.

@@ -58,6 +58,17 @@ impl Cluster {
             cluster.unseal(number);
         }
         let leader = cluster.leader();
+        // A node has a vote only after it was stable for a while. Before that,
+        // nobody could take over.
+        let soon = json!({ "server_stabilization_time": "1s" });
+        let path = "sys/storage/raft/autopilot/configuration";
+        cluster.until(leader, "POST", path, Some(&soon), |status, _| status == 204);
+        let path = "sys/storage/raft/configuration";
+        cluster.until(leader, "GET", path, None, |status, body| {
+            let servers = body["data"]["config"]["servers"].as_array();
+            let voters = servers.into_iter().flatten().filter(|one| one["voter"] == true);
+            status == 200 && voters.count() == 3
+        });
         let mount = json!({ "type": "kv", "options": { "version": "2" } });
         cluster.until(leader, "POST", "sys/mounts/secret", Some(&mount), |status, _| status == 204);
         cluster.until(leader, "GET", "secret/data/ready", None, |status, body| {
