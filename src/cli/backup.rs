@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::commit::CommitArgs;
 use super::connection::{ServerArgs, block_on, log_out, open_write_token};
+use super::trust::TrustArgs;
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::model::{ApplicationName, Environment, EnvironmentName, HolderName};
 use crate::store::{Contents, Identities, Store, StoreError, backup_id, is_backup};
@@ -49,6 +50,9 @@ pub(super) struct RestoreArgs {
     /// Show what would be restored, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+
+    #[command(flatten)]
+    trust: TrustArgs,
 
     #[command(flatten)]
     pub(super) at: RevisionArgs,
@@ -142,7 +146,10 @@ pub(super) fn open(
     Ok(backups)
 }
 
-pub(super) fn restore(args: &RestoreArgs, context: &Context<'_>) -> Result<Exit, CliError> {
+pub(super) fn restore(args: &RestoreArgs, mut context: Context<'_>) -> Result<Exit, CliError> {
+    // Whoever can push can seal a backup: recipients are public.
+    args.trust.apply(&mut context, &args.environment)?;
+    let context = &context;
     let store = context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
     let contents = store.contents(&args.environment)?;

@@ -22,7 +22,7 @@ pub(super) struct FleetArgs {
     #[arg(value_name = "ENVIRONMENT", required_unless_present = "all")]
     environments: Vec<EnvironmentName>,
 
-    /// All environments
+    /// All environments but those that store.toml has as not-served
     #[arg(long, conflicts_with = "environments")]
     all: bool,
 
@@ -143,7 +143,11 @@ impl FleetArgs {
     fn names(&self, context: &Context<'_>) -> Result<Vec<EnvironmentName>, CliError> {
         if self.all {
             let checkout = &context.checkout;
-            return Ok(checkout.layout.environments(&checkout.tree)?);
+            let mut names = checkout.layout.environments(&checkout.tree)?;
+            if let Some(store) = checkout.store_if_any() {
+                names.retain(|name| store.settings.serves(name));
+            }
+            return Ok(names);
         }
         let known = context.checkout.layout.environments(&context.checkout.tree)?;
         let mut names: Vec<EnvironmentName> = Vec::new();

@@ -182,7 +182,7 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Audit(args) => audit::run(&args, context_at(&args.at)?),
         Command::Sync(args) => sync::run(&args, context_at(&args.at)?),
         Command::Backup(args) => backup::backup(&args, &context()?),
-        Command::Restore(args) => backup::restore(&args, &context_at(&args.at)?),
+        Command::Restore(args) => backup::restore(&args, context_at(&args.at)?),
         Command::Vault(command) => vault::run(&command, &context()?),
         Command::Log(args) => log::run(&args, &context_at(&args.at.or_head())?),
         Command::Diff(args) => {

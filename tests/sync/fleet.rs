@@ -71,6 +71,14 @@ fn one_that_fails_does_not_keep_others_from_being_done() {
     assert_eq!(value(&two).as_deref(), Some("t"));
     assert_eq!(value(&one), None);
 
+    // What is kept elsewhere is left alone.
+    let settings = world.root.join("secrets/store.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    world.sandbox.write(&settings, format!("{text}not-served = [\"one\"]\n"));
+    let output = world.run(&["sync", "--all"]).success();
+    assert!(output.stderr().ends_with("demo  in line\ntwo   in line\n"), "{output:?}");
+    world.sandbox.write(&settings, text);
+
     world.give("one", "o");
     let output = world.run(&["sync", "two", "one", "two", "--jobs", "1"]).success();
     assert_eq!(output.stdout(), "one: Created Vault secret for app\n");

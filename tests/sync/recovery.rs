@@ -165,6 +165,29 @@ fn the_audit_says_what_a_rebuild_would_lose() {
 }
 
 #[test]
+fn a_backup_is_restored_from_a_verified_history_alone() {
+    let world = world("restore-verified");
+    world.backup(&[]).success();
+    let settings = world.root.join("secrets/store.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    world.sandbox.write(&settings, text + "[trust]\nenforce = true\n");
+    let refused = world.restore(&["--replace"]).fails_with(3);
+    assert!(refused.stderr().contains("git"), "{refused:?}");
+    let git = |arguments: &[&str]| world.sandbox.git_in(&world.root, arguments);
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "The store"]);
+    let refused = world.restore(&["--replace"]).fails_with(2);
+    assert!(refused.stderr().contains("no trusted commit"), "{refused:?}");
+    let root = git(&["rev-parse", "HEAD"]);
+    world.restore(&["--trust-root", &root]).success();
+    // An unsigned backup is nobody's.
+    world.sync(&["--regenerate=app/made", "--trust-root", &root]);
+    world.backup(&["--commit"]).success();
+    world.restore(&["--trust-root", &root]).fails_with(3);
+}
+
+#[test]
 fn a_backup_is_part_of_the_store() {
     let world = world("backup-in-store");
     world.backup(&[]).success();
