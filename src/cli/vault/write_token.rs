@@ -199,7 +199,7 @@ fn print(
 ) -> Result<(), CliError> {
     let policies: String =
         description.policies.iter().map(|policy| format!("- {}\n", yaml_text(policy))).collect();
-    let expires = description.expires.map(|time| format!("{time:?}").replace('"', ""));
+    let expires = description.expires.map(|time| time.to_string());
     let text = Zeroizing::new(format!(
         "accessor: {}\ndisplay_name: {}\nexpires: {}\npolicies:\n{policies}token: {}\n",
         yaml_text(&token.accessor),

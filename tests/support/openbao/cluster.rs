@@ -111,7 +111,8 @@ impl Cluster {
         text.trim().parse().unwrap()
     }
 
-    /// Starts a node again that was killed, and unseals it.
+    /// Starts a node again that was killed, unseals it, and waits until it
+    /// passes writes on to the leader, as what balances load would.
     pub fn revive(&mut self, number: usize) {
         if let Some(mut watchdog) = self.nodes[number].watchdog.take() {
             drop(watchdog.stdin.take());
@@ -119,6 +120,8 @@ impl Cluster {
         }
         self.start_node(number);
         self.unseal(number);
+        let probe = json!({ "data": {} });
+        self.until(number, "POST", "secret/data/probe", Some(&probe), |status, _| status == 200);
     }
 
     /// All that is below a path prefix (the mount first): each entry's version
