@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::commit::CommitArgs;
-use super::connection::{ServerArgs, block_on, log_out, open_write_token};
+use super::connection::{Credentials, ServerArgs};
 use super::trust::TrustArgs;
 use super::{CliError, Context, Exit, RevisionArgs};
-use crate::model::{ApplicationName, Environment, EnvironmentName, HolderName};
+use crate::model::{ApplicationName, EnvironmentName, HolderName};
 use crate::store::{Contents, Identities, Store, StoreError, backup_id, is_backup};
 use crate::vault::{CurrentSecrets, Entry, EntryBackup, VaultClient};
 
@@ -62,9 +62,10 @@ pub(super) fn backup(args: &BackupArgs, context: &Context<'_>) -> Result<Exit, C
     context.checkout.store()?;
     let commit = args.commit.begin(context)?;
     let environment = context.checkout.environment(&args.environment)?;
-    let current = with_vault(&args.server, &environment, context, async |vault: &VaultClient| {
-        Ok(vault.read_environment(environment.applications.keys()).await?)
-    })?;
+    let current =
+        args.server.with_vault(Credentials::Entries, &environment, context, async |vault| {
+            Ok(vault.read_environment(environment.applications.keys()).await?)
+        })?;
     for name in &current.unreadable_names {
         context.ui.warn(&format!("{name:?} is left out: no application can have that name"));
     }
@@ -159,7 +160,7 @@ pub(super) fn restore(args: &RestoreArgs, mut context: Context<'_>) -> Result<Ex
             .hint(format!("one is made with: phalanx-secrets backup {}", args.environment))
             .hint("to restore one that was stored before, name its commit with --rev".to_owned()));
     }
-    with_vault(&args.server, &environment, context, async |vault: &VaultClient| {
+    args.server.with_vault(Credentials::Entries, &environment, context, async |vault| {
         restore_all(args, vault, &backups, context).await
     })
 }
@@ -206,25 +207,4 @@ async fn restore_all(
         _ => format!("Now for the rest: phalanx-secrets sync {}", args.environment),
     });
     Ok(Exit::Done)
-}
-
-/// Does something in Vault with any token at hand, and gives back that of a
-/// login.
-fn with_vault<T>(
-    server: &ServerArgs,
-    environment: &Environment,
-    context: &Context<'_>,
-    work: impl AsyncFnOnce(&VaultClient) -> Result<T, CliError>,
-) -> Result<T, CliError> {
-    let name = &environment.name;
-    let stored = || {
-        let contents = context.checkout.store()?.contents(name)?;
-        open_write_token(&contents, &context.identities()?, name, context)
-    };
-    block_on(async {
-        let vault = server.connect(&environment.vault, stored, context).await?;
-        let outcome = work(&vault).await;
-        log_out(&vault, context).await;
-        outcome
-    })
 }

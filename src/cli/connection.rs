@@ -3,7 +3,7 @@
 use super::settings::LoginSettings;
 use super::{CliError, Context, Exit};
 use crate::layout::VAULT_WRITE_TOKEN;
-use crate::model::{EnvironmentName, SecretId, SecretValue, VaultLocation};
+use crate::model::{Environment, EnvironmentName, SecretId, SecretValue, VaultLocation};
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{Contents, Identities};
 use crate::vault::{Login, Proof, VaultClient, VaultToken, is_unprotected};
@@ -16,11 +16,43 @@ pub(super) struct ServerArgs {
     vault_url: Option<String>,
 }
 
+/// Whose token a command takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// An administrator's, which is never stored.
+    Administrator,
+    /// One that may read and write entries: the stored one will do.
+    Entries,
+}
+
 impl ServerArgs {
     /// Where an environment is.
     pub(super) fn location(&self, location: &VaultLocation) -> VaultLocation {
         let url = self.vault_url.clone().unwrap_or_else(|| location.url.clone());
         VaultLocation { url, ..location.clone() }
+    }
+
+    /// Does something in Vault, and gives back the token of a login.
+    pub(super) fn with_vault<T>(
+        &self,
+        credentials: Credentials,
+        environment: &Environment,
+        context: &Context<'_>,
+        work: impl AsyncFnOnce(&VaultClient) -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let name = &environment.name;
+        let stored = || match (credentials, context.checkout.store_if_any()) {
+            (Credentials::Entries, Some(store)) => {
+                open_write_token(&store.contents(name)?, &context.identities()?, name, context)
+            }
+            _ => Ok(None),
+        };
+        block_on(async {
+            let vault = self.connect(&environment.vault, stored, context).await?;
+            let outcome = work(&vault).await;
+            log_out(&vault, context).await;
+            outcome
+        })
     }
 
     /// Makes a client for an environment: with a login, where one is asked

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{CurrentValue, Entry, json_text};
+use super::body::{room_for, write_values};
+use super::{CurrentValue, Entry};
 use crate::model::SecretValue;
 
 /// A document that is no entry. What is in it is not repeated.
@@ -44,37 +45,17 @@ impl EntryBackup {
     /// # Errors
     /// The key of a value that is not text, which Vault cannot hold either.
     pub fn to_json(&self) -> Result<SecretValue, String> {
-        let texts = self.custom_metadata.iter().map(|(key, value)| key.len() + value.len());
-        let values = self.data.iter().map(|(key, value)| {
-            let value = match value {
-                CurrentValue::Text(value) => value.expose().len(),
-                CurrentValue::Other(json) => json.expose().len(),
-            };
-            key.len() + value
-        });
-        let count = self.data.len() + self.custom_metadata.len();
-        let room = json_text::longest_escape(values.chain(texts).sum()) + 8 * count + 64;
+        let noted: BTreeMap<String, CurrentValue> = self
+            .custom_metadata
+            .iter()
+            .map(|(key, value)| (key.clone(), SecretValue::from(value.as_str()).into()))
+            .collect();
+        let room = room_for(&self.data) + room_for(&noted) + 64;
         let mut json = Zeroizing::new(Vec::with_capacity(room));
         json.extend_from_slice(b"{\"data\":{");
-        for (position, (key, value)) in self.data.iter().enumerate() {
-            separate(position, &mut json);
-            json_text::escape(key, &mut json);
-            json.push(b':');
-            match value {
-                CurrentValue::Text(value) => {
-                    let text = value.expose_str().ok_or_else(|| key.clone())?;
-                    json_text::escape(text, &mut json);
-                }
-                CurrentValue::Other(other) => json.extend_from_slice(other.expose().as_bytes()),
-            }
-        }
+        write_values(&self.data, &mut json).map_err(str::to_owned)?;
         json.extend_from_slice(b"},\"custom_metadata\":{");
-        for (position, (key, value)) in self.custom_metadata.iter().enumerate() {
-            separate(position, &mut json);
-            json_text::escape(key, &mut json);
-            json.push(b':');
-            json_text::escape(value, &mut json);
-        }
+        write_values(&noted, &mut json).map_err(str::to_owned)?;
         json.extend_from_slice(b"}}");
         Ok(SecretValue::from(std::mem::take(&mut *json)))
     }
@@ -91,12 +72,6 @@ impl EntryBackup {
         });
         let custom_metadata = document.custom_metadata;
         Ok(Self { data: data.collect::<Result<_, _>>()?, custom_metadata })
-    }
-}
-
-fn separate(position: usize, json: &mut Vec<u8>) {
-    if position > 0 {
-        json.push(b',');
     }
 }
 

@@ -16,7 +16,19 @@ const FRAME: usize = 64;
 /// # Errors
 /// The key of the first value that is not UTF-8: JSON holds nothing else.
 pub(super) fn write_body(data: &BTreeMap<String, CurrentValue>, cas: u64) -> Result<Bytes, &str> {
-    // Reserved for the longest form, because a buffer that grows leaves copies.
+    let mut body = Zeroizing::new(Vec::with_capacity(FRAME + room_for(data)));
+
+    body.extend_from_slice(b"{\"options\":{\"cas\":");
+    body.extend_from_slice(cas.to_string().as_bytes());
+    body.extend_from_slice(b"},\"data\":{");
+    write_values(data, &mut body)?;
+    body.extend_from_slice(b"}}");
+    Ok(Bytes::from_owner(body))
+}
+
+/// The room that [`write_values`] takes at most, in bytes: reserved beforehand,
+/// because a buffer that grows leaves copies.
+pub(super) fn room_for(data: &BTreeMap<String, CurrentValue>) -> usize {
     let room = data.iter().map(|(key, value)| {
         let value = match value {
             CurrentValue::Text(value) => json_text::longest_escape(value.expose().len()),
@@ -24,26 +36,31 @@ pub(super) fn write_body(data: &BTreeMap<String, CurrentValue>, cas: u64) -> Res
         };
         json_text::longest_escape(key.len()) + value + 2
     });
-    let mut body = Zeroizing::new(Vec::with_capacity(FRAME + room.sum::<usize>()));
+    room.sum()
+}
 
-    body.extend_from_slice(b"{\"options\":{\"cas\":");
-    body.extend_from_slice(cas.to_string().as_bytes());
-    body.extend_from_slice(b"},\"data\":{");
+/// Writes the members of a JSON object, without its braces.
+///
+/// # Errors
+/// As [`write_body`].
+pub(super) fn write_values<'a>(
+    data: &'a BTreeMap<String, CurrentValue>,
+    out: &mut Vec<u8>,
+) -> Result<(), &'a str> {
     for (position, (key, value)) in data.iter().enumerate() {
         if position > 0 {
-            body.push(b',');
+            out.push(b',');
         }
-        json_text::escape(key, &mut body);
-        body.push(b':');
+        json_text::escape(key, out);
+        out.push(b':');
         match value {
             CurrentValue::Text(value) => {
-                json_text::escape(value.expose_str().ok_or(key.as_str())?, &mut body);
+                json_text::escape(value.expose_str().ok_or(key.as_str())?, out);
             }
-            CurrentValue::Other(json) => body.extend_from_slice(json.expose().as_bytes()),
+            CurrentValue::Other(json) => out.extend_from_slice(json.expose().as_bytes()),
         }
     }
-    body.extend_from_slice(b"}}");
-    Ok(Bytes::from_owner(body))
+    Ok(())
 }
 
 /// A JSON object of texts, in memory that is wiped.

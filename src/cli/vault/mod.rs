@@ -8,7 +8,7 @@ mod write_token;
 
 use clap::Subcommand;
 
-use super::connection::{ServerArgs, block_on, log_out, open_write_token};
+use super::connection::{Credentials, ServerArgs};
 use super::{CliError, Context, Exit};
 use crate::model::{Environment, EnvironmentName, SecretValue, VaultLocation};
 use crate::vault::VaultClient;
@@ -47,15 +47,6 @@ struct Target {
     server: ServerArgs,
 }
 
-/// Whose token a command takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Credentials {
-    /// An administrator's, which is never stored.
-    Administrator,
-    /// One that may read and write entries: the stored one will do.
-    Entries,
-}
-
 impl Target {
     fn environment(&self, context: &Context<'_>) -> Result<Environment, CliError> {
         context.checkout.environment(&self.environment)
@@ -65,7 +56,7 @@ impl Target {
         self.server.location(&environment.vault)
     }
 
-    /// Does something in Vault, and gives back the token of a login.
+    /// Does something in Vault.
     fn with_vault<T>(
         &self,
         credentials: Credentials,
@@ -73,19 +64,7 @@ impl Target {
         context: &Context<'_>,
         work: impl AsyncFnOnce(&VaultClient) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
-        let stored = || match (credentials, context.checkout.store_if_any()) {
-            (Credentials::Entries, Some(store)) => {
-                let contents = store.contents(&self.environment)?;
-                open_write_token(&contents, &context.identities()?, &self.environment, context)
-            }
-            _ => Ok(None),
-        };
-        block_on(async {
-            let vault = self.server.connect(&environment.vault, stored, context).await?;
-            let outcome = work(&vault).await;
-            log_out(&vault, context).await;
-            outcome
-        })
+        self.server.with_vault(credentials, environment, context, work)
     }
 }
 
