@@ -273,6 +273,27 @@ fn older_secret_ids_are_revoked_once_the_new_one_works() {
     assert_eq!(accessors["data"]["keys"], json!([second("secret_id_accessor")]));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_printed_is_revoked() {
+    let world = world("unprinted");
+    let (_, last) = world.names();
+    let kept = world.create(&["create-read-approle", "demo"])("secret_id_accessor");
+    drop(world.create(&["create-write-token", "demo"]));
+    let program = env!("CARGO_BIN_EXE_phalanx-secrets");
+    for command in ["create-read-approle", "create-write-token"] {
+        let line = format!("exec {program:?} vault {command} demo >/dev/full");
+        let run = world.sandbox.program("sh", ["-c", &line]).current_dir(&world.root);
+        let output = run.env("VAULT_TOKEN", OpenBao::ROOT_TOKEN).run();
+        assert_ne!(output.code(), 0, "{output:?}");
+        assert!(output.stderr().contains("is of no use"), "{output:?}");
+    }
+    let path = format!("auth/approle/role/{last}/secret-id");
+    let accessors = world.server.root("LIST", &path, None);
+    assert_eq!(accessors["data"]["keys"], json!([kept]));
+    assert_eq!(world.tokens_named(&format!("token-{last}")), 1);
+}
+
 #[test]
 fn the_approle_comes_as_a_kubernetes_secret() {
     let world = world("as-secret");

@@ -62,19 +62,21 @@ async fn create(
     vault.write_approle(name, &policy, args.token_lifetime).await?;
     let role_id = vault.role_id(name).await?;
     let secret = vault.create_secret_id(name).await?;
-    if let Err(error) = prove(&role_id, &secret, location, settings).await {
-        // What does not work must not stay behind.
+    let proven = match prove(&role_id, &secret, location, settings).await {
+        Ok(()) => print(args, &role_id, &policy, &secret, context),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(mut failed) = proven {
+        // What nobody has or what does not work must not stay behind.
         let revoked = vault.revoke_secret_id(name, &secret.accessor).await;
         let kept = "the older ones are kept, and it is revoked";
-        let mut failed = CliError::from(error);
         failed.causes.insert(0, failed.message.clone());
-        failed.message = format!("the new SecretID of the AppRole {name} does not work; {kept}");
+        failed.message = format!("the new SecretID of the AppRole {name} is of no use; {kept}");
         if let Err(error) = revoked {
             context.ui.warn(&format!("it could not be revoked: {error}"));
         }
         return Err(failed);
     }
-    print(args, &role_id, &policy, &secret, context)?;
     let mut left = Vec::new();
     for accessor in &older {
         if let Err(error) = vault.revoke_secret_id(name, accessor).await {
