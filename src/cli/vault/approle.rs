@@ -41,9 +41,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let environment = args.target.environment(context)?;
     let location = args.target.location(&environment);
     let settings = context.settings.vault()?;
-    args.target.with_vault(Credentials::Administrator, &environment, context, async |vault| {
-        create(args, vault, &location, &settings, context).await
-    })
+    args.target.server.with_vault(
+        Credentials::Administrator,
+        &environment,
+        context,
+        async |vault| create(args, vault, &location, &settings, context).await,
+    )
 }
 
 async fn create(

@@ -26,7 +26,7 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let environment = args.target.environment(context)?;
     let location = args.target.location(&environment);
-    let report = args.target.with_vault(
+    let report = args.target.server.with_vault(
         Credentials::Administrator,
         &environment,
         context,

@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let old = VaultLocation::new(&args.target.location(&environment).url, &args.old)
         .map_err(|error| CliError::new(Exit::Usage, &error))?;
     let copy = async |vault: &VaultClient| copy(args, vault, &old, context).await;
-    args.target.with_vault(Credentials::Entries, &environment, context, copy)
+    args.target.server.with_vault(Credentials::Entries, &environment, context, copy)
 }
 
 async fn copy(

@@ -28,7 +28,8 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let environment = args.target.environment(context)?;
     let read = async |vault: &VaultClient| Ok(vault.read_environment([]).await?);
-    let current = args.target.with_vault(Credentials::Entries, &environment, context, read)?;
+    let current =
+        args.target.server.with_vault(Credentials::Entries, &environment, context, read)?;
     make_folder(&args.folder)?;
     let mut count = 0;
     for (name, entry) in &current.entries {

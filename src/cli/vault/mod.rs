@@ -11,7 +11,6 @@ use clap::Subcommand;
 use super::connection::{Credentials, ServerArgs};
 use super::{CliError, Context, Exit};
 use crate::model::{Environment, EnvironmentName, SecretValue, VaultLocation};
-use crate::vault::VaultClient;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -54,17 +53,6 @@ impl Target {
 
     fn location(&self, environment: &Environment) -> VaultLocation {
         self.server.location(&environment.vault)
-    }
-
-    /// Does something in Vault.
-    fn with_vault<T>(
-        &self,
-        credentials: Credentials,
-        environment: &Environment,
-        context: &Context<'_>,
-        work: impl AsyncFnOnce(&VaultClient) -> Result<T, CliError>,
-    ) -> Result<T, CliError> {
-        self.server.with_vault(credentials, environment, context, work)
     }
 }
 

@@ -58,9 +58,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     {
         return Err(StoreError::NoHolder { id: id.clone() }.into());
     }
-    args.target.with_vault(Credentials::Administrator, &environment, context, async |vault| {
-        create(args, vault, &location, &settings, place, context).await
-    })
+    args.target.server.with_vault(
+        Credentials::Administrator,
+        &environment,
+        context,
+        async |vault| create(args, vault, &location, &settings, place, context).await,
+    )
 }
 
 /// Where the token is stored.
