@@ -40,6 +40,7 @@
 
 pub mod check;
 pub mod cli;
+mod description;
 pub mod exposed;
 pub mod generate;
 pub mod history;
@@ -61,3 +62,4 @@ mod toml_file;
 pub mod tree;
 pub mod trust;
 pub mod vault;
+mod wiped;

@@ -1,22 +1,17 @@
 //! Asking for passphrases, and for what age plugins want to know.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use age::secrecy::SecretString;
 use indicatif::ProgressBar;
 
+use super::terminal::{self, Answer, ask_hidden};
 use crate::store::{Ask, NoAnswer};
 
 /// The progress that is shown at the moment, which gives way to a prompt.
 pub(super) type Shown = Arc<Mutex<Option<ProgressBar>>>;
-
-/// Where the person is, whatever standard input, output and error are.
-#[cfg(not(windows))]
-const TERMINAL: (&str, &str) = ("/dev/tty", "/dev/tty");
-#[cfg(windows)]
-const TERMINAL: (&str, &str) = ("CONIN$", "CONOUT$");
 
 /// Asks at the terminal itself, so that the standard streams stay free for
 /// values.
@@ -43,11 +38,10 @@ impl TerminalAsk {
 
     fn line(&self, prompt: &str) -> Result<String, NoAnswer> {
         self.alone(|| {
-            let (input, mut output) = terminal()?;
+            let mut terminal = terminal()?;
             let mut answer = String::new();
-            let read = write!(output, "{prompt}")
-                .and_then(|()| output.flush())
-                .and_then(|()| BufReader::new(input).read_line(&mut answer));
+            let read = write!(terminal, "{prompt}")
+                .and_then(|()| BufReader::new(terminal).read_line(&mut answer));
             match read {
                 Ok(length) if length > 0 => Ok(answer.trim_end_matches(['\r', '\n']).to_owned()),
                 _ => Err(NoAnswer::Refused),
@@ -57,19 +51,18 @@ impl TerminalAsk {
 }
 
 /// The terminal to read from and to write to.
-fn terminal() -> Result<(File, File), NoAnswer> {
-    let open = || -> io::Result<(File, File)> {
-        let (input, output) = TERMINAL;
-        Ok((File::open(input)?, OpenOptions::new().write(true).open(output)?))
-    };
-    open().map_err(|_| NoAnswer::NoTerminal)
+fn terminal() -> Result<File, NoAnswer> {
+    terminal::open().map_err(|_| NoAnswer::NoTerminal)
 }
 
 impl Ask for TerminalAsk {
     fn secret(&self, prompt: &str) -> Result<SecretString, NoAnswer> {
         self.alone(|| {
             terminal()?;
-            match rpassword::prompt_password(prompt) {
+            let Ok(Answer::Text(answer)) = ask_hidden(prompt) else {
+                return Err(NoAnswer::Refused);
+            };
+            match str::from_utf8(&answer) {
                 Ok(answer) if !answer.is_empty() => Ok(SecretString::from(answer)),
                 _ => Err(NoAnswer::Refused),
             }

@@ -1,5 +1,6 @@
 //! `backup` and `restore`: Vault's entries, sealed in the store, and back.
 
+use super::completion::environments;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use crate::vault::{CurrentSecrets, Entry, EntryBackup, VaultClient};
 )]
 pub(super) struct BackupArgs {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
 
     #[command(flatten)]
@@ -38,6 +40,7 @@ pub(super) struct BackupArgs {
 )]
 pub(super) struct RestoreArgs {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
 
     #[command(flatten)]

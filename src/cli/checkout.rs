@@ -190,6 +190,17 @@ fn current_folder(settings: &Settings) -> Result<&Path, CliError> {
     })
 }
 
+/// What to say of an application that the environment does not enable.
+pub(super) fn unknown_application(
+    environment: &Environment,
+    application: &ApplicationName,
+) -> CliError {
+    let name = &environment.name;
+    let names = environment.applications.keys().map(ApplicationName::as_str);
+    let hint = nearest(application.as_str(), names).map(|near| format!("did you mean {near}?"));
+    CliError::usage(format!("{name} does not enable an application named {application}")).hint(hint)
+}
+
 /// What to say of a secret that no spec of the environment asks for.
 pub(super) fn unknown_secret(
     environment: &Environment,
@@ -198,10 +209,7 @@ pub(super) fn unknown_secret(
 ) -> CliError {
     let name = &environment.name;
     let Some(known) = environment.applications.get(application) else {
-        let names = environment.applications.keys().map(ApplicationName::as_str);
-        let hint = nearest(application.as_str(), names).map(|near| format!("did you mean {near}?"));
-        let message = format!("{name} does not enable an application named {application}");
-        return CliError::usage(message).hint(hint);
+        return unknown_application(environment, application);
     };
     let names = known.secrets.keys().map(KeyName::as_str);
     let hint = nearest(key.as_str(), names).map(|near| format!("did you mean {near}?"));

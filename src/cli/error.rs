@@ -80,8 +80,8 @@ impl CliError {
         Self { exit, message: message.into(), causes, details, hints }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
-        self.hints.extend(hint.into());
+    pub(super) fn hint(mut self, hint: impl IntoHint) -> Self {
+        self.hints.extend(hint.into_hint());
         self
     }
 
@@ -159,6 +159,29 @@ impl CliError {
                 Self::new(Exit::Vault, &error).detail(lacks).hint(hint)
             }
         }
+    }
+}
+
+/// What can be a hint.
+pub(super) trait IntoHint {
+    fn into_hint(self) -> Option<String>;
+}
+
+impl IntoHint for String {
+    fn into_hint(self) -> Option<String> {
+        Some(self)
+    }
+}
+
+impl IntoHint for &str {
+    fn into_hint(self) -> Option<String> {
+        Some(self.to_owned())
+    }
+}
+
+impl IntoHint for Option<String> {
+    fn into_hint(self) -> Option<String> {
+        self
     }
 }
 

@@ -1,5 +1,6 @@
 //! `export`: print all stored values as a static-secrets YAML file.
 
+use super::completion::environments;
 use super::{CliError, Context, Exit, RevisionArgs, checkout};
 use crate::model::EnvironmentName;
 use crate::static_values::{StaticValues, Template};
@@ -12,6 +13,7 @@ to a disk:\n  phalanx secrets sync --secrets <(phalanx-secrets export ENV) ENV"
 )]
 pub(super) struct Args {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
 
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! `get`: print one stored value.
 
+use super::completion::{applications, environments, keys};
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, Kind, SecretId};
 use crate::store::{StoreError, sealed_path};
@@ -7,10 +8,13 @@ use crate::store::{StoreError, sealed_path};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
     /// Application, or pull-secret, oidc-clients or vault-write-token
+    #[arg(add = applications())]
     application: ApplicationName,
     /// Key (of a pull secret, the registry; of oidc-clients, the client)
+    #[arg(add = keys())]
     key: KeyName,
 
     #[command(flatten)]

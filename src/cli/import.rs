@@ -4,6 +4,7 @@
 //! beside their places before the first file is replaced. Should the machine
 //! stop between two files, the same import does the rest.
 
+use super::completion::environments;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use crate::store::{FileChange, Identities, LockedStore, Store, sealed_path};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
     /// The file ("-" for standard input)
     file: PathBuf,

@@ -1,5 +1,6 @@
 //! `list`: every secret that an environment needs.
 
+use super::completion::environments;
 use serde::Serialize;
 
 use super::{CliError, Context, Exit, RevisionArgs};
@@ -8,6 +9,7 @@ use crate::model::{ApplicationName, EnvironmentName, KeyName, Kind, Spec};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
 
     /// Print a JSON list with each secret's kind, origin and state

@@ -10,11 +10,14 @@ mod backup;
 mod check;
 mod checkout;
 mod commit;
+mod completion;
 mod connection;
 mod diff;
+mod edit;
 mod error;
 mod export;
 mod exposed;
+mod fill;
 mod fleet;
 mod get;
 mod git;
@@ -23,6 +26,9 @@ mod init;
 mod last_synced;
 mod list;
 mod log;
+mod man;
+mod new_value;
+mod private_folder;
 mod provenance;
 mod recipients;
 mod rekey;
@@ -31,8 +37,10 @@ mod schema;
 mod session;
 mod set;
 mod settings;
+mod signals;
 mod static_template;
 mod sync;
+mod terminal;
 mod trust;
 mod ui;
 mod vault;
@@ -47,7 +55,7 @@ use clap::{Parser, Subcommand};
 use checkout::{Checkout, RevisionArgs};
 use error::{CliError, Exit};
 use settings::Settings;
-use ui::Ui;
+use ui::{Ui, Verbosity};
 
 /// Keeps the secrets of Phalanx environments sealed in git, and syncs them
 /// into Vault.
@@ -75,6 +83,24 @@ struct Global {
     /// here, no other is looked for
     #[arg(short, long = "identity", global = true, value_name = "FILE")]
     identities: Vec<PathBuf>,
+
+    /// Say nothing but warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Say more of what is looked at, and where
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+impl Global {
+    fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Usual,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +113,10 @@ enum Command {
     Get(get::Args),
     /// Store one value: from a prompt, standard input or a file
     Set(set::Args),
+    /// Change values in your editor
+    Edit(edit::Args),
+    /// Ask for each static value that is missing
+    Fill(fill::Args),
     /// Remove one stored value
     Remove(remove::Args),
     /// Store the values of a static-secrets YAML file
@@ -126,12 +156,19 @@ enum Command {
     Git(git::Command),
     /// Verify that each change was signed by somebody who may make it
     Verify(verify::Args),
+    /// Print what has your shell complete names
+    Completions(completion::Args),
+    /// Print or write manual pages
+    Man(man::Args),
 }
 
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
     protect_memory();
+    if completion::answer() {
+        return ExitCode::SUCCESS;
+    }
     let settings = Settings::from_process();
     let ui = Ui::of_process();
     let cli = match Cli::try_parse() {
@@ -142,6 +179,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { 0 });
         }
     };
+    let ui = ui.with(cli.global.verbosity());
     match run(cli, &settings, &ui) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
@@ -162,12 +200,16 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
     let context = || context_of(Checkout::find(root, settings));
     let context_at = |at: &RevisionArgs| context_of(Checkout::find_at(root, at, settings));
     match cli.command {
-        // These two need no checkout.
+        // These need no checkout.
+        Command::Completions(args) => completion::run(&args, ui),
+        Command::Man(args) => man::run(&args, ui),
         Command::Init(args) => init::run(&args, global, settings, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::List(args) => list::run(&args, &context_at(&args.at)?),
         Command::Get(args) => get::run(&args, &context_at(&args.at)?),
         Command::Set(args) => set::run(&args, &context()?),
+        Command::Edit(args) => edit::run(&args, &context()?),
+        Command::Fill(args) => fill::run(&args, &context()?),
         Command::Remove(args) => remove::run(&args, &context()?),
         Command::Import(args) => import::run(&args, &context()?),
         Command::Export(args) => export::run(&args, &context_at(&args.at)?),
@@ -227,11 +269,8 @@ impl Context<'_> {
 /// Keeps secrets out of core dumps, and other processes of the user out of
 /// this one's memory.
 fn protect_memory() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    }
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};

@@ -1,6 +1,7 @@
 //! `remove`: remove one stored value.
 
 use super::commit::CommitArgs;
+use super::completion::{applications, environments, keys};
 use super::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
 use crate::store::{StoreError, sealed_path};
@@ -9,10 +10,13 @@ use crate::suggest::nearest;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
     /// Application, or pull-secret, oidc-clients or vault-write-token
+    #[arg(add = applications())]
     application: ApplicationName,
     /// Key (of a pull secret, the registry; of oidc-clients, the client)
+    #[arg(add = keys())]
     key: KeyName,
 
     /// Do not ask

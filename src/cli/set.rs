@@ -1,52 +1,60 @@
-//! `set`: store one value.
+//! `set`: store one value, in one environment or in several.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 
 use super::commit::CommitArgs;
+use super::completion::{applications, environments, keys};
+use super::new_value::{ValueArgs, check_id, check_value, readers};
 use super::ui::read_file;
-use super::{CliError, Context, Exit, checkout};
-use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
+use super::{CliError, Context, Exit};
+use crate::generate;
 use crate::model::{
-    ApplicationName, EnvironmentName, HolderName, KeyName, Kind, SecretId, SecretValue,
+    ApplicationName, Environment, EnvironmentName, InvalidName, KeyName, SecretId, SecretValue,
 };
-use crate::static_values::{OidcClient, RegistryCredentials, WRITE_TOKEN_KEY};
-use crate::store::is_backup;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The value is never an argument, where other users of the machine could see \
-it. Without\n--from-file it is asked for, hidden, or read from standard input when that is not a \
-terminal.\nIt is stored to the byte: a line feed at its end is part of it (printf leaves it out, \
-echo\nadds one).\n\nBeyond applications' static secrets, three names hold what the environment as \
-a whole needs:\n  pull-secret REGISTRY       username:password\n  oidc-clients CLIENT        \
-{\"id\": …, \"secret\": …, \"return_uri\": …}\n  vault-write-token token    a Vault token"
+it. Without\n--from-file or --generate it is asked for, hidden, or read from standard input when \
+that is not a\nterminal. It is stored to the byte: a line feed at its end is part of it (printf \
+leaves it out, echo\nadds one).\n\nBeyond applications' static secrets, three names hold what the \
+environment as a whole needs:\n  pull-secret REGISTRY       username:password\n  oidc-clients \
+CLIENT        {\"id\": …, \"secret\": …, \"return_uri\": …}\n  vault-write-token token    a Vault \
+token\n\nExamples:\n  phalanx-secrets set idfdev gafaelfawr ldap-password\n  phalanx-secrets set \
+idfdev,idfint,idfprod mobu app-alert-webhook\n  phalanx-secrets set idfdev nublado \
+postgres-credentials.txt --from-file credentials\n  phalanx-secrets set idfdev portal \
+ADMIN_PASSWORD --generate password"
 )]
 pub(super) struct Args {
-    /// Environment
-    environment: EnvironmentName,
+    /// Environment, or several: ENV,ENV
+    #[arg(add = environments())]
+    environments: Environments,
     /// Application, or pull-secret, oidc-clients or vault-write-token
+    #[arg(add = applications())]
     application: ApplicationName,
     /// Key (of a pull secret, the registry; of oidc-clients, the client)
+    #[arg(add = keys())]
     key: KeyName,
 
     /// Read the value from a file ("-" for standard input)
     #[arg(short, long, value_name = "FILE")]
     from_file: Option<PathBuf>,
 
+    /// Make the value, as specs name it, rather than ask for it
+    #[arg(long, value_name = "TYPE", conflicts_with_all = ["from_file", "strip_newline"])]
+    generate: Option<Generated>,
+
     /// Leave out one line feed at the end of the value
     #[arg(long)]
     strip_newline: bool,
 
-    /// Store an empty value
-    #[arg(long)]
-    allow_empty: bool,
-
-    /// Store bytes that are not UTF-8, which sync cannot push into Vault
-    #[arg(long)]
-    allow_binary: bool,
+    #[command(flatten)]
+    value: ValueArgs,
 
     /// Store a value that no spec of the environment asks for (yet)
     #[arg(long)]
@@ -61,84 +69,115 @@ pub(super) struct Args {
     misplaced: Vec<OsString>,
 }
 
+/// One environment or several, separated by commas.
+#[derive(Debug, Clone)]
+pub(super) struct Environments(pub(super) Vec<EnvironmentName>);
+
+impl FromStr for Environments {
+    type Err = InvalidName;
+
+    fn from_str(names: &str) -> Result<Self, InvalidName> {
+        let mut parsed: Vec<EnvironmentName> = Vec::new();
+        for name in names.split(',') {
+            let name = name.parse()?;
+            if !parsed.contains(&name) {
+                parsed.push(name);
+            }
+        }
+        Ok(Self(parsed))
+    }
+}
+
+impl std::fmt::Display for Environments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(EnvironmentName::as_str).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+/// The generators that need no other secret.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Generated {
+    /// 64 hexadecimal digits
+    Password,
+    /// A Gafaelfawr token
+    GafaelfawrToken,
+    /// A Fernet key
+    FernetKey,
+    /// An RSA private key of 2048 bits, in PEM
+    RsaPrivateKey,
+}
+
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     if !args.misplaced.is_empty() {
         return Err(CliError::usage(
             "the value must not be an argument, where other users of this machine can see it",
         )
-        .hint("pass it on standard input, or with --from-file FILE".to_owned())
+        .hint("pass it on standard input, or with --from-file FILE")
         .hint(
             "if that was the real value, it is in your shell's history too: take it out there, \
-             and consider changing it"
-                .to_owned(),
+             and consider changing it",
         ));
     }
     let store = context.checkout.store()?;
     let commit = args.commit.begin(context)?;
-    let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
-    check_id(args, context, &id)?;
-    // Before the value is asked for: whether anybody could read it.
-    let readers: Vec<&str> = store.holders.who_can_read(&id).map(HolderName::as_str).collect();
-    if readers.is_empty() {
-        return Err(crate::store::StoreError::NoHolder { id }.into());
+    let mut targets: Vec<(SecretId, Environment)> = Vec::new();
+    for name in &args.environments.0 {
+        let id = SecretId::new(name.clone(), args.application.clone(), args.key.clone());
+        let environment = context.checkout.environment(name)?;
+        check_id(&id, &environment, args.allow_unknown).map_err(|error| {
+            match environment.spec(&id.application, &id.key) {
+                None if !crate::store::is_backup(&id) => error.hint(
+                    "to store it all the same, for a spec that is yet to come, pass \
+                     --allow-unknown",
+                ),
+                _ => error,
+            }
+        })?;
+        // Before the value is asked for: whether anybody could read it.
+        readers(store, &id)?;
+        targets.push((id, environment));
     }
 
-    let value = read(args, context, &id)?;
-    check_value(args, context, &id, &value)?;
+    let value = read(args, context)?;
+    for (id, environment) in &targets {
+        check_value(id, &value, environment, args.value)?;
+    }
+    warn_of_line_feed(&value, context);
     // Only now: a prompt may take its time.
     let store = context.store_to_change()?;
-    let now = store.time_of_change(Timestamp::now())?;
-    store.put(&id, &value, store.time_of_change_of(&id, now)?)?;
+    store.put_together(targets.iter().map(|(id, _)| (id, &value)), Timestamp::now())?;
+    for (id, _) in &targets {
+        context.ui.status(&format!("Stored {id}, sealed to: {}", readers(&store, id)?.join(", ")));
+    }
     let touched = store.into_touched();
-    context.ui.status(&format!("Stored {id}, sealed to: {}", readers.join(", ")));
-    let SecretId { environment, application, key } = &id;
-    commit.end(touched, &format!("secrets({environment}): set {application} {key}"), context.ui)?;
+    let Args { environments, application, key, .. } = args;
+    commit.end(
+        touched,
+        &format!("secrets({environments}): set {application} {key}"),
+        context.ui,
+    )?;
     Ok(Exit::Done)
 }
 
-fn check_id(args: &Args, context: &Context<'_>, id: &SecretId) -> Result<(), CliError> {
-    let environment = context.checkout.environment(&id.environment)?;
-    if is_backup(id) {
-        return Err(CliError::usage(format!("{id} is where a backup is kept"))
-            .hint(format!("it is made with: phalanx-secrets backup {}", id.environment)));
-    }
-    match id.application.as_str() {
-        PULL_SECRET | OIDC_CLIENTS => return Ok(()),
-        VAULT_WRITE_TOKEN if id.key.as_str() == WRITE_TOKEN_KEY => return Ok(()),
-        VAULT_WRITE_TOKEN => {
-            return Err(CliError::usage(format!(
-                "the key of {VAULT_WRITE_TOKEN} is {WRITE_TOKEN_KEY}, not {}",
-                id.key
-            )));
-        }
-        _ => {}
-    }
-    match environment.spec(&id.application, &id.key).map(|spec| &spec.kind) {
-        Some(Kind::Static) => Ok(()),
-        _ if args.allow_unknown => Ok(()),
-        Some(kind) => {
-            let hint = match kind {
-                Kind::Copy(source) => format!("it is always equal to {source}; set that instead"),
-                Kind::Generate(_) => format!(
-                    "it is made by sync; for a new one: phalanx-secrets sync {} --regenerate={}/{}",
-                    id.environment, id.application, id.key
-                ),
-                _ => "change it in the spec".to_owned(),
-            };
-            let message = format!("{id} is of kind {}, not static", kind.name());
-            Err(CliError::usage(message).hint(hint))
-        }
-        None => Err(checkout::unknown_secret(&environment, &id.application, &id.key).hint(
-            "to store it all the same, for a spec that is yet to come, pass --allow-unknown"
-                .to_owned(),
-        )),
+fn warn_of_line_feed(value: &SecretValue, context: &Context<'_>) {
+    let is_one_line = value.expose().iter().filter(|byte| **byte == b'\n').count() == 1;
+    if is_one_line && value.expose().ends_with(b"\n") {
+        context.ui.warn(
+            "the value is one line and ends with a line feed, which is kept (use --strip-newline \
+             to leave it out)",
+        );
     }
 }
 
-fn read(args: &Args, context: &Context<'_>, id: &SecretId) -> Result<SecretValue, CliError> {
-    let value = match &args.from_file {
-        Some(path) => read_file(path)?,
-        None => context.ui.read_value(&id.to_string())?,
+fn read(args: &Args, context: &Context<'_>) -> Result<SecretValue, CliError> {
+    let value = match (&args.from_file, args.generate) {
+        (_, Some(generator)) => return make(generator),
+        (Some(path), _) => read_file(path)?,
+        _ => {
+            let Args { environments, application, key, .. } = args;
+            context.ui.read_value(&format!("{environments}/{application}/{key}"))?
+        }
     };
     if args.strip_newline {
         let bytes = value.expose();
@@ -149,39 +188,13 @@ fn read(args: &Args, context: &Context<'_>, id: &SecretId) -> Result<SecretValue
     Ok(value)
 }
 
-fn check_value(
-    args: &Args,
-    context: &Context<'_>,
-    id: &SecretId,
-    value: &SecretValue,
-) -> Result<(), CliError> {
-    let refuse = |reason: String, hint: &str| {
-        Err(CliError::usage(format!("{id} was not stored: {reason}")).hint(hint.to_owned()))
-    };
-    if value.is_empty() && !args.allow_empty {
-        return refuse("the value is empty".to_owned(), "pass --allow-empty if it should be");
-    }
-    let document = match id.application.as_str() {
-        PULL_SECRET => RegistryCredentials::from_plaintext(value).err(),
-        OIDC_CLIENTS => OidcClient::from_plaintext(value).err(),
-        _ => None,
-    };
-    if let Some(error) = document {
-        return refuse(error.to_string(), "see: phalanx-secrets set --help");
-    }
-    if value.expose_str().is_none() && !args.allow_binary {
-        return refuse(
-            "the value is not UTF-8 text, and Vault holds nothing else".to_owned(),
-            "store a text form that the application understands, such as base64; or pass \
-             --allow-binary to store the bytes, which sync will not push",
-        );
-    }
-    let is_one_line = value.expose().iter().filter(|byte| **byte == b'\n').count() == 1;
-    if is_one_line && value.expose().ends_with(b"\n") {
-        context.ui.warn(
-            "the value is one line and ends with a line feed, which is kept (use --strip-newline \
-             to leave it out)",
-        );
-    }
-    Ok(())
+fn make(generator: Generated) -> Result<SecretValue, CliError> {
+    let mut random = rand::rng();
+    Ok(match generator {
+        Generated::Password => generate::password(&mut random),
+        Generated::GafaelfawrToken => generate::gafaelfawr_token(&mut random),
+        Generated::FernetKey => generate::fernet_key(&mut random),
+        Generated::RsaPrivateKey => generate::rsa_private_key(&mut random)
+            .map_err(|error| CliError::new(Exit::Store, &error))?,
+    })
 }

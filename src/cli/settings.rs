@@ -57,6 +57,27 @@ impl Settings {
         self.path("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")))
     }
 
+    /// Where temporary files may go, those in memory first.
+    pub(super) fn temporary_folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<PathBuf> = self.path("XDG_RUNTIME_DIR").into_iter().collect();
+        folders.extend([PathBuf::from("/dev/shm"), std::env::temp_dir()]);
+        folders
+    }
+
+    /// The user's editor, as a shell would write it.
+    pub(super) fn editor(&self) -> Option<String> {
+        self.text("VISUAL").or_else(|| self.text("EDITOR"))
+    }
+
+    /// The program of a name, where the shell would find it.
+    pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
+        if name.contains('/') {
+            return Some(PathBuf::from(name));
+        }
+        let path = (self.variable)("PATH")?;
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
+    }
+
     /// The name of the user, as the system has it.
     pub(super) fn user(&self) -> Option<String> {
         self.text("USER").or_else(|| self.text("USERNAME"))

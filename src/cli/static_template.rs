@@ -1,5 +1,6 @@
 //! `static-template`: print an empty static-secrets YAML file.
 
+use super::completion::environments;
 use super::{CliError, Context, Exit};
 use crate::model::EnvironmentName;
 use crate::static_values::{StaticValues, Template};
@@ -7,6 +8,7 @@ use crate::static_values::{StaticValues, Template};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
 }
 

@@ -13,12 +13,30 @@ use zeroize::Zeroizing;
 use super::ask::{Shown, TerminalAsk};
 use super::error::CliError;
 use super::settings::is_stdin;
+use super::terminal::{Answer, ask_hidden};
 use crate::model::{EnvironmentName, SecretValue};
 use crate::store::Ask;
 
 const BOLD_RED: Style = AnsiColor::Red.on_default().bold();
 const BOLD_YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
 const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// How a value gets in where nobody can be asked.
+const PASS_IT: &str = "pass it on standard input, or with --from-file FILE";
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Verbosity {
+    /// Data, warnings and errors.
+    Quiet,
+    /// What was done as well.
+    #[default]
+    Usual,
+    /// What was looked at, too.
+    Verbose,
+}
 
 /// Where text goes and comes from.
 #[derive(Debug, Clone)]
@@ -27,6 +45,7 @@ pub(super) struct Ui {
     stdout_is_terminal: bool,
     stderr_is_terminal: bool,
     shown: Shown,
+    verbosity: Verbosity,
     /// The environment that it speaks of, where it is one of several.
     environment: Option<(String, ProgressBar)>,
 }
@@ -38,8 +57,14 @@ impl Ui {
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             shown: Shown::default(),
+            verbosity: Verbosity::default(),
             environment: None,
         }
+    }
+
+    /// The same, saying more or less.
+    pub(super) fn with(self, verbosity: Verbosity) -> Self {
+        Self { verbosity, ..self }
     }
 
     /// The same, for one of several environments: each line begins with its
@@ -108,7 +133,21 @@ impl Ui {
 
     /// Says what was done.
     pub(super) fn status(&self, text: &str) {
-        self.message(format_args!("{text}"));
+        if self.verbosity != Verbosity::Quiet {
+            self.message(format_args!("{text}"));
+        }
+    }
+
+    /// Says what comes now.
+    pub(super) fn heading(&self, text: &str) {
+        self.message(format_args!("{BOLD}{text}{BOLD:#}"));
+    }
+
+    /// Says what is of interest to who looks closely.
+    pub(super) fn detail(&self, text: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            self.message(format_args!("{DIM}{text}{DIM:#}"));
+        }
     }
 
     /// Warns.
@@ -195,20 +234,65 @@ impl Ui {
         if !self.stdin_is_terminal {
             return read_all(io::stdin().lock());
         }
-        let first = self.prompt_hidden(&format!("Value of {what}: "))?;
-        let second = self.prompt_hidden("The same again: ")?;
-        if *first != *second {
-            return Err(CliError::usage("the two values differ; nothing was stored"));
+        let first = self.ask_value(&format!("Value of {what}: "))?;
+        let second = self.ask_value("The same again: ")?;
+        if first != second {
+            return Err(CliError::usage("the two values differ; nothing was stored")
+                .hint("give it again; a long one is best pasted, or read with --from-file FILE"));
         }
-        Ok(first.as_str().into())
+        Ok(first)
     }
 
-    fn prompt_hidden(&self, prompt: &str) -> Result<Zeroizing<String>, CliError> {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
+    fn ask_value(&self, prompt: &str) -> Result<SecretValue, CliError> {
+        match self.ask_hidden(prompt)? {
+            Answer::Text(value) => Ok(value.into()),
+            Answer::Control(_) | Answer::End => {
+                Err(CliError::usage("no value was given; nothing was stored").hint(PASS_IT))
+            }
+        }
+    }
+
+    /// Asks for something that is not shown, or for a key in its place.
+    pub(super) fn ask_hidden(&self, prompt: &str) -> Result<Answer, CliError> {
+        ask_hidden(prompt).map_err(|error| {
             let mut failed = CliError::usage("the value could not be asked for");
             failed.causes.push(error.to_string());
-            failed.hint("pass it on standard input, or with --from-file FILE".to_owned())
+            failed.hint(PASS_IT)
         })
+    }
+
+    /// Asks for a line that is shown; `None` at the end of the input.
+    pub(super) fn ask_line(&self, prompt: &str) -> Result<Option<String>, CliError> {
+        let _ = write!(anstream::stderr(), "{prompt}");
+        let mut answer = String::new();
+        match io::stdin().read_line(&mut answer)? {
+            0 => {
+                self.status("");
+                Ok(None)
+            }
+            _ => Ok(Some(answer.trim().to_owned())),
+        }
+    }
+
+    /// Refuses to go on where nobody could answer.
+    pub(super) fn need_terminal(&self, instead: &str) -> Result<(), CliError> {
+        match self.stdin_is_terminal && self.stderr_is_terminal {
+            true => Ok(()),
+            false => {
+                Err(CliError::usage("there is no terminal to ask at").hint(instead.to_owned()))
+            }
+        }
+    }
+
+    /// Whether somebody is there who could be asked.
+    pub(super) fn can_ask(&self) -> bool {
+        self.stdin_is_terminal && self.stderr_is_terminal
+    }
+
+    /// The width for text that people read.
+    pub(super) fn text_width(&self) -> usize {
+        let size = terminal_size::terminal_size_of(io::stderr());
+        size.map_or(80, |(width, _)| usize::from(width.0)).clamp(20, 100)
     }
 
     /// Asks a question that is answered by yes or no.
@@ -217,10 +301,8 @@ impl Ui {
             return Err(CliError::usage(format!("there is no terminal to ask at: {question}"))
                 .hint("pass --yes to say yes beforehand".to_owned()));
         }
-        let _ = write!(anstream::stderr(), "{question} [y/N] ");
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        let answer = self.ask_line(&format!("{question} [y/N] "))?;
+        Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 /// A secret's bytes: wiped when dropped, redacted when formatted.
@@ -29,6 +31,27 @@ impl SecretValue {
     #[must_use]
     pub fn expose_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
+    }
+
+    /// The bytes in padded base64.
+    #[must_use]
+    pub fn to_base64(&self) -> Self {
+        let mut text = Zeroizing::new(vec![0; self.0.len().div_ceil(3) * 4]);
+        let length = STANDARD.encode_slice(&self.0, &mut text).unwrap_or_default();
+        text.truncate(length);
+        Self(text)
+    }
+
+    /// The bytes that a text in padded base64 stands for, line breaks in it
+    /// aside; `None` where it is none.
+    #[must_use]
+    pub fn from_base64(text: &str) -> Option<Self> {
+        let mut plain = Zeroizing::new(String::with_capacity(text.len()));
+        plain.extend(text.chars().filter(|character| !character.is_ascii_whitespace()));
+        let mut bytes = Zeroizing::new(vec![0; plain.len()]);
+        let length = STANDARD.decode_slice(plain.as_bytes(), &mut bytes).ok()?;
+        bytes.truncate(length);
+        Some(Self(bytes))
     }
 
     /// Whether there are no bytes.

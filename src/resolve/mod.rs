@@ -198,7 +198,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<Desired, Reason> {
         match &spec.kind {
             Kind::Value(value) => Ok(Desired::Value(value.clone())),
-            Kind::Static => self.static_secret(application, key),
+            Kind::Static => self.static_secret(application, key, spec),
             Kind::Copy(source) => self.copy(source),
             Kind::Generate(Generator::OidcClients) => self.oidc_clients(application, key),
             Kind::Generate(generator) => self.generated(application, key, generator),
@@ -213,11 +213,16 @@ impl<'a> Resolver<'a> {
         &self,
         application: &ApplicationName,
         key: &KeyName,
+        spec: &Spec,
     ) -> Result<Desired, Reason> {
         let current = self.current(application, key);
         match (self.inputs.static_values.get(application, key), current) {
-            (Some(value), _) if value.expose_str().is_some() => Ok(Desired::Value(value.clone())),
-            (Some(_), _) => Err(Reason::NotText),
+            (Some(value), _) => match value.expose_str() {
+                Some(_) => Ok(Desired::Value(value.clone())),
+                // The spec says that whoever keeps it may encode it.
+                None if spec.onepassword_encoded => Ok(Desired::Value(value.to_base64())),
+                None => Err(Reason::NotText),
+            },
             (None, Some(CurrentValue::Text(value))) if self.inputs.policy.keep_vault_static => {
                 Ok(Desired::Value(value.clone()))
             }

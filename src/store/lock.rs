@@ -87,6 +87,28 @@ impl LockedStore {
         Ok(())
     }
 
+    /// Seals several values and puts them in their places: all of them, or
+    /// none.
+    ///
+    /// # Errors
+    /// A value that nobody could read, or a file that cannot be written.
+    pub fn put_together<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a SecretId, &'a SecretValue)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let set_at = self.time_of_change(now)?;
+        let mut changes = Vec::new();
+        for (id, value) in values {
+            let file = sealed_path(id);
+            let before = if self.has(id) { Some(self.sealed(id)?) } else { None };
+            let set_at = self.time_of_change_of(id, set_at)?;
+            let after = Some(self.seal(id, value, set_at)?);
+            changes.push(FileChange { file, before, after });
+        }
+        self.write(&changes)
+    }
+
     /// Removes a sealed value, and its folder where that leaves it empty.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::request::Request;
 use super::{Failure, RequestError, SetupError, Throttle, VaultError, VaultSettings, VaultToken};
 use super::{answer, connect, retry};
+use crate::wiped;
 
 /// The longest answer that is read, in bytes. Vault stores no entry of more
 /// than 1 MiB unless it is told to.
@@ -256,7 +257,7 @@ impl Answer {
             if body.len() + chunk.len() > LONGEST_ANSWER {
                 return Err(Failure::TooLong { limit: LONGEST_ANSWER }.into());
             }
-            append(&mut body, &chunk);
+            wiped::append(&mut body, &chunk);
         }
         Ok(Self {
             status: response.status(),
@@ -276,17 +277,6 @@ impl Answer {
     fn asked_wait(&self) -> Option<std::time::Duration> {
         retry::asked(header_text(&self.headers, RETRY_AFTER)?, header_text(&self.headers, DATE))
     }
-}
-
-/// Appends to a buffer whose old memory is wiped when it has to move.
-fn append(buffer: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
-    let length = buffer.len() + bytes.len();
-    if length > buffer.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * buffer.capacity())));
-        larger.extend_from_slice(buffer);
-        *buffer = larger;
-    }
-    buffer.extend_from_slice(bytes);
 }
 
 impl From<Failure> for NoAnswer {
@@ -356,14 +346,5 @@ mod tests {
         {
             assert!(go("https://a/x", status, location).is_err(), "{status} {location:?}");
         }
-    }
-
-    #[test]
-    fn a_buffer_grows_by_doubling() {
-        let mut buffer = Zeroizing::new(Vec::with_capacity(4));
-        for chunk in [&b"abc"[..], b"d", b"e", b"0123456789"] {
-            append(&mut buffer, chunk);
-        }
-        assert_eq!(buffer.as_slice(), b"abcde0123456789");
     }
 }

@@ -39,8 +39,10 @@ while time.monotonic() < deadline:
     if not read:
         break
     screen += read
-    if screen[seen:].rstrip(b"\x1b[?25hl").endswith(b": "):
-        wait_until_hidden()
+    shown = screen[seen:].rstrip(b"\x1b[?25hl")
+    if shown.endswith((b": ", b"[y/N] ")):
+        if shown.endswith(b": "):
+            wait_until_hidden()
         # Without an answer it is the end of the input.
         os.write(terminal, answers.pop(0).encode() + b"\n" if answers else b"\x04")
         seen = len(screen)

@@ -1,5 +1,6 @@
 //! `recipients add`: a new holder, or a new key of one.
 
+use crate::cli::completion::holders;
 use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
@@ -21,6 +22,7 @@ const MAX_FILE: u64 = 1 << 20;
     phalanx-secrets recipients add bob --key age1xyz…     (a second key of bob's)")]
 pub(in crate::cli) struct Args {
     /// Name of the holder, a person or a machine
+    #[arg(add = holders())]
     name: HolderName,
 
     /// Public key, or a file with some, such as ~/.ssh/id_ed25519.pub;

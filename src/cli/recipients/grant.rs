@@ -2,6 +2,7 @@
 
 use super::change::{Change, ChangeArgs, check_access};
 use super::{holder, listed};
+use crate::cli::completion::holders;
 use crate::cli::{CliError, Context, Exit};
 use crate::model::HolderName;
 use crate::store::Access;
@@ -9,6 +10,7 @@ use crate::store::Access;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name of the holder
+    #[arg(add = holders())]
     name: HolderName,
 
     /// What they may read: `*` is everything

@@ -2,6 +2,7 @@
 
 use super::change::{Change, ChangeArgs};
 use super::{add::parse_keys, holder};
+use crate::cli::completion::holders;
 use crate::cli::{CliError, Context, Exit};
 use crate::model::HolderName;
 use crate::store::{Recipient, SigningKey};
@@ -12,6 +13,7 @@ use crate::store::{Recipient, SigningKey};
     phalanx-secrets recipients remove bob --key age1xyz…  (bob stays; this laptop is lost)")]
 pub(in crate::cli) struct Args {
     /// Name of the holder
+    #[arg(add = holders())]
     name: HolderName,
 
     /// Only this public key, or those in this file; repeatable

@@ -2,6 +2,7 @@
 
 use super::change::{Change, ChangeArgs};
 use super::{holder, listed};
+use crate::cli::completion::holders;
 use crate::cli::{CliError, Context, Exit};
 use crate::model::HolderName;
 use crate::shell::quoted;
@@ -10,6 +11,7 @@ use crate::store::Access;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name of the holder
+    #[arg(add = holders())]
     name: HolderName,
 
     /// What they may read no more: of an environment, its applications too

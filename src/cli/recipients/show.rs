@@ -1,5 +1,6 @@
 //! `recipients show`: one holder.
 
+use crate::cli::completion::holders;
 use std::collections::BTreeMap;
 
 use super::holder;
@@ -10,6 +11,7 @@ use crate::store::Holder;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name of the holder
+    #[arg(add = holders())]
     name: HolderName,
 }
 

@@ -6,6 +6,7 @@ mod copy;
 mod export;
 mod write_token;
 
+use crate::cli::completion::environments;
 use clap::Subcommand;
 
 use super::connection::{Credentials, ServerArgs};
@@ -40,6 +41,7 @@ pub(super) fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CliE
 #[derive(Debug, clap::Args)]
 struct Target {
     /// Environment
+    #[arg(add = environments())]
     environment: EnvironmentName,
 
     #[command(flatten)]

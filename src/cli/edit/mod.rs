@@ -1,0 +1,389 @@
+//! `edit`: change values in the user's editor.
+//!
+//! What is edited lies in memory, in a folder that nobody else can look into,
+//! and that goes with the process. A value that stays as it was keeps its
+//! sealed file to the byte.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::commit::CommitArgs;
+use super::completion::{applications, environments, keys};
+use super::new_value::{ValueArgs, check_id, check_value, readers};
+use super::private_folder::PrivateFolder;
+use super::signals::RunningChild;
+use super::ui::read_file;
+use super::{CliError, Context, Exit, terminal};
+use crate::model::{
+    ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId, SecretValue,
+};
+use crate::store::{FileChange, is_backup, sealed_path};
+
+mod document;
+
+use document::Document;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "With a key, the file that you edit is the value, to the byte; a line feed that \
+    the editor adds at\nthe end of one line is left out. Without, it has all static values of the \
+    application, as TOML.\n\nThe editor is $VISUAL or $EDITOR, else vi. The file lies in memory \
+    ($XDG_RUNTIME_DIR or /dev/shm),\nwhere only you can read it, and vim, neovim, nano and emacs \
+    are told to leave no copies elsewhere.\nTo give up, leave the editor without saving.\n\n\
+    Examples:\n  phalanx-secrets edit idfdev gafaelfawr\n  EDITOR='code --wait' phalanx-secrets \
+    edit idfdev gafaelfawr ldap-password"
+)]
+pub(super) struct Args {
+    /// Environment
+    #[arg(add = environments())]
+    environment: EnvironmentName,
+    /// Application, or pull-secret or oidc-clients
+    #[arg(add = applications())]
+    application: ApplicationName,
+    /// Key; without it, all static values of the application
+    #[arg(add = keys())]
+    key: Option<KeyName>,
+
+    /// Edit on a disk where no memory can be had
+    #[arg(long)]
+    allow_disk: bool,
+
+    #[command(flatten)]
+    value: ValueArgs,
+
+    #[command(flatten)]
+    commit: CommitArgs,
+}
+
+/// A stored value, and the file that it is from.
+struct Before {
+    value: SecretValue,
+    sealed: Vec<u8>,
+}
+
+/// What to change: new values, and `None` for those to remove.
+type Changes = BTreeMap<SecretId, Option<SecretValue>>;
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let store = context.checkout.store()?;
+    let commit = args.commit.begin(context)?;
+    let environment = context.checkout.environment(&args.environment)?;
+    let ids = ids(args, &environment, context)?;
+    for id in &ids {
+        readers(store, id)?;
+    }
+    let before = open(&ids, context)?;
+    let editor = Editor::start(context, args.allow_disk)?;
+    let changes = match (&args.key, ids.as_slice()) {
+        (Some(_), [id]) => edit_value(args, id, &before, &environment, &editor, context)?,
+        _ => edit_application(args, &ids, &before, &environment, &editor, context)?,
+    };
+    drop(editor);
+    if changes.is_empty() {
+        context.ui.status("Nothing was changed.");
+        return Ok(Exit::Done);
+    }
+    let touched = put(&changes, &before, context)?;
+    let Args { environment, application, .. } = args;
+    let what = match changes.len() {
+        1 => changes.keys().map(|id| id.key.to_string()).collect(),
+        count => format!("{count} values"),
+    };
+    let message = format!("secrets({environment}): edit {application} {what}");
+    commit.end(touched, &message, context.ui)?;
+    Ok(Exit::Done)
+}
+
+/// The secrets to edit: static ones, and what is stored beside them.
+fn ids(
+    args: &Args,
+    environment: &Environment,
+    context: &Context<'_>,
+) -> Result<Vec<SecretId>, CliError> {
+    let contents = context.checkout.store()?.contents(&args.environment)?;
+    let id = |key: &KeyName| {
+        SecretId::new(args.environment.clone(), args.application.clone(), key.clone())
+    };
+    if let Some(key) = &args.key {
+        let id = id(key);
+        if is_backup(&id) || !contents.has(&id.application, &id.key) {
+            check_id(&id, environment, false)?;
+        }
+        return Ok(vec![id]);
+    }
+    let mut ids: Vec<SecretId> =
+        contents.ids().filter(|id| id.application == args.application && !is_backup(id)).collect();
+    let is_reserved = crate::layout::RESERVED_APPLICATIONS.contains(&args.application.as_str());
+    match environment.applications.get(&args.application) {
+        Some(declared) => {
+            let statics = declared.secrets.iter().filter(|(_, spec)| spec.kind == Kind::Static);
+            ids.extend(statics.map(|(key, _)| id(key)));
+        }
+        None if ids.is_empty() && !is_reserved => {
+            return Err(super::checkout::unknown_application(environment, &args.application));
+        }
+        None => {}
+    }
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() {
+        return Err(CliError::usage(format!("{} has no static secrets", args.application))
+            .hint(format!("see what it needs with: phalanx-secrets list {}", args.environment)));
+    }
+    Ok(ids)
+}
+
+fn open(ids: &[SecretId], context: &Context<'_>) -> Result<BTreeMap<SecretId, Before>, CliError> {
+    let store = context.checkout.store()?;
+    let mut before = BTreeMap::new();
+    let stored: Vec<&SecretId> = ids.iter().filter(|id| store.has(id)).collect();
+    let Some(first) = stored.first() else { return Ok(before) };
+    let identities = context.identities()?;
+    let (values, failures) =
+        store.contents(&first.environment)?.open_all(|id| stored.contains(&id), &identities);
+    if !failures.is_empty() {
+        return Err(CliError::open_failures(&failures, &store.holders, &identities));
+    }
+    super::checkout::warn_of_seals(context.ui, store, &values);
+    for opened in values {
+        let sealed = store.sealed(&opened.id)?;
+        before.insert(opened.id, Before { value: opened.opened.value, sealed });
+    }
+    Ok(before)
+}
+
+/// What a value's file is called while it is edited.
+pub(super) fn file_name(id: &SecretId) -> String {
+    format!("{}.txt", crate::store::file_stem(&id.key))
+}
+
+fn edit_value(
+    args: &Args,
+    id: &SecretId,
+    before: &BTreeMap<SecretId, Before>,
+    environment: &Environment,
+    editor: &Editor<'_>,
+    context: &Context<'_>,
+) -> Result<Changes, CliError> {
+    let old = before.get(id).map(|before| &before.value);
+    if old.is_some_and(|old| old.expose_str().is_none()) {
+        return Err(not_text(id));
+    }
+    let mut text = old.cloned().unwrap_or_else(|| SecretValue::from(""));
+    loop {
+        let edited = editor.edit(&file_name(id), text.expose())?;
+        let new = without_added_line_feed(&edited, old);
+        if old == Some(&new) || (old.is_none() && new.is_empty() && edited == text) {
+            return Ok(Changes::new());
+        }
+        match check_value(id, &new, environment, args.value) {
+            Ok(()) => return Ok(Changes::from([(id.clone(), Some(new))])),
+            Err(error) if edited == text || !context.ui.can_ask() => return Err(error),
+            Err(error) => {
+                context.ui.error(&error);
+                if !context.ui.confirm("Edit it again?")? {
+                    return Ok(Changes::new());
+                }
+                text = edited;
+            }
+        }
+    }
+}
+
+/// Editors end the last line. What had no line feed at its end gets none, and
+/// a new value of one line neither.
+fn without_added_line_feed(edited: &SecretValue, old: Option<&SecretValue>) -> SecretValue {
+    let Some(bare) = edited.expose().strip_suffix(b"\n") else { return edited.clone() };
+    let is_added = match old {
+        Some(old) => !old.expose().ends_with(b"\n"),
+        None => !bare.contains(&b'\n'),
+    };
+    if is_added { SecretValue::from(bare.to_vec()) } else { edited.clone() }
+}
+
+fn not_text(id: &SecretId) -> CliError {
+    let SecretId { environment, application, key } = id;
+    CliError::usage(format!("{id} holds bytes that are no text, so it cannot be edited")).hint(
+        format!(
+            "replace it with: phalanx-secrets set {environment} {application} {key} --from-file \
+             FILE"
+        ),
+    )
+}
+
+fn edit_application(
+    args: &Args,
+    ids: &[SecretId],
+    before: &BTreeMap<SecretId, Before>,
+    environment: &Environment,
+    editor: &Editor<'_>,
+    context: &Context<'_>,
+) -> Result<Changes, CliError> {
+    let document = Document::new(ids, |id| before.get(id).map(|one| &one.value), environment);
+    let name = format!("{}.toml", args.application);
+    let mut text = document.text();
+    let mut mistaken: Option<SecretValue> = None;
+    loop {
+        let edited = document::without_error(&editor.edit(&name, text.expose())?);
+        let changes = document.changes(&edited).and_then(|changes| {
+            for (id, value) in &changes {
+                if let Some(value) = value {
+                    check_value(id, value, environment, args.value)?;
+                }
+            }
+            Ok(changes)
+        });
+        match changes {
+            Ok(changes) if may_remove(&changes, context)? => return Ok(changes),
+            Ok(_) => text = edited,
+            // Nobody mended it, so nobody is there to.
+            Err(error) if mistaken.as_ref() == Some(&edited) => return Err(error),
+            Err(error) => {
+                context.ui.error(&error);
+                text = document::with_error(&edited, &error.message);
+                mistaken = Some(edited);
+            }
+        }
+    }
+}
+
+/// Asks before values are removed; a no leads back to the editor.
+fn may_remove(changes: &Changes, context: &Context<'_>) -> Result<bool, CliError> {
+    let removed: Vec<String> = changes
+        .iter()
+        .filter(|(_, value)| value.is_none())
+        .map(|(id, _)| id.key.to_string())
+        .collect();
+    if removed.is_empty() {
+        return Ok(true);
+    }
+    context.ui.confirm(&format!("Remove the stored values of {}?", removed.join(", ")))
+}
+
+fn put(
+    changes: &Changes,
+    before: &BTreeMap<SecretId, Before>,
+    context: &Context<'_>,
+) -> Result<Vec<String>, CliError> {
+    let store = context.store_to_change()?;
+    let now = store.time_of_change(Timestamp::now())?;
+    let mut files = Vec::new();
+    for (id, value) in changes {
+        let after = match value {
+            Some(value) => Some(store.seal(id, value, store.time_of_change_of(id, now)?)?),
+            None => None,
+        };
+        let before = before.get(id).map(|before| before.sealed.clone());
+        files.push(FileChange { file: sealed_path(id), before, after });
+    }
+    store.write(&files)?;
+    for (id, value) in changes {
+        context.ui.status(&match value {
+            Some(_) => {
+                format!("Stored {id}, sealed to: {}", readers(&store, id)?.join(", "))
+            }
+            None => format!("Removed {id}"),
+        });
+    }
+    Ok(store.into_touched())
+}
+
+/// The user's editor, and where it may work.
+pub(super) struct Editor<'a> {
+    command: Vec<String>,
+    folder: PrivateFolder,
+    context: &'a Context<'a>,
+}
+
+impl<'a> Editor<'a> {
+    pub(super) fn start(context: &'a Context<'a>, allow_disk: bool) -> Result<Self, CliError> {
+        let line = context.settings.editor().unwrap_or_else(|| "vi".to_owned());
+        let wrong = |why: &str| {
+            CliError::usage(format!("the editor {line:?} cannot be used: {why}"))
+                .hint("name one in VISUAL or EDITOR, as for a shell: EDITOR='code --wait'")
+        };
+        let mut command =
+            shell_words::split(&line).map_err(|_| wrong("its quotes are not closed"))?;
+        let Some(program) = command.first() else { return Err(wrong("it is empty")) };
+        let Some(path) = context.settings.program(program) else {
+            return Err(wrong("there is no such program"));
+        };
+        command.extend(without_copies(&path));
+        let folder = PrivateFolder::create(context.settings, allow_disk)?;
+        Ok(Self { command, folder, context })
+    }
+
+    /// Has a text edited.
+    pub(super) fn edit(&self, name: &str, text: &[u8]) -> Result<SecretValue, CliError> {
+        let path = self.folder.path().join(name);
+        write(&path, text)?;
+        let _modes = terminal::keep_modes();
+        let fail = |cause: String| {
+            let mut failed = CliError::usage("nothing was stored, since the editor failed");
+            failed.causes.push(cause);
+            failed.hint("name another in VISUAL or EDITOR")
+        };
+        let Some((program, arguments)) = self.command.split_first() else {
+            return Err(fail("there is none".to_owned()));
+        };
+        self.context.ui.detail(&format!("Starting {}", self.command.join(" ")));
+        let mut child = Command::new(program)
+            .args(arguments)
+            .arg(&path)
+            .spawn()
+            .map_err(|error| fail(format!("{program}: {error}")))?;
+        let running = RunningChild::new(&child);
+        let status = child.wait()?;
+        drop(running);
+        if !status.success() {
+            return Err(fail(format!("{program} ended with {status}")));
+        }
+        read_file(&path)
+    }
+}
+
+/// Puts a file in place that only its owner may read. It is in memory, so it
+/// goes nowhere near the store's own way to write.
+fn write(path: &Path, text: &[u8]) -> Result<(), CliError> {
+    let write = || -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options.open(path)?.write_all(text)
+    };
+    write().map_err(|error| {
+        let mut failed = CliError::store(format!("{} cannot be written", path.display()));
+        failed.causes.push(error.to_string());
+        failed.hint("is there memory left? A value may be as large as 1 MiB")
+    })
+}
+
+/// What keeps an editor from leaving copies in places of its own.
+fn without_copies(program: &Path) -> Vec<String> {
+    let resolved = program.canonicalize().unwrap_or_else(|_| program.to_owned());
+    let named = |path: &Path, start: &str| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(start))
+    };
+    let is = |start: &str| named(program, start) || named(&resolved, start);
+    let options: &[&str] = if is("vim") || is("nvim") || is("gvim") {
+        // No swap file, no viminfo, and (after vimrc) no backups and no undo file.
+        &["-n", "-i", "NONE", "-c", "set nobackup nowritebackup noundofile noswapfile"]
+    } else if is("nano") {
+        // Its settings could ask for backups in another place.
+        &["--ignorercfiles"]
+    } else if is("emacs") {
+        &["--eval", "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)"]
+    } else {
+        &[]
+    };
+    options.iter().map(|option| (*option).to_owned()).collect()
+}
+
+/// A text that is wiped when dropped.
+type Text = Zeroizing<String>;

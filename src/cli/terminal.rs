@@ -1,0 +1,243 @@
+//! Hidden input at the terminal.
+//!
+//! The libraries for this read a line as the terminal gives it, which ends
+//! after 4,095 bytes without a word, and take the lines of a pasted text for
+//! one answer each. Here a value may be pasted whole, whatever its length, and
+//! every buffer that it was in is wiped. The modes of the terminal come back
+//! at whatever signal ends the process.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
+use zeroize::Zeroizing;
+
+use super::signals::{self, RestoredModes};
+use crate::wiped;
+
+/// Where the person is, whatever standard input, output and error are.
+const TERMINAL: &str = "/dev/tty";
+
+/// Has the terminal mark where what is pasted begins and ends.
+const MARK_PASTES: &[u8] = b"\x1b[?2004h";
+const MARK_NO_PASTES: &[u8] = b"\x1b[?2004l";
+const PASTE_END: &[u8] = b"\x1b[201~";
+
+/// How soon after a line the next one comes that was pasted with it, in a
+/// terminal that does not mark what is pasted. In nanoseconds.
+const PASTED_WITHIN: i64 = 40_000_000;
+
+/// Larger than any value that Vault would take.
+const LONGEST: usize = 16 << 20;
+
+/// What was typed.
+pub(super) enum Answer {
+    /// A text, maybe empty, maybe of several lines.
+    Text(Zeroizing<Vec<u8>>),
+    /// A key with Control, instead of a text: its letter. The arrow upwards
+    /// counts as P.
+    Control(char),
+    /// The end of the input.
+    End,
+}
+
+/// Opens the terminal.
+pub(super) fn open() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(TERMINAL)
+}
+
+/// Asks for something that is not shown.
+pub(super) fn ask_hidden(prompt: &str) -> io::Result<Answer> {
+    signals::watch()?;
+    let mut terminal = open()?;
+    let _modes = hide(&terminal)?;
+    terminal.write_all(MARK_PASTES)?;
+    terminal.write_all(prompt.as_bytes())?;
+    let answer = Reader::new(&terminal).answer();
+    terminal.write_all(b"\n")?;
+    answer
+}
+
+/// The modes that a terminal had.
+pub(super) struct Modes {
+    terminal: File,
+    modes: Termios,
+}
+
+impl Modes {
+    pub(super) fn restore(mut self) {
+        let _ = self.terminal.write_all(MARK_NO_PASTES);
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.modes);
+    }
+}
+
+/// Has the modes of the terminal come back after another program had it, if
+/// there is one.
+pub(super) fn keep_modes() -> Option<RestoredModes> {
+    let terminal = open().ok()?;
+    let modes = tcgetattr(&terminal).ok()?;
+    Some(RestoredModes::new(Modes { terminal, modes }))
+}
+
+/// Has the terminal show nothing and pass every key on, until dropped. A
+/// signal can still be sent with Control-C; stopping the process with
+/// Control-Z would leave the terminal as it is.
+fn hide(terminal: &File) -> io::Result<RestoredModes> {
+    let before = tcgetattr(terminal)?;
+    let mut hidden = before.clone();
+    hidden.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN;
+    hidden.input_modes -= InputModes::ICRNL | InputModes::IXON;
+    for code in [SpecialCodeIndex::VSUSP, SpecialCodeIndex::VTIME] {
+        hidden.special_codes[code] = 0;
+    }
+    hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+    let restored = RestoredModes::new(Modes { terminal: terminal.try_clone()?, modes: before });
+    tcsetattr(terminal, OptionalActions::Drain, &hidden)?;
+    Ok(restored)
+}
+
+/// Reads keys.
+struct Reader<'a> {
+    terminal: &'a File,
+    buffer: Zeroizing<Vec<u8>>,
+    next: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(terminal: &'a File) -> Self {
+        Self { terminal, buffer: Zeroizing::new(Vec::with_capacity(4096)), next: 0 }
+    }
+
+    /// The next byte; `None` at the end of the input.
+    fn byte(&mut self) -> io::Result<Option<u8>> {
+        if let Some(byte) = self.buffer.get(self.next) {
+            self.next += 1;
+            return Ok(Some(*byte));
+        }
+        self.buffer.clear();
+        self.next = 0;
+        let mut chunk = Zeroizing::new([0; 4096]);
+        loop {
+            match rustix::io::read(self.terminal, &mut chunk[..]) {
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+                Ok(0) => return Ok(None),
+                Ok(length) => {
+                    wiped::append(&mut self.buffer, chunk.get(..length).unwrap_or_default());
+                    self.next = 1;
+                    return Ok(self.buffer.first().copied());
+                }
+            }
+        }
+    }
+
+    /// Whether more comes at once, as no one types.
+    fn has_more(&self) -> io::Result<bool> {
+        if self.next < self.buffer.len() {
+            return Ok(true);
+        }
+        let mut fds = [PollFd::from_borrowed_fd(self.terminal.as_fd(), PollFlags::IN)];
+        let wait = Timespec { tv_sec: 0, tv_nsec: PASTED_WITHIN };
+        match poll(&mut fds, Some(&wait)) {
+            Ok(count) => Ok(count > 0),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn answer(&mut self) -> io::Result<Answer> {
+        let mut text = Zeroizing::new(Vec::with_capacity(4096));
+        let mut is_marked = false;
+        loop {
+            if text.len() > LONGEST {
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long"));
+            }
+            let Some(byte) = self.byte()? else { return Ok(Answer::End) };
+            match byte {
+                b'\r' | b'\n' if self.has_more()? => {
+                    wiped::append(&mut text, b"\n");
+                    // Of a text whose lines end in both.
+                    if byte == b'\r' && self.buffer.get(self.next) == Some(&b'\n') {
+                        self.next += 1;
+                    }
+                }
+                b'\r' | b'\n' => {
+                    // What was pasted in several lines ends with one.
+                    if text.contains(&b'\n') && !is_marked {
+                        wiped::append(&mut text, b"\n");
+                    }
+                    return Ok(Answer::Text(text));
+                }
+                0x1b => match self.sequence()?.as_slice() {
+                    b"[200~" => {
+                        self.pasted(&mut text)?;
+                        is_marked = true;
+                    }
+                    b"[A" | b"OA" if text.is_empty() => return Ok(Answer::Control('P')),
+                    _ => {}
+                },
+                0x04 if text.is_empty() => return Ok(Answer::End),
+                0x15 => text.clear(),
+                0x08 | 0x7f => remove_last_character(&mut text),
+                b'\t' => wiped::append(&mut text, b"\t"),
+                0x01..0x20 if text.is_empty() => {
+                    return Ok(Answer::Control(char::from(byte + b'@')));
+                }
+                0x00..0x20 => {}
+                byte => wiped::append(&mut text, &[byte]),
+            }
+        }
+    }
+
+    /// What follows an escape character: nothing, or the rest of a key's
+    /// sequence.
+    fn sequence(&mut self) -> io::Result<Vec<u8>> {
+        let mut sequence = Vec::new();
+        while sequence.len() < 16 && self.has_more()? {
+            let Some(byte) = self.byte()? else { break };
+            sequence.push(byte);
+            let is_introduction = sequence.len() == 1 && matches!(byte, b'[' | b'O');
+            if !is_introduction && matches!(byte, 0x40..=0x7e) {
+                break;
+            }
+        }
+        Ok(sequence)
+    }
+
+    /// Reads what is pasted, up to its mark. Terminals give its line feeds as
+    /// carriage returns.
+    fn pasted(&mut self, text: &mut Zeroizing<Vec<u8>>) -> io::Result<()> {
+        let start = text.len();
+        while let Some(byte) = self.byte()? {
+            // The second half of a line end of two.
+            if byte != b'\n' || text.len() == start || text.last() != Some(&b'\r') {
+                wiped::append(text, &[byte]);
+            }
+            if text.ends_with(PASTE_END) {
+                let length = text.len() - PASTE_END.len();
+                text.truncate(length);
+                break;
+            }
+            if text.len() > LONGEST {
+                break;
+            }
+        }
+        for byte in text.iter_mut().skip(start).filter(|byte| **byte == b'\r') {
+            *byte = b'\n';
+        }
+        Ok(())
+    }
+}
+
+/// Takes back a character of UTF-8.
+fn remove_last_character(text: &mut Vec<u8>) {
+    while let Some(byte) = text.pop() {
+        if byte & 0xc0 != 0x80 {
+            break;
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! `edit`: through an editor, and interrupted while it is open.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use insta::assert_snapshot;
+
+use crate::support::cli::{Command, Output, make_executable};
+use crate::support::notice;
+use crate::support::small_store::{SmallStore, files_below};
+use crate::support::terminal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, Walk};
+
+/// An editor that is a Python script with the file's path in `path`.
+fn editor(store: &SmallStore, script: &str) -> PathBuf {
+    let text = format!(
+        "#!/usr/bin/env python3\nimport os, sys\npath = sys.argv[-1]\ntext = open(path, \
+         newline='').read()\ndef write(text):\n    open(path, 'w', newline='').write(text)\n{script}\n"
+    );
+    let path = store.sandbox.write("editor", text);
+    make_executable(&path);
+    path
+}
+
+fn edit(store: &SmallStore, script: &str, arguments: &[&str]) -> Command {
+    let editor = editor(store, script);
+    in_memory(store, &[&["edit", "demo"], arguments].concat()).env("VISUAL", editor)
+}
+
+/// A command with memory of its own.
+fn in_memory(store: &SmallStore, arguments: &[&str]) -> Command {
+    store.command(arguments).env("XDG_RUNTIME_DIR", memory(store))
+}
+
+/// A folder in memory that belongs to one store of one test.
+fn memory(store: &SmallStore) -> PathBuf {
+    let name = store.sandbox.root().file_name().unwrap();
+    let folder = Path::new("/dev/shm").join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Asserts that nothing is left in memory.
+#[track_caller]
+fn assert_no_memory_is_used(store: &SmallStore) {
+    // It fails where the folder is not empty.
+    fs::remove_dir(memory(store)).unwrap();
+}
+
+fn edited(store: &SmallStore, script: &str, arguments: &[&str]) -> Output {
+    edit(store, script, arguments).run()
+}
+
+#[test]
+fn a_value_is_edited_to_the_byte() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    // An editor that ends the last line adds nothing to a value without an end.
+    edited(&store, "assert text == 'old'\nwrite('new\\n')", &["app", "password"]).success();
+    assert_eq!(store.get("app", "password"), b"new");
+    edited(&store, "write('two\\r\\nlines\\n\\n')", &["app", "password"]).success();
+    assert_eq!(store.get("app", "password"), b"two\r\nlines\n");
+    // What has an end keeps it.
+    edited(&store, "write(text.replace('two', 'more'))", &["app", "password"]).success();
+    assert_eq!(store.get("app", "password"), b"more\r\nlines\n");
+    // A new one.
+    edited(&store, "assert text == ''\nwrite('token\\n')", &["app", "token"]).success();
+    assert_eq!(store.get("app", "token"), b"token");
+    edited(&store, "write('a\\nb\\n')", &["app", "with space"]).success();
+    assert_eq!(store.get("app", "with space"), b"a\nb\n");
+    assert_no_memory_is_used(&store);
+}
+
+#[test]
+fn an_unchanged_value_keeps_its_file() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    store.set("app", "token", "old");
+    let before = store.bytes("secrets/demo/app/password.age");
+    for script in ["pass", "write(text)", "write(text + '\\n')"] {
+        let output = edited(&store, script, &["app", "password"]).success();
+        assert_eq!(output.stderr(), "Nothing was changed.\n");
+    }
+    edited(&store, "write(text.replace('token = \"old\"', 'token = \"new\"'))", &["app"]).success();
+    assert_eq!(store.bytes("secrets/demo/app/password.age"), before);
+    assert_eq!(store.get("app", "token"), b"new");
+    let output = edited(&store, "write('')", &["app", "dex.clientSecret"]).success();
+    assert_eq!(output.stderr(), "Nothing was changed.\n");
+}
+
+#[test]
+fn an_application_is_a_document() {
+    let store = SmallStore::new();
+    store.set("app", "password", "p\"\\ss");
+    store.set("app", "token", "line 1\nline 2\n");
+    store
+        .command(["set", "demo", "app", "with space", "--allow-binary"])
+        .stdin([255])
+        .run()
+        .success();
+    let copy = store.sandbox.work().join("copy");
+    let script = format!(
+        "import shutil; shutil.copy(path, {copy:?}); assert oct(os.stat(path).st_mode)[-3:] == \
+         '600'; assert oct(os.stat(os.path.dirname(path)).st_mode)[-3:] == '700'"
+    );
+    edited(&store, &script, &["app"]).success();
+    assert_snapshot!(fs::read_to_string(&copy).unwrap(), @r#"
+    # Static values of app in demo.
+    #
+    # Save and leave to store what you changed; leave without saving to change nothing.
+    # To give a value that is missing, take the # away from its line. To remove a
+    # stored value, delete its line.
+
+    # (It has no value yet.)
+    # ".dockerconfigjson" = ""
+
+    # (It has no value yet.)
+    # "dex.clientSecret" = ""
+
+    # Password of the database
+    password = "p\"\\ss"
+
+    # Token for the other side
+    token = """
+    line 1
+    line 2
+    """
+
+    # "with space" holds bytes that are no text; replace it with: phalanx-secrets set --from-file
+    "#);
+
+    // All that may be done at once.
+    let script = "\
+for old, new in [('password = ', 'password = \"new\" # '), ('# \"dex.clientSecret\" = \"\"', \
+                  '\"dex.clientSecret\" = \"\"\"a\\nb\"\"\"')]:\n    assert old in text\n    \
+                  text = text.replace(old, new)\nwrite(text)";
+    let output = edited(&store, script, &["app"]).success();
+    assert_snapshot!(store.stderr(&output), @r"
+    Stored demo/app/dex.clientSecret, sealed to: alice
+    Stored demo/app/password, sealed to: alice
+    ");
+    assert_eq!(store.get("app", "password"), b"new");
+    assert_eq!(store.get("app", "dex.clientSecret"), b"a\nb");
+    assert_eq!(store.get("app", "token"), b"line 1\nline 2\n");
+    assert_eq!(store.get("app", "with space"), [255]);
+}
+
+#[test]
+fn a_mistake_opens_the_editor_again_with_the_error() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    let again = |mistake: &str| {
+        format!(
+            "if text.startswith('#! '):\n    open({:?}, 'w').write(text.split('\\n')[0])\n    \
+             lines = text.split('\\n')\n    write('password = \"mended\"')\nelse:\n    \
+             write({mistake})",
+            store.sandbox.work().join("error")
+        )
+    };
+    for (mistake, error) in [
+        ("'password = hunter2'", "#! line 1: "),
+        ("'password = \"hunter2\"\\npassword = \"hunter2\"'", "#! line 2: "),
+        ("'pasword = \"hunter2\"'", "#! pasword is not a static secret of this application"),
+        ("'password = 5'", "#! line 1: expected "),
+        ("'password = \"\"'", "#! demo/app/password was not stored: the value is empty"),
+    ] {
+        let output = edited(&store, &again(mistake), &["app"]).success();
+        let shown = store.sandbox.read("error");
+        assert!(shown.starts_with(error), "{shown}");
+        assert!(!output.stderr().contains("hunter2") && !shown.contains("hunter2"), "{output:?}");
+        assert_eq!(store.get("app", "password"), b"mended");
+        store.set("app", "password", "old");
+    }
+    // One who mends nothing is not asked for ever.
+    let output = edited(&store, "write('password = hunter2')", &["app"]).fails_with(2);
+    assert!(!output.stderr().contains("hunter2"), "{output:?}");
+    assert_eq!(store.get("app", "password"), b"old");
+    // Neither with a single value.
+    let output = edited(&store, "write('')", &["app", "password"]).fails_with(2);
+    assert!(output.stderr().contains("the value is empty"), "{output:?}");
+}
+
+#[test]
+fn a_deleted_line_removes_a_value_once_that_is_confirmed() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    store.set("app", "token", "old");
+    let script = "write(''.join(line for line in text.splitlines(True) if not \
+                  line.startswith('token')))";
+    let command = || edit(&store, script, &["app"]).env("TERM", "xterm");
+    let output = command().run().fails_with(2);
+    assert!(output.stderr().contains("Remove the stored values of token?"), "{output:?}");
+    let question = "Remove the stored values of token? [y/N] ";
+    // No leads back to the editor, where the same is done again.
+    let walk = Walk::through(command()).expect(question).send("n\n").expect(question);
+    let walked = walk.send("y\n").run().success();
+    assert!(walked.screen.contains("Removed demo/app/token"), "{walked:?}");
+    assert_eq!(store.sealed_files(), ["secrets/demo/app/password.age"]);
+}
+
+#[test]
+fn an_editor_that_fails_changes_nothing() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    let before = store.bytes("secrets/demo/app/password.age");
+    let output = edited(&store, "write('new')\nsys.exit(1)", &["app", "password"]).fails_with(2);
+    assert!(output.stderr().contains("the editor failed"), "{output:?}");
+    for (line, error) in [
+        ("nowhere-to-be-found", "there is no such program"),
+        ("'vi", "its quotes are not closed"),
+        (" ", "it is empty"),
+    ] {
+        let output =
+            in_memory(&store, &["edit", "demo", "app", "password"]).env("VISUAL", line).run();
+        let output = output.fails_with(2);
+        assert!(output.stderr().contains(error), "{output:?}");
+        assert!(output.stderr().contains("name one in VISUAL or EDITOR"), "{output:?}");
+    }
+    assert_eq!(store.bytes("secrets/demo/app/password.age"), before);
+    assert_no_memory_is_used(&store);
+}
+
+#[test]
+fn the_editor_is_split_as_shells_do() {
+    let store = SmallStore::new();
+    let editor = editor(&store, "assert sys.argv[1:3] == ['--wait', 'a b']\nwrite('new')");
+    let line = format!("{} --wait 'a b'", editor.display());
+    in_memory(&store, &["edit", "demo", "app", "password"]).env("EDITOR", line).run().success();
+    assert_eq!(store.get("app", "password"), b"new");
+}
+
+#[test]
+fn what_changed_meanwhile_is_not_overwritten() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    let set = format!(
+        "import subprocess\nsubprocess.run([{:?}, 'set', 'demo', 'app', 'password'], \
+         input=b'theirs', cwd={:?}, check=True)\nwrite('mine')",
+        env!("CARGO_BIN_EXE_phalanx-secrets"),
+        store.root,
+    );
+    let output = edited(&store, &set, &["app", "password"]).fails_with(3);
+    assert!(output.stderr().contains("changed meanwhile"), "{output:?}");
+    assert_eq!(store.get("app", "password"), b"theirs");
+}
+
+#[test]
+fn what_cannot_be_edited_says_why() {
+    let store = SmallStore::new();
+    store.command(["set", "demo", "app", "token", "--allow-binary"]).stdin([255]).run().success();
+    for (arguments, error) in [
+        (&["app", "token"][..], "holds bytes that are no text"),
+        (&["app", "made"], "is of kind generate, not static"),
+        (&["app", "pasword"], "did you mean password?"),
+        (&["ap"], "did you mean app?"),
+        (&["app", "@vault"], "is where a backup is kept"),
+        (&["pull-secret"], "has no static secrets"),
+    ] {
+        let output = edited(&store, "write('x')", arguments).fails_with(2);
+        assert!(output.stderr().contains(error), "{arguments:?}: {output:?}");
+    }
+}
+
+/// Whatever ends it, what was in the clear is gone, and on no disk.
+#[test]
+fn signals_clean_up() {
+    const MARK: &str = "canary-5d1f0c2e";
+    let store = SmallStore::new();
+    store.set("app", "password", format!("{MARK}-old"));
+    let pid = store.sandbox.work().join("pid");
+    let script = format!(
+        "import time\nwrite('{MARK}-' + text)\nopen({pid:?}, \
+         'w').write(os.path.dirname(path))\nprint('editing')\nsys.stdout.flush()\ntime.sleep(60)"
+    );
+    for signal in [SIGHUP, SIGTERM, SIGINT, SIGKILL] {
+        let command = edit(&store, &script, &["app", "password"]);
+        let walk = Walk::through(command.env("TERM", "xterm")).expect("editing");
+        // Control-C is for the editor, and this one ends by it.
+        let walked = if signal == SIGINT { walk.send("\x03") } else { walk.signal(signal) }.run();
+        if signal == SIGINT {
+            assert_eq!(walked.code, Some(2), "{walked:?}");
+        } else {
+            assert_eq!(walked.signal, Some(signal.into()), "{walked:?}");
+        }
+        assert!(walked.is_restored, "{walked:?}");
+        let folder = PathBuf::from(fs::read_to_string(&pid).unwrap());
+        // Nobody can clean up after that one but the next.
+        assert_eq!(folder.exists(), signal == SIGKILL, "{signal}");
+    }
+    // The editor of the one that was killed lives on.
+    edited(&store, "pass", &["app", "password"]).success();
+    assert_no_memory_is_used(&store);
+    for file in files_below(store.sandbox.root()) {
+        let content = fs::read(&file).unwrap();
+        let is_in = content.windows(MARK.len()).any(|window| window == MARK.as_bytes());
+        let is_the_editor = file.ends_with("editor");
+        assert!(!is_in || is_the_editor, "{} holds the value", file.display());
+    }
+    assert_eq!(store.get("app", "password"), format!("{MARK}-old").as_bytes());
+}
+
+/// Real editors, with settings that ask for copies.
+#[test]
+fn vim_and_nano_leave_no_copies() {
+    const MARK: &str = "canary-77ab31";
+    let vim = ("vim", "ggOadded\x1b:wq\r", "added\n");
+    for (program, keys, added) in [vim, ("nano", "added\r\x18y\r", "added\n")] {
+        let found = std::process::Command::new(program).arg("--version").output();
+        if !found.is_ok_and(|output| output.status.success()) {
+            assert!(std::env::var_os("CI").is_none(), "there is no {program}");
+            notice(&format!("SKIPPED: vim_and_nano_leave_no_copies for {program}: it is missing"));
+            continue;
+        }
+        let store = SmallStore::new();
+        let home = store.sandbox.home();
+        for folder in ["undo", "swap", "backup"] {
+            fs::create_dir(home.join(folder)).unwrap();
+        }
+        let vimrc = "set nocompatible\nset undofile undodir=~/undo//\nset directory=~/swap//\nset \
+                     backup backupdir=~/backup//\nset viminfo='100,<1000,s100,h\nset ttimeout \
+                     ttimeoutlen=10\n";
+        fs::write(home.join(".vimrc"), vimrc).unwrap();
+        let nanorc =
+            format!("set backup\nset backupdir {:?}\nset historylog\n", home.join("backup"));
+        fs::write(home.join(".nanorc"), nanorc).unwrap();
+        store.set("app", "password", format!("{MARK}\n"));
+        let command = in_memory(&store, &["edit", "demo", "app", "password"]);
+        let walked = Walk::through(command.env("TERM", "xterm").env("EDITOR", program))
+            .expect(MARK)
+            .pause(0.3)
+            .send(keys)
+            .expect("Stored demo/app/password")
+            .run()
+            .success();
+        let value = String::from_utf8(store.get("app", "password")).unwrap();
+        assert_eq!(value, format!("{added}{MARK}\n"), "{walked:?}");
+        // Killed while there is something to save.
+        let command = in_memory(&store, &["edit", "demo", "app", "password"]);
+        Walk::through(command.env("TERM", "xterm").env("EDITOR", program))
+            .expect(MARK)
+            .pause(0.3)
+            .send("ioops")
+            .pause(0.3)
+            .signal(SIGTERM)
+            .run();
+        for file in files_below(store.sandbox.root()) {
+            let content = fs::read(&file).unwrap();
+            let is_in = content.windows(MARK.len()).any(|window| window == MARK.as_bytes());
+            assert!(!is_in, "{program}: {} holds the value", file.display());
+        }
+        assert_no_memory_is_used(&store);
+        assert_eq!(store.get("app", "password"), value.as_bytes());
+    }
+}
+
+/// Where there is no memory to be had, which takes a file system of its own to
+/// try.
+#[test]
+fn without_memory_it_refuses_unless_told_otherwise() {
+    let store = SmallStore::new();
+    let editor = editor(&store, "open('place', 'w').write(path)\nwrite('new')");
+    let folder = store.sandbox.work().join("no-memory");
+    fs::create_dir(&folder).unwrap();
+    let run = |options: &str| {
+        let script = format!(
+            "mount --bind {folder} /dev/shm && cd {root} && exec {program} edit demo app password \
+             {options}",
+            folder = folder.display(),
+            root = store.root.display(),
+            program = env!("CARGO_BIN_EXE_phalanx-secrets"),
+        );
+        let namespace = ["--user", "--map-root-user", "--mount", "sh", "-c", &script];
+        store.sandbox.program("unshare", namespace).env("VISUAL", &editor).run()
+    };
+    let tried = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "mount", "--bind"])
+        .args([folder.as_path(), Path::new("/dev/shm")])
+        .output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        notice("SKIPPED: without_memory_it_refuses_unless_told_otherwise: no namespaces here");
+        return;
+    }
+    let output = run("").fails_with(3);
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: there is no folder in memory for values in the clear
+      • [SANDBOX]/run is none
+      • /dev/shm is none
+      • [SANDBOX]/tmp is none
+    Hint: mount a tmpfs that you can write to, and name it in XDG_RUNTIME_DIR
+    Hint: or pass --allow-disk: the values then are on the disk for a while, where they may be found even after they were removed
+    ");
+    run("--allow-disk").success();
+    assert_eq!(store.get("app", "password"), b"new");
+    let place = store.sandbox.read(store.root.join("place"));
+    assert!(place.starts_with(store.sandbox.root().to_str().unwrap()), "{place}");
+    assert!(!Path::new(&place).parent().unwrap().exists());
+}

@@ -1,0 +1,220 @@
+//! `fill`: at a terminal, step by step, and interrupted at each.
+
+use crate::support::cli::Command;
+use crate::support::small_store::SmallStore;
+use crate::support::standalone::Repository;
+use crate::support::terminal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, Walk, without_terminal};
+
+const PEM: &str = "-----BEGIN KEY-----\nabc\ndef\n-----END KEY-----\n";
+
+fn walk(store: &SmallStore, arguments: &[&str]) -> Walk {
+    Walk::through(store.command([&["fill", "demo"], arguments].concat()).env("TERM", "xterm"))
+}
+
+#[test]
+fn every_missing_value_is_asked_for_with_its_description() {
+    let store = SmallStore::new();
+    store.set("app", "token", "there");
+    let walked = walk(&store, &[])
+        .expect("[1/5] app .dockerconfigjson")
+        .expect("(no description)")
+        .expect("Value: ")
+        .send("{}\r")
+        .expect("Stored (2 characters), sealed to: alice")
+        .expect("[2/5] app dex.clientSecret")
+        .expect("Value: ")
+        .paste(PEM)
+        .expect("Stored (4 lines, ")
+        .expect("[3/5] app password")
+        .expect("Password of the database")
+        .expect("Value: ")
+        // Corrected as it is typed.
+        .send("wrong\x15pä\x7fass\x08sword\r")
+        .expect("[4/5] app with space")
+        .expect("Value: ")
+        .send("\r")
+        .expect("[5/5] other shared")
+        .expect("Value: ")
+        .send("once\r")
+        .expect("Stored 4 values; 1 is still missing.")
+        .run()
+        .success();
+    assert!(!walked.screen.contains("once") && !walked.screen.contains("abc"), "{walked:?}");
+    assert_eq!(store.get("app", ".dockerconfigjson"), b"{}");
+    assert_eq!(store.get("app", "dex.clientSecret"), PEM.as_bytes());
+    assert_eq!(
+        store.get("app", "password"),
+        "password".replacen("ss", "s", 1).replacen('s', "ss", 1).as_bytes()
+    );
+    assert_eq!(store.get("other", "shared"), b"once");
+    assert_eq!(store.get("app", "token"), b"there");
+
+    // The next walk asks for what is left, and then there is nothing.
+    walk(&store, &[]).expect("[1/1] app with space").send("x\r").run().success();
+    let done = store.run(["fill", "demo"]).success();
+    assert!(done.stderr().contains("nothing to fill"), "{done:?}");
+}
+
+#[test]
+fn one_can_go_back_take_a_file_or_an_editor_and_stop() {
+    let store = SmallStore::new();
+    let keytab = store.sandbox.write("keytab", [5, 2, 0, 255, 254]);
+    let text = store.sandbox.write("text", "from a file\nof two lines\n");
+    let editor = store.sandbox.write("editor", "#!/bin/sh\nprintf 'by editor\\n' >> \"$1\"\n");
+    crate::support::cli::make_executable(&editor);
+    let command = store.command(["fill", "demo", "app"]).env("VISUAL", &editor);
+    let walked = Walk::through(command.env("TERM", "xterm"))
+        .expect("[1/5]")
+        .expect("Value: ")
+        .send("first\r")
+        .expect("[2/5]")
+        .expect("Value: ")
+        .send("\x1b[A")
+        .expect("[1/5]")
+        .expect("Value (Enter keeps the one you gave): ")
+        .send("second\r")
+        .expect("[2/5]")
+        .expect("Value: ")
+        .send("\x06")
+        .expect("File: ")
+        .send(&format!("{}\n", keytab.display()))
+        .expect("not UTF-8 text")
+        .expect("[2/5]")
+        .expect("Value: ")
+        .send("\x06")
+        .expect("File: ")
+        .send("nowhere\n")
+        .expect("nowhere cannot be read")
+        .expect("Value: ")
+        .send("\x06")
+        .expect("File: ")
+        .send(&format!("{}\n", text.display()))
+        .expect("Stored (2 lines")
+        .expect("[3/5]")
+        .expect("Value: ")
+        .send("\x05")
+        .expect("Stored (9 characters)")
+        .expect("[4/5]")
+        .expect("Value: ")
+        .send("\x07")
+        .expect("Enter alone skips")
+        .expect("Value: ")
+        .send("\x04")
+        .expect("Stored 3 values; 2 are still missing.")
+        .run()
+        .success();
+    assert_eq!(store.get("app", ".dockerconfigjson"), b"second");
+    assert_eq!(store.get("app", "dex.clientSecret"), b"from a file\nof two lines\n");
+    assert_eq!(store.get("app", "password"), b"by editor");
+    assert!(!walked.screen.contains("second"), "{walked:?}");
+}
+
+/// Terminals that do not mark pastes give a text's lines at once.
+#[test]
+fn the_lines_of_an_unmarked_paste_are_one_value() {
+    let store = SmallStore::new();
+    let long = "x".repeat(10_000);
+    walk(&store, &["app"])
+        .expect("Value: ")
+        .send(&PEM.replace('\n', "\r"))
+        .expect("Stored (4 lines")
+        .expect("Value: ")
+        .send(&format!("{long}\r"))
+        .expect("Stored (10000 characters)")
+        .expect("Value: ")
+        .send("\x04")
+        .run()
+        .success();
+    assert_eq!(store.get("app", ".dockerconfigjson"), PEM.as_bytes());
+    assert_eq!(store.get("app", "dex.clientSecret"), long.as_bytes());
+}
+
+#[test]
+fn interrupted_at_any_step_nothing_is_lost_and_the_terminal_is_as_before() {
+    for signal in [SIGHUP, SIGINT, SIGTERM, SIGKILL] {
+        let store = SmallStore::new();
+        // At the first prompt; with half a value typed; at a visible prompt;
+        // after values were given.
+        let steps: [&dyn Fn(Walk) -> Walk; 4] = [
+            &|walk| walk.expect("Value: "),
+            &|walk| walk.expect("Value: ").send("half-a-va").pause(0.1),
+            &|walk| walk.expect("Value: ").send("\x06").expect("File: "),
+            &|walk| walk.expect("Value: ").send("whole\r").expect("[2/5]").expect("Value: "),
+        ];
+        for step in steps {
+            let walked = step(walk(&store, &["app"])).signal(signal).run();
+            assert_eq!(walked.signal, Some(signal.into()), "{walked:?}");
+            // Nobody can clean up after that one.
+            assert!(walked.is_restored || signal == SIGKILL, "{walked:?}");
+            assert!(!walked.screen.contains("half-a-va"), "{walked:?}");
+        }
+        assert_eq!(store.get("app", ".dockerconfigjson"), b"whole");
+        assert_eq!(store.sealed_files(), ["secrets/demo/app/%2Edockerconfigjson.age"]);
+        // Control-C is a signal as well.
+        walk(&store, &["app"]).expect("Value: ").send("\x03").run().ended_by(SIGINT);
+        walk(&store, &["app"])
+            .expect("[1/4]")
+            .expect("Value: ")
+            .send("x\r")
+            .expect("[2/4]")
+            .expect("Value: ")
+            .send("\x04")
+            .run()
+            .success();
+    }
+}
+
+#[test]
+fn a_walk_is_one_commit() {
+    let store = SmallStore::new();
+    let git = |arguments: &[&str]| store.sandbox.git_in(&store.root, arguments);
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "x"]);
+    walk(&store, &["app", "--commit"])
+        .expect("Value: ")
+        .send("one\r")
+        .expect("[2/5]")
+        .expect("Value: ")
+        .send("two\r")
+        .expect("[3/5]")
+        .expect("Value: ")
+        .send("\x04")
+        .expect("Committed")
+        .run()
+        .success();
+    assert_eq!(git(&["log", "-1", "--format=%s"]), "secrets(demo): fill in 2 values");
+    assert_eq!(git(&["status", "--porcelain"]), "");
+    assert_eq!(git(&["rev-list", "--count", "HEAD"]), "2");
+}
+
+#[test]
+fn without_a_terminal_or_an_application_it_says_what_to_do() {
+    let store = SmallStore::new();
+    let run = |command: Command| without_terminal(command).run().fails_with(2);
+    let output = run(store.command(["fill", "demo"]));
+    assert!(output.stderr().contains("there is no terminal to ask at"), "{output:?}");
+    assert!(output.stderr().contains("static-template demo"), "{output:?}");
+    let output = run(store.command(["fill", "demo", "othr"]));
+    assert!(output.stderr().contains("did you mean other?"), "{output:?}");
+}
+
+#[test]
+fn what_nobody_could_read_is_not_asked_for() {
+    let store = SmallStore::new();
+    store.holder("alice", &[&store.alice.recipient], &["elsewhere"]);
+    let output = Walk::through(store.command(["fill", "demo"])).run();
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert!(!output.screen.contains("Value: "), "{output:?}");
+}
+
+#[test]
+fn what_may_be_encoded_may_be_bytes_and_reaches_vault_as_base64() {
+    let store = SmallStore::new();
+    let app = "[secrets.keytab]\nonepassword = { encoded = true }\n";
+    let _ = Repository::standalone(&store.sandbox, "store")
+        .environment("demo", "http://127.0.0.1:1", "secret/demo", &["app"])
+        .application("app", app);
+    store.set("app", "keytab", [5, 2, 255]);
+    assert_eq!(store.get("app", "keytab"), [5, 2, 255]);
+}
