@@ -269,6 +269,7 @@ fn planning(criterion: &mut Criterion) {
     let environment = Environment {
         name: "bench".parse().unwrap(),
         vault: VaultLocation::new("http://localhost/", "secret/bench").unwrap(),
+        onepassword: None,
         applications,
     };
     let (static_values, policy) = (StaticValues::default(), Policy::default());

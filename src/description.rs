@@ -8,8 +8,8 @@
 pub(crate) fn readable(description: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for block in blocks(description) {
-        if !lines.is_empty() && !(block.is_item && lines.last().is_some_and(|_| block.follows_item))
-        {
+        // The items of a list stand together.
+        if !lines.is_empty() && !block.follows_item {
             lines.push(String::new());
         }
         if block.is_literal {

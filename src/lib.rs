@@ -26,6 +26,7 @@
 //! | [`provenance`] | where an entry in Vault is from |
 //! | [`trust`] | whether each step of its history was taken by somebody who may |
 //! | [`vault`] | KV v2 over HTTP |
+//! | [`onepassword`] | static values from 1Password Connect |
 //! | [`sync`] | the story of a sync, from top to bottom |
 //! | [`cli`] | arguments, terminal, environment variables, exit codes |
 //!
@@ -46,6 +47,7 @@ pub mod generate;
 pub mod history;
 pub mod layout;
 pub mod model;
+pub mod onepassword;
 pub mod plan;
 mod printable;
 pub mod provenance;

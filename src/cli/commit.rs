@@ -28,6 +28,15 @@ pub(super) struct Commit {
 }
 
 impl CommitArgs {
+    /// The same for another command.
+    pub(super) fn as_arguments(self) -> &'static [&'static str] {
+        match (self.commit, self.no_commit) {
+            (true, _) => &["--commit"],
+            (_, true) => &["--no-commit"],
+            _ => &[],
+        }
+    }
+
     /// Makes sure, before anything is asked for or changed, that a commit is
     /// possible where one is wanted.
     pub(super) fn begin(self, context: &Context<'_>) -> Result<Commit, CliError> {

@@ -68,7 +68,7 @@ pub(super) fn answer() -> bool {
     asked.try_complete(words(), None).unwrap_or_default()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the library has completers ask for themselves")]
+/// The arguments, for which the library has completers look themselves.
 fn words() -> Vec<OsString> {
     std::env::args_os().collect()
 }

@@ -66,6 +66,10 @@ impl ServerArgs {
     ) -> Result<VaultClient, CliError> {
         let location = self.location(location);
         let mut settings = context.settings.vault()?;
+        context.ui.detail(&format!(
+            "Vault: {}, mount {}, path {}",
+            location.url, location.mount, location.path
+        ));
         settings.throttle.clone_from(&context.fleet.throttle);
         if is_unprotected(&location.url) {
             context.ui.warn(&format!(

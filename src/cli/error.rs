@@ -22,20 +22,36 @@ use crate::vault::{CiTokenError, InvalidToken, VaultError};
 
 /// The exit code of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Exit {
     /// All is done, or clean.
-    Done = 0,
+    Done,
     /// There are findings.
-    Findings = 1,
+    Findings,
     /// The command line is wrong.
-    Usage = 2,
+    Usage,
     /// The checkout, the store or a key is.
-    Store = 3,
+    Store,
     /// Vault did not do what was asked of it.
-    Vault = 4,
+    Vault,
     /// Vault changed meanwhile, more often than it was worth trying again.
-    Changed = 5,
+    Changed,
+    /// The one of a process that was run.
+    OfProcess(u8),
+}
+
+impl Exit {
+    /// The code.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::Store => 3,
+            Self::Vault => 4,
+            Self::Changed => 5,
+            Self::OfProcess(code) => code,
+        }
+    }
 }
 
 /// An error as the user sees it.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::checkout::Checkout;
 use super::commit::{Commit, CommitArgs};
 use super::completion::{applications, environments};
 use super::edit::Editor;
@@ -55,7 +56,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     {
         return Err(super::checkout::unknown_application(&environment, application));
     }
-    let missing = missing(context, &environment, args.application.as_ref())?;
+    let missing = missing(&context.checkout, &environment, args.application.as_ref())?;
     if missing.is_empty() {
         context.ui.status("Every static secret has a value; there is nothing to fill.");
         return Ok(Exit::Done);
@@ -66,11 +67,11 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 
 /// The static secrets without a value.
 pub(super) fn missing(
-    context: &Context<'_>,
+    checkout: &Checkout,
     environment: &Environment,
     application: Option<&ApplicationName>,
 ) -> Result<Vec<SecretId>, CliError> {
-    let contents = context.checkout.store()?.contents(&environment.name)?;
+    let contents = checkout.store()?.contents(&environment.name)?;
     let is_wanted = |name: &ApplicationName| application.is_none_or(|wanted| wanted == name);
     Ok(environment
         .secrets()
@@ -82,7 +83,7 @@ pub(super) fn missing(
 }
 
 /// Asks for one after the other.
-pub(super) fn walk(
+fn walk(
     environment: &Environment,
     missing: &[SecretId],
     (value_args, allow_disk): (ValueArgs, bool),
@@ -211,6 +212,6 @@ fn from_editor(
     context: &Context<'_>,
 ) -> Result<Option<SecretValue>, CliError> {
     let editor = Editor::start(context, allow_disk)?;
-    let value = typed(editor.edit(&super::edit::file_name(id), b"")?.expose());
+    let value = typed(editor.edit(&super::edit::file_name(id), &SecretValue::from(""))?.expose());
     Ok(Some(value).filter(|value| !value.is_empty()))
 }

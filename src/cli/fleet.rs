@@ -187,13 +187,13 @@ fn report(
                     causes: &error.causes,
                     details: &error.details,
                     hints: &error.hints,
-                    exit_code: error.exit as u8,
+                    exit_code: error.exit.code(),
                 };
                 documents.extend(serde_json::to_value(failed).ok());
                 (error.exit, "failed, see above")
             }
         };
-        if code as u8 > exit as u8 {
+        if code.code() > exit.code() {
             exit = code;
         }
         ui.status(&format!("{name:width$}  {summary}", name = name.as_str()));

@@ -12,6 +12,7 @@ mod checkout;
 mod commit;
 mod completion;
 mod connection;
+mod copy_env;
 mod diff;
 mod edit;
 mod error;
@@ -27,12 +28,15 @@ mod last_synced;
 mod list;
 mod log;
 mod man;
+mod move_in;
 mod new_value;
 mod private_folder;
 mod provenance;
 mod recipients;
 mod rekey;
 mod remove;
+mod rename;
+mod run;
 mod schema;
 mod session;
 mod set;
@@ -73,7 +77,7 @@ struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Global {
     /// Root of the checkout [default: found from the current folder upwards]
     #[arg(short, long, global = true, value_name = "FOLDER")]
@@ -119,8 +123,16 @@ enum Command {
     Fill(fill::Args),
     /// Remove one stored value
     Remove(remove::Args),
-    /// Store the values of a static-secrets YAML file
+    /// Move a value to another key or application
+    Rename(rename::Args),
+    /// Walk through moving an environment into the store
+    MoveIn(move_in::Args),
+    /// Store values from a file, 1Password, Vault or sops
     Import(import::Args),
+    /// Give a new environment the values of another
+    CopyEnv(copy_env::Args),
+    /// Run a command with one application's secrets
+    Run(run::Args),
     /// Print all stored values as a static-secrets YAML file
     Export(export::Args),
     /// Print an empty static-secrets YAML file
@@ -176,15 +188,15 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version come this way too, to standard output.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { 0 });
+            return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { 0 });
         }
     };
     let ui = ui.with(cli.global.verbosity());
     match run(cli, &settings, &ui) {
-        Ok(exit) => ExitCode::from(exit as u8),
+        Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
             ui.error(&error);
-            ExitCode::from(error.exit as u8)
+            ExitCode::from(error.exit.code())
         }
     }
 }
@@ -211,6 +223,10 @@ fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
         Command::Edit(args) => edit::run(&args, &context()?),
         Command::Fill(args) => fill::run(&args, &context()?),
         Command::Remove(args) => remove::run(&args, &context()?),
+        Command::Rename(args) => rename::run(&args, &context()?),
+        Command::MoveIn(args) => move_in::run(&args, &context()?),
+        Command::CopyEnv(args) => copy_env::run(&args, &context()?),
+        Command::Run(args) => run::run(&args, &context_at(&args.at)?),
         Command::Import(args) => import::run(&args, &context()?),
         Command::Export(args) => export::run(&args, &context_at(&args.at)?),
         Command::StaticTemplate(args) => static_template::run(&args, &context()?),
@@ -247,6 +263,15 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Runs another command, with the options that all commands have.
+    fn again(&self, words: &[&str]) -> Result<Exit, CliError> {
+        let line = std::iter::once(env!("CARGO_PKG_NAME")).chain(words.iter().copied());
+        let mut cli = Cli::try_parse_from(line)
+            .map_err(|error| CliError::usage(error.to_string()).hint("see --help"))?;
+        cli.global = self.global.clone();
+        run(cli, self.settings, self.ui)
+    }
+
     /// The store, which nobody else changes until it is dropped.
     fn store_to_change(&self) -> Result<crate::store::LockedStore, CliError> {
         self.checkout.store()?;
@@ -262,6 +287,9 @@ impl Context<'_> {
         }
         let sources = self.settings.identity_sources(&self.global.identities);
         let identities = crate::store::Identities::load_asking(&sources, &self.ui.ask())?;
+        for line in identities.describe() {
+            self.ui.detail(&format!("Identity: {line}"));
+        }
         Ok(self.identities.get_or_init(|| identities).clone())
     }
 }

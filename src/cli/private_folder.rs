@@ -1,14 +1,15 @@
 //! A folder for values in the clear: in memory, for this user alone, and gone
 //! with the process.
 
-use std::fs::{DirBuilder, File};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::CliError;
 use super::settings::Settings;
 use super::signals::{self, RemovedFolder};
+use crate::model::SecretValue;
 
 /// How such folders are called.
 const PREFIX: &str = "phalanx-secrets-private-";
@@ -61,6 +62,24 @@ impl PrivateFolder {
 
     pub(super) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Puts a file in place that only its owner may read, and gives its path.
+    pub(super) fn write(&self, name: &str, content: &SecretValue) -> Result<PathBuf, CliError> {
+        let path = self.path().join(name);
+        let write = || -> io::Result<()> {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            options.open(&path)?.write_all(content.expose())
+        };
+        match write() {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                let mut failed = CliError::store(format!("{} cannot be written", path.display()));
+                failed.causes.push(error.to_string());
+                Err(failed.hint("is there memory left? A value may be as large as 1 MiB"))
+            }
+        }
     }
 }
 

@@ -145,7 +145,11 @@ pub(super) fn read_yaml(path: &std::path::Path) -> Result<StaticValues, CliError
         true => "standard input".to_owned(),
         false => path.display().to_string(),
     };
-    let bytes = read_file(path)?;
+    parse_yaml(&name, &read_file(path)?)
+}
+
+/// Reads static-secrets YAML that has a name.
+pub(super) fn parse_yaml(name: &str, bytes: &SecretValue) -> Result<StaticValues, CliError> {
     let text =
         bytes.expose_str().ok_or_else(|| CliError::store(format!("{name} is not UTF-8 text")))?;
     StaticValues::from_yaml(text).map_err(|error| {

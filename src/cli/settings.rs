@@ -144,6 +144,11 @@ impl Settings {
         sources
     }
 
+    /// The token for 1Password Connect.
+    pub(super) fn onepassword_token(&self) -> Option<SecretValue> {
+        self.text("OP_CONNECT_TOKEN").map(SecretValue::from)
+    }
+
     /// The server in `VAULT_ADDR`.
     pub(super) fn vault_address(&self) -> Option<String> {
         self.vault_variable("ADDR")

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
 use super::ask::{Shown, TerminalAsk};
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::settings::is_stdin;
 use super::terminal::{Answer, ask_hidden};
 use crate::model::{EnvironmentName, SecretValue};
@@ -173,6 +173,9 @@ impl Ui {
         for hint in &error.hints {
             self.hint(hint);
         }
+        if let (true, Some(hint)) = (error.hints.is_empty(), general_hint(error.exit)) {
+            self.hint(hint);
+        }
     }
 
     /// Shows that something is under way, on a terminal, once it has taken a
@@ -274,6 +277,20 @@ impl Ui {
         }
     }
 
+    /// Has one of several chosen, by number; `None` at the end of the input.
+    pub(super) fn choose(&self, choices: &[&str]) -> Result<Option<usize>, CliError> {
+        for (number, choice) in (1..).zip(choices) {
+            self.message(format_args!("  {number}. {choice}"));
+        }
+        loop {
+            let Some(answer) = self.ask_line("Number: ")? else { return Ok(None) };
+            match answer.parse::<usize>() {
+                Ok(number) if (1..=choices.len()).contains(&number) => return Ok(Some(number - 1)),
+                _ => self.warn(&format!("answer with a number from 1 to {}", choices.len())),
+            }
+        }
+    }
+
     /// Refuses to go on where nobody could answer.
     pub(super) fn need_terminal(&self, instead: &str) -> Result<(), CliError> {
         match self.stdin_is_terminal && self.stderr_is_terminal {
@@ -303,6 +320,19 @@ impl Ui {
         }
         let answer = self.ask_line(&format!("{question} [y/N] "))?;
         Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
+    }
+}
+
+/// What to do about an error that has no hint of its own.
+fn general_hint(exit: Exit) -> Option<&'static str> {
+    match exit {
+        Exit::Usage => Some("what each command takes is shown by: phalanx-secrets help COMMAND"),
+        Exit::Store => Some("all that is wrong with the store is listed by: phalanx-secrets check"),
+        Exit::Vault => Some(
+            "it can be run again: what was written stays, and the rest is done then; --verbose \
+             says more",
+        ),
+        Exit::Done | Exit::Findings | Exit::Changed | Exit::OfProcess(_) => None,
     }
 }
 

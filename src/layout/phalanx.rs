@@ -21,7 +21,8 @@ use super::error::LayoutError;
 use super::rules::Rules;
 use super::{RESERVED_APPLICATIONS, values, yaml};
 use crate::model::{
-    Application, ApplicationName, Environment, EnvironmentName, KeyName, VaultLocation,
+    Application, ApplicationName, Environment, EnvironmentName, KeyName, OnepasswordLocation,
+    VaultLocation,
 };
 use crate::tree::Tree;
 
@@ -34,7 +35,16 @@ struct EnvironmentValues {
     vault_url: Option<String>,
     vault_path_prefix: Option<String>,
     #[serde(default)]
+    onepassword: Onepassword,
+    #[serde(default)]
     applications: IndexMap<String, bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Onepassword {
+    connect_url: Option<String>,
+    vault_title: Option<String>,
 }
 
 pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutError> {
@@ -64,6 +74,15 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
     let prefix = own.vault_path_prefix.or(base.vault_path_prefix).unwrap_or_default();
     let vault = VaultLocation::new(&url, &prefix).map_err(invalid_location)?;
 
+    let connect_url = own.onepassword.connect_url.or(base.onepassword.connect_url);
+    let vault_title = own.onepassword.vault_title.or(base.onepassword.vault_title);
+    let onepassword = match (connect_url, vault_title) {
+        (Some(connect_url), Some(vault_title)) => {
+            Some(OnepasswordLocation { connect_url, vault_title })
+        }
+        _ => None,
+    };
+
     let mut enabled = base.applications;
     enabled.extend(own.applications);
     let mut applications = BTreeMap::new();
@@ -76,7 +95,7 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
         let loaded = load_application(tree, &file, name, &application)?;
         applications.insert(application, loaded);
     }
-    Ok(Environment { name: name.clone(), vault, applications })
+    Ok(Environment { name: name.clone(), vault, onepassword, applications })
 }
 
 fn load_application(

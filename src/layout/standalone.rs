@@ -15,7 +15,8 @@ use super::conditions::Settings;
 use super::error::LayoutError;
 use super::rules::{self, Rules};
 use crate::model::{
-    Application, ApplicationName, Environment, EnvironmentName, KeyName, VaultLocation,
+    Application, ApplicationName, Environment, EnvironmentName, KeyName, OnepasswordLocation,
+    VaultLocation,
 };
 use crate::toml_file;
 use crate::tree::Tree;
@@ -29,8 +30,16 @@ struct EnvironmentFile {
     vault_url: String,
     vault_path_prefix: String,
     applications: Vec<String>,
+    onepassword: Option<Onepassword>,
     #[serde(default)]
     settings: BTreeMap<String, toml::Table>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Onepassword {
+    connect_url: String,
+    vault_title: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -74,7 +83,10 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
         let message = format!("there are settings for {application:?}, which is not enabled");
         return Err(LayoutError::Malformed { file, line: None, message });
     }
-    Ok(Environment { name: name.clone(), vault, applications })
+    let onepassword = declared.onepassword.map(|Onepassword { connect_url, vault_title }| {
+        OnepasswordLocation { connect_url, vault_title }
+    });
+    Ok(Environment { name: name.clone(), vault, onepassword, applications })
 }
 
 fn load_application(

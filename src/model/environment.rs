@@ -14,8 +14,19 @@ pub struct Environment {
     pub name: EnvironmentName,
     /// Where its secrets are in Vault.
     pub vault: VaultLocation,
+    /// Where its static values are in 1Password, if they are there.
+    pub onepassword: Option<OnepasswordLocation>,
     /// The enabled applications, those without secrets too.
     pub applications: BTreeMap<ApplicationName, Application>,
+}
+
+/// Where the static values of an environment are in 1Password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnepasswordLocation {
+    /// The URL of the 1Password Connect server.
+    pub connect_url: String,
+    /// The title of the vault.
+    pub vault_title: String,
 }
 
 impl Environment {

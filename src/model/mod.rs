@@ -8,7 +8,9 @@ mod id;
 mod spec;
 mod value;
 
-pub use environment::{Application, Environment, VaultLocation, VaultLocationError};
+pub use environment::{
+    Application, Environment, OnepasswordLocation, VaultLocation, VaultLocationError,
+};
 pub use id::{ApplicationName, EnvironmentName, HolderName, InvalidName, KeyName, SecretId};
 pub use spec::{CopySource, Generator, Kind, Spec};
 pub use value::SecretValue;

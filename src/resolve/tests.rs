@@ -93,6 +93,7 @@ impl World {
             environment: Environment {
                 name: "env".parse().unwrap(),
                 vault: VaultLocation::new("http://localhost/", "secret/env").unwrap(),
+                onepassword: None,
                 applications: BTreeMap::new(),
             },
             static_values: StaticValues::default(),

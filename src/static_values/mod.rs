@@ -5,6 +5,7 @@
 
 mod documents;
 mod from_store;
+mod from_vault;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use indexmap::IndexMap;
 
 pub use documents::{InvalidDocument, OidcClient, RegistryCredentials};
 pub use from_store::InvalidStoredValue;
+pub use from_vault::{EntryValues, InvalidEntry};
 pub use yaml::{Template, YamlError};
 
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};

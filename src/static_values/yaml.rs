@@ -295,6 +295,7 @@ mod tests {
         Environment {
             name: "env".parse().unwrap(),
             vault: VaultLocation::new("http://localhost/", "secret/env").unwrap(),
+            onepassword: None,
             applications: BTreeMap::new(),
         }
     }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{SetupError, VaultSettings};
 
 /// Reads the URL of a server, below which `/v1` is.
-pub(super) fn server_url(text: &str) -> Result<Url, SetupError> {
+pub(crate) fn server_url(text: &str) -> Result<Url, SetupError> {
     let fail = |url: Option<&str>, reason| SetupError::Url { url: url.map(str::to_owned), reason };
     // What does not parse may hold a password as well.
     let url: Url = text.trim().parse().map_err(|_| fail(None, "it is not a URL"))?;
@@ -26,7 +26,7 @@ pub(super) fn server_url(text: &str) -> Result<Url, SetupError> {
 }
 
 /// Makes the client for a server.
-pub(super) fn http_client(server: &Url, settings: &VaultSettings) -> Result<Client, SetupError> {
+pub(crate) fn http_client(server: &Url, settings: &VaultSettings) -> Result<Client, SetupError> {
     // Fails if there is a default already, and that one is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
 

@@ -34,7 +34,7 @@ pub(super) fn escape(text: &str, out: &mut Vec<u8>) {
 
 /// The text of a JSON string, given with its quotes. `None` where an escape is
 /// unknown or half of a surrogate pair.
-pub(super) fn unescape(literal: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn unescape(literal: &str) -> Option<Zeroizing<Vec<u8>>> {
     let inner = literal.strip_prefix('"')?.strip_suffix('"')?;
     // No escape is shorter than what it stands for.
     let mut out = Zeroizing::new(Vec::with_capacity(inner.len()));

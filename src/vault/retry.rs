@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 const LONGEST_ASKED: Duration = Duration::from_secs(30);
 
 /// Whether a status may be another one soon.
-pub(super) fn may_pass(status: StatusCode) -> bool {
+pub(crate) fn may_pass(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::TOO_MANY_REQUESTS
@@ -43,14 +43,14 @@ pub(super) fn may_not_repeat(failure: &Failure) -> bool {
 /// How long to wait before a retry, where `dice` is between 0 and 1 and the
 /// first retry is number 0: exponential, with full jitter, so that many
 /// clients of one struggling server spread out.
-pub(super) fn backoff(retry: u32, dice: f64) -> Duration {
+pub(crate) fn backoff(retry: u32, dice: f64) -> Duration {
     let ceiling = FIRST.saturating_mul(2_u32.saturating_pow(retry)).min(LONGEST);
     ceiling.mul_f64(dice.clamp(0.0, 1.0))
 }
 
 /// How long the server asks to wait (`Retry-After`, RFC 9110 section 10.2.3):
 /// seconds, or a time to be held against the server's own `Date`.
-pub(super) fn asked(retry_after: &str, date: Option<&str>) -> Option<Duration> {
+pub(crate) fn asked(retry_after: &str, date: Option<&str>) -> Option<Duration> {
     let wait = match retry_after.trim().parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {

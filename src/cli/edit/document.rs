@@ -210,13 +210,15 @@ mod tests {
         #[test]
         fn any_text_and_any_key_come_back(name in "\\PC{1,20}", value in any::<String>()) {
             let text = format!("{} = {}\n", key(&name), string(&value).as_str());
-            prop_assert_eq!(read(&text)[&name].as_str(), value.as_str());
+            let values = read(&text);
+            prop_assert_eq!(values[&name].as_str(), value.as_str());
         }
 
         #[test]
         fn texts_of_several_lines_come_back(value in "([a-z\"\\\\ ]{0,5}\n){1,5}[a-z\"]{0,5}") {
             let text = format!("k = {}\n", string(&value).as_str());
-            prop_assert_eq!(read(&text)["k"].as_str(), value.as_str());
+            let values = read(&text);
+            prop_assert_eq!(values["k"].as_str(), value.as_str());
         }
     }
 

@@ -5,9 +5,6 @@
 //! sealed file to the byte.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -178,7 +175,7 @@ fn edit_value(
     }
     let mut text = old.cloned().unwrap_or_else(|| SecretValue::from(""));
     loop {
-        let edited = editor.edit(&file_name(id), text.expose())?;
+        let edited = editor.edit(&file_name(id), &text)?;
         let new = without_added_line_feed(&edited, old);
         if old == Some(&new) || (old.is_none() && new.is_empty() && edited == text) {
             return Ok(Changes::new());
@@ -231,7 +228,7 @@ fn edit_application(
     let mut text = document.text();
     let mut mistaken: Option<SecretValue> = None;
     loop {
-        let edited = document::without_error(&editor.edit(&name, text.expose())?);
+        let edited = document::without_error(&editor.edit(&name, &text)?);
         let changes = document.changes(&edited).and_then(|changes| {
             for (id, value) in &changes {
                 if let Some(value) = value {
@@ -321,9 +318,8 @@ impl<'a> Editor<'a> {
     }
 
     /// Has a text edited.
-    pub(super) fn edit(&self, name: &str, text: &[u8]) -> Result<SecretValue, CliError> {
-        let path = self.folder.path().join(name);
-        write(&path, text)?;
+    pub(super) fn edit(&self, name: &str, text: &SecretValue) -> Result<SecretValue, CliError> {
+        let path = self.folder.write(name, text)?;
         let _modes = terminal::keep_modes();
         let fail = |cause: String| {
             let mut failed = CliError::usage("nothing was stored, since the editor failed");
@@ -347,21 +343,6 @@ impl<'a> Editor<'a> {
         }
         read_file(&path)
     }
-}
-
-/// Puts a file in place that only its owner may read. It is in memory, so it
-/// goes nowhere near the store's own way to write.
-fn write(path: &Path, text: &[u8]) -> Result<(), CliError> {
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        options.open(path)?.write_all(text)
-    };
-    write().map_err(|error| {
-        let mut failed = CliError::store(format!("{} cannot be written", path.display()));
-        failed.causes.push(error.to_string());
-        failed.hint("is there memory left? A value may be as large as 1 MiB")
-    })
 }
 
 /// What keeps an editor from leaving copies in places of its own.

@@ -1,33 +1,55 @@
-//! `import`: store the values of a static-secrets YAML file.
+//! `import`: store the values that are kept elsewhere today.
 //!
 //! Everything or nothing: all values are sealed in memory and put on disk
 //! beside their places before the first file is replaced. Should the machine
 //! stop between two files, the same import does the rest.
 
-use super::completion::environments;
+mod source;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use self::source::SourceArgs;
 use super::commit::CommitArgs;
-use super::session::read_yaml;
+use super::completion::environments;
+use super::connection::ServerArgs;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, EnvironmentName, Kind, SecretId, SecretValue};
 use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
-use crate::store::{FileChange, Identities, LockedStore, Store, sealed_path};
+use crate::store::{Contents, Identities, LockedStore, Store};
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "First it shows what would become of each value; nothing is stored unless all of \
+    it can be.\n\nExamples:\n  phalanx-secrets import idfdev static-secrets.yaml --dry-run\n  \
+    phalanx-secrets import idfdev --from-onepassword\n  phalanx-secrets import minikube \
+    --from-vault --commit\n  age -d secrets.yaml.age | phalanx-secrets import summit -"
+)]
 pub(super) struct Args {
     /// Environment
     #[arg(add = environments())]
     environment: EnvironmentName,
-    /// The file ("-" for standard input)
-    file: PathBuf,
 
-    /// Replace stored values that differ
-    #[arg(long)]
+    #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
+    options: Options,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    #[command(flatten)]
+    commit: CommitArgs,
+}
+
+/// What is to happen to which values.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Options {
+    /// Replace stored values that differ, without asking
+    #[arg(short = 'y', long, visible_alias = "yes")]
     replace: bool,
 
     /// Store values too that no spec of the environment asks for (yet)
@@ -41,71 +63,163 @@ pub(super) struct Args {
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-
-    #[command(flatten)]
-    commit: CommitArgs,
 }
 
-/// What is to become of each value in the file.
+impl Options {
+    pub(super) fn new(replace: bool, dry_run: bool) -> Self {
+        Self { replace, dry_run, ..Self::default() }
+    }
+}
+
+/// Values from elsewhere.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) values: StaticValues,
+    /// What no spec asks for, which is left out; `None` where it is among the
+    /// values, and to be decided about.
+    pub(super) unknown: Option<Vec<String>>,
+    /// What a value is in.
+    pub(super) place: &'static str,
+}
+
+/// What is to become of each value.
 #[derive(Debug, Default)]
 struct Sorted {
     new: Vec<(SecretId, SecretValue)>,
     different: Vec<(SecretId, SecretValue)>,
-    equal: usize,
+    equal: Vec<SecretId>,
     /// Of secrets that are generated or copied: nothing would ever use them.
     not_static: Vec<SecretId>,
     unknown: Vec<SecretId>,
+    missing: Vec<SecretId>,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let (commit, locked) = match args.dry_run {
+    context.checkout.store()?;
+    let environment = context.checkout.environment(&args.environment)?;
+    // Before anything is asked for.
+    let _ = args.commit.begin(context)?;
+    let offer = args.source.read(&environment, &args.server, context)?;
+    bring(&environment, offer, args.options, args.commit, context)
+}
+
+/// Shows what would become of values, and stores them.
+pub(super) fn bring(
+    environment: &Environment,
+    offer: Offer,
+    options: Options,
+    commit: CommitArgs,
+    context: &Context<'_>,
+) -> Result<Exit, CliError> {
+    let (commit, locked) = match options.dry_run {
         true => (None, None),
-        false => (Some(args.commit.begin(context)?), Some(context.store_to_change()?)),
+        false => (Some(commit.begin(context)?), Some(context.store_to_change()?)),
     };
     let store: &Store = match &locked {
         Some(locked) => locked,
         None => context.checkout.store()?,
     };
-    let environment = context.checkout.environment(&args.environment)?;
-    let values = read_yaml(&args.file)?;
-    refuse_misplaced(&values)?;
-    let values = values.to_stored(&args.environment).map_err(|error| {
-        CliError::new(Exit::Store, &error).hint("correct it in the file".to_owned())
+    refuse_misplaced(&offer.values)?;
+    let values = offer.values.to_stored(&environment.name).map_err(|error| {
+        CliError::new(Exit::Store, &error).hint(format!("correct it in the {}", offer.place))
     })?;
-    let sorted = sort(args, context, store, &environment, values)?;
-    refuse(args, &sorted)?;
-
+    let sorted = sort(options, context, store, environment, values)?;
+    preview(&sorted, offer.unknown.as_deref().unwrap_or_default(), context);
+    let is_decided = decide(options, &sorted, context)?;
     let ui = context.ui;
     for id in &sorted.not_static {
-        ui.warn(&format!("{id} is not static, so its value in the file is left out"));
+        let place = offer.place;
+        ui.warn(&format!("{id} is not static, so its value in the {place} is left out"));
     }
     for id in &sorted.unknown {
-        ui.warn(&match args.skip_unknown {
+        ui.warn(&match options.skip_unknown {
             true => format!("no spec asks for {id}, so its value in the file is left out"),
             false => format!("no spec asks for {id}; it is stored all the same"),
         });
     }
-    if let Some(store) = &locked {
-        put_all(store, sorted.new.iter().chain(&sorted.different))?;
+    if !is_decided {
+        ui.status("Nothing was stored.");
+        return Ok(Exit::Done);
     }
-    let verb = if args.dry_run { "Would store" } else { "Stored" };
+    if let Some(store) = &locked {
+        let values = sorted.new.iter().chain(&sorted.different);
+        put(store, values)?;
+    }
+    let verb = if options.dry_run { "Would store" } else { "Stored" };
     ui.status(&format!(
         "{verb} {} new and {} different values; {} were stored already.",
         sorted.new.len(),
         sorted.different.len(),
-        sorted.equal
+        sorted.equal.len()
     ));
-    say_what_is_missing(args, context, store, &environment, &sorted)?;
+    if !sorted.missing.is_empty() {
+        ui.status(&match sorted.missing.len() {
+            1 => "1 static secret still has no value:".to_owned(),
+            count => format!("{count} static secrets still have no value:"),
+        });
+        for id in &sorted.missing {
+            ui.status(&format!("  • {id}"));
+        }
+    }
     if let (Some(commit), Some(locked)) = (commit, locked) {
         let touched = locked.into_touched();
         let count = match touched.len() {
             1 => "1 value".to_owned(),
             count => format!("{count} values"),
         };
-        let message = format!("secrets({}): import {count}", args.environment);
+        let message = format!("secrets({}): import {count}", environment.name);
         commit.end(touched, &message, context.ui)?;
     }
     Ok(Exit::Done)
+}
+
+fn put<'a>(
+    store: &LockedStore,
+    values: impl Iterator<Item = &'a (SecretId, SecretValue)>,
+) -> Result<(), CliError> {
+    Ok(store.put_together(values.map(|(id, value)| (id, value)), Timestamp::now())?)
+}
+
+/// Shows what would become of each value, those aside that are stored already.
+fn preview(sorted: &Sorted, left_out: &[String], context: &Context<'_>) {
+    let ui = context.ui;
+    let show = |what: &str, name: &str| ui.status(&format!("  {what:<10} {name}"));
+    let name = |id: &SecretId| format!("{} {}", id.application, id.key);
+    for (id, _) in &sorted.new {
+        show("new", &name(id));
+    }
+    for (id, _) in &sorted.different {
+        show("different", &name(id));
+    }
+    for id in &sorted.equal {
+        ui.detail(&format!("  {:<10} {}", "equal", name(id)));
+    }
+    for id in &sorted.unknown {
+        show("unknown", &name(id));
+    }
+    for name in left_out {
+        show("unknown", name);
+    }
+    for id in &sorted.missing {
+        show("missing", &name(id));
+    }
+}
+
+/// Stops where something must be decided first, or asks.
+fn decide(options: Options, sorted: &Sorted, context: &Context<'_>) -> Result<bool, CliError> {
+    let is_asked = !options.replace
+        && !options.dry_run
+        && !sorted.different.is_empty()
+        && context.ui.can_ask();
+    let options = Options { replace: options.replace || is_asked, ..options };
+    refuse(options, sorted)?;
+    if !is_asked {
+        return Ok(true);
+    }
+    context.ui.confirm(&match sorted.different.len() {
+        1 => "Replace the stored value that differs?".to_owned(),
+        count => format!("Replace the {count} stored values that differ?"),
+    })
 }
 
 /// Stops at what the store would give back as something else.
@@ -131,7 +245,7 @@ fn refuse_misplaced(values: &StaticValues) -> Result<(), CliError> {
 }
 
 fn sort(
-    args: &Args,
+    options: Options,
     context: &Context<'_>,
     store: &Store,
     environment: &Environment,
@@ -151,7 +265,7 @@ fn sort(
             }
             None => {
                 sorted.unknown.push(id.clone());
-                if !args.allow_unknown {
+                if !options.allow_unknown {
                     continue;
                 }
             }
@@ -162,6 +276,7 @@ fn sort(
             sorted.new.push((id, value));
         }
     }
+    sorted.missing = missing(environment, &contents, &sorted.new);
     if stored.is_empty() {
         return Ok(sorted);
     }
@@ -169,7 +284,7 @@ fn sort(
     // What is stored already must be opened, to leave alone what is equal.
     let identities: Identities = context.identities()?;
     let (opened, failures) = contents.open_all(|id| stored.contains_key(id), &identities);
-    if !failures.is_empty() && !args.replace {
+    if !failures.is_empty() && !options.replace {
         let error = CliError::open_failures(&failures, &store.holders, &identities);
         return Err(error.hint(
             "--replace stores the file's values without comparing them with the stored ones"
@@ -180,11 +295,28 @@ fn sort(
         let given = stored.get(&value.id);
         if given.is_some_and(|given| says_the_same(&value.id, given, &value.opened.value)) {
             stored.remove(&value.id);
-            sorted.equal += 1;
+            sorted.equal.push(value.id);
         }
     }
     sorted.different = stored.into_iter().collect();
     Ok(sorted)
+}
+
+/// The static secrets that have no value and get none.
+fn missing(
+    environment: &Environment,
+    contents: &Contents,
+    new: &[(SecretId, SecretValue)],
+) -> Vec<SecretId> {
+    let secrets = environment.secrets().filter(|(application, key, spec)| {
+        spec.kind == Kind::Static && !contents.has(application, key)
+    });
+    secrets
+        .map(|(application, key, _)| {
+            SecretId::new(environment.name.clone(), application.clone(), key.clone())
+        })
+        .filter(|id| !new.iter().any(|(new, _)| new == id))
+        .collect()
 }
 
 /// Whether two values of a secret are equal. A client is a JSON document, which
@@ -199,69 +331,21 @@ fn says_the_same(id: &SecretId, one: &SecretValue, other: &SecretValue) -> bool 
 }
 
 /// Stops where the file holds what must be decided first.
-fn refuse(args: &Args, sorted: &Sorted) -> Result<(), CliError> {
+fn refuse(options: Options, sorted: &Sorted) -> Result<(), CliError> {
     let list = |ids: Vec<&SecretId>| ids.into_iter().map(ToString::to_string).collect::<Vec<_>>();
-    if !sorted.unknown.is_empty() && !args.allow_unknown && !args.skip_unknown {
+    if !sorted.unknown.is_empty() && !options.allow_unknown && !options.skip_unknown {
         let message = "the file holds values that no spec of the environment asks for; nothing \
                        was stored";
         return Err(CliError::store(message).detail(list(sorted.unknown.iter().collect())).hint(
             "store them too with --allow-unknown, or leave them out with --skip-unknown".to_owned(),
         ));
     }
-    if !sorted.different.is_empty() && !args.replace {
+    if !sorted.different.is_empty() && !options.replace {
         let message = "other values are stored for some secrets; nothing was stored";
         let ids = list(sorted.different.iter().map(|(id, _)| id).collect());
         return Err(CliError::store(message)
             .detail(ids)
             .hint("replace them with --replace".to_owned()));
-    }
-    Ok(())
-}
-
-/// Seals everything, then writes everything.
-fn put_all<'a>(
-    store: &LockedStore,
-    values: impl Iterator<Item = &'a (SecretId, SecretValue)>,
-) -> Result<(), CliError> {
-    let set_at = store.time_of_change(Timestamp::now())?;
-    let mut changes = Vec::new();
-    for (id, value) in values {
-        let file = sealed_path(id);
-        let before = if store.has(id) { Some(store.sealed(id)?) } else { None };
-        let set_at = store.time_of_change_of(id, set_at)?;
-        let after = Some(store.seal(id, value, set_at)?);
-        changes.push(FileChange { file, before, after });
-    }
-    Ok(store.write(&changes)?)
-}
-
-fn say_what_is_missing(
-    args: &Args,
-    context: &Context<'_>,
-    store: &Store,
-    environment: &Environment,
-    sorted: &Sorted,
-) -> Result<(), CliError> {
-    let contents = store.contents(&environment.name)?;
-    let is_new = |id: &SecretId| args.dry_run && sorted.new.iter().any(|(new, _)| new == id);
-    let missing: Vec<SecretId> = environment
-        .secrets()
-        .filter(|(application, key, spec)| {
-            spec.kind == Kind::Static && !contents.has(application, key)
-        })
-        .map(|(application, key, _)| {
-            SecretId::new(environment.name.clone(), application.clone(), key.clone())
-        })
-        .filter(|id| !is_new(id))
-        .collect();
-    if !missing.is_empty() {
-        context.ui.status(&match missing.len() {
-            1 => "1 static secret still has no value:".to_owned(),
-            count => format!("{count} static secrets still have no value:"),
-        });
-        for id in missing {
-            context.ui.status(&format!("  • {id}"));
-        }
     }
     Ok(())
 }

@@ -1,0 +1,85 @@
+//! `copy-env`: give a new environment the values of another.
+
+use super::commit::CommitArgs;
+use super::completion::environments;
+use super::import::{Offer, Options, bring};
+use super::{CliError, Context, Exit, checkout};
+use crate::exposed;
+use crate::layout::{OIDC_CLIENTS, VAULT_WRITE_TOKEN};
+use crate::model::{ApplicationName, EnvironmentName, SecretId};
+use crate::static_values::StaticValues;
+use crate::store::is_backup;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Each value is sealed to those who may read it in the new environment. What that \
+    one has no spec for is\nleft out; so are exposed values, which ought to be changed, and what \
+    belongs to one environment alone:\nits write token and its OpenID Connect \
+    clients.\n\nExample:\n  phalanx-secrets copy-env idfdev idfdemo --exclude nublado --dry-run"
+)]
+pub(super) struct Args {
+    /// Environment to copy from
+    #[arg(value_name = "ENV1", add = environments())]
+    from: EnvironmentName,
+    /// Environment to copy to
+    #[arg(value_name = "ENV2", add = environments())]
+    to: EnvironmentName,
+
+    /// Leave out an application; repeatable
+    #[arg(short, long, value_name = "APPLICATION")]
+    exclude: Vec<ApplicationName>,
+
+    /// Replace stored values that differ, without asking
+    #[arg(short = 'y', long, visible_alias = "yes")]
+    replace: bool,
+
+    /// Show what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    commit: CommitArgs,
+}
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let store = context.checkout.store()?;
+    let from = context.checkout.environment(&args.from)?;
+    let to = context.checkout.environment(&args.to)?;
+    if from.name == to.name {
+        return Err(CliError::usage("an environment cannot be copied to itself")
+            .hint("name two environments: phalanx-secrets copy-env ENV1 ENV2"));
+    }
+    let is_wanted = |id: &SecretId| {
+        let is_own = [OIDC_CLIENTS, VAULT_WRITE_TOKEN].contains(&id.application.as_str());
+        id.environment == from.name
+            && !is_backup(id)
+            && !is_own
+            && !args.exclude.contains(&id.application)
+    };
+    let withdrawals = store.withdrawals()?;
+    let exposures = exposed::stored_values(store, &store.holders, &withdrawals, is_wanted)?;
+    let is_exposed = |id: &SecretId| exposures.iter().any(|one| one.id == *id);
+    for exposure in &exposures {
+        context.ui.warn(&format!("{} is exposed, so it is left out", exposure.id));
+    }
+    let identities = context.identities()?;
+    let contents = store.contents(&from.name)?;
+    let (values, failures) = contents.open_all(|id| is_wanted(id) && !is_exposed(id), &identities);
+    if !failures.is_empty() {
+        return Err(CliError::open_failures(&failures, &store.holders, &identities));
+    }
+    checkout::warn_of_seals(context.ui, store, &values);
+    let mut values = StaticValues::from_stored(values)?;
+    let mut unknown = Vec::new();
+    for (application, values) in &mut values.applications {
+        values.retain(|key, _| {
+            let is_known = to.spec(application, key).is_some();
+            if !is_known {
+                unknown.push(format!("{application} {key}"));
+            }
+            is_known
+        });
+    }
+    let offer = Offer { values, unknown: Some(unknown), place: "environment" };
+    bring(&to, offer, Options::new(args.replace, args.dry_run), args.commit, context)
+}

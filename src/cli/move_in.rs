@@ -1,0 +1,234 @@
+//! `move-in`: a walk from wherever an environment's values are kept today to
+//! a store and a Vault that agree.
+//!
+//! Each step is one of the other commands, and could be taken without this
+//! one. Whatever ends the walk leaves what was done; the next one goes on.
+
+use super::checkout::Checkout;
+use super::commit::CommitArgs;
+use super::completion::environments;
+use super::fill::missing;
+use super::{CliError, Context, Exit, settings::is_stdin};
+use crate::model::EnvironmentName;
+use crate::shell::quoted;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The walk: make a store if there is none, import what there is, give what is \
+    still missing, compare with\nVault and bring it in line, and then commit and tidy up. It asks \
+    before each step, and can be taken again.\n\nExample:\n  phalanx-secrets move-in idfdev"
+)]
+pub(super) struct Args {
+    /// Environment
+    #[arg(add = environments())]
+    environment: EnvironmentName,
+
+    #[command(flatten)]
+    commit: CommitArgs,
+}
+
+/// Where values may be today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Onepassword,
+    Yaml,
+    Sops,
+    Vault,
+    Exported,
+    Nowhere,
+}
+
+impl Source {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Onepassword => "in 1Password, behind a Connect server",
+            Self::Yaml => "in a static-secrets YAML file",
+            Self::Sops => "in such a file that sops encrypted",
+            Self::Vault => "in Vault alone",
+            Self::Exported => "in files of vault export-secrets",
+            Self::Nowhere => "nowhere, or none of these",
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    let name = args.environment.as_str();
+    context.ui.need_terminal(&format!(
+        "without one, take the steps apart: phalanx-secrets init, import {name} …, sync {name}, \
+         audit {name}"
+    ))?;
+    let commit = args.commit.as_arguments();
+    // Whatever it is called wrongly with, now rather than later.
+    let environment = context.checkout.environment(&args.environment)?;
+    if context.checkout.store_if_any().is_none() {
+        context.ui.heading("There is no store here yet.");
+        if !context.ui.confirm("Make one, with you as its first key-holder?")? {
+            return Ok(stopped(context));
+        }
+        context.again(&[&["init"], commit].concat())?;
+    }
+    let mut plaintext = Vec::new();
+    if !bring_in(name, commit, environment.onepassword.is_some(), &mut plaintext, context)? {
+        return Ok(stopped(context));
+    }
+    let exit = compare(name, context)?;
+    tidy_up(args, &plaintext, exit, context);
+    Ok(exit)
+}
+
+fn stopped(context: &Context<'_>) -> Exit {
+    context.ui.status("Stopped here. What was stored is stored; move-in goes on from there.");
+    Exit::Findings
+}
+
+/// The secrets without a value, as the store is by now.
+fn count_missing(name: &str, context: &Context<'_>) -> Result<usize, CliError> {
+    let checkout = Checkout::find(context.global.config.as_deref(), context.settings)?;
+    let environment = checkout.environment(&name.parse()?)?;
+    Ok(missing(&checkout, &environment, None)?.len())
+}
+
+/// Imports and asks, until every value is there or the person wants to go on.
+fn bring_in(
+    name: &str,
+    commit: &[&str],
+    is_in_onepassword: bool,
+    plaintext: &mut Vec<String>,
+    context: &Context<'_>,
+) -> Result<bool, CliError> {
+    let ui = context.ui;
+    let mut sources = vec![Source::Yaml, Source::Sops, Source::Vault, Source::Exported];
+    if is_in_onepassword {
+        sources.insert(0, Source::Onepassword);
+    }
+    sources.push(Source::Nowhere);
+    loop {
+        let count = count_missing(name, context)?;
+        if count == 0 {
+            ui.heading(&format!("\nEvery static secret of {name} has a value."));
+            return Ok(true);
+        }
+        let have = if count == 1 { "secret has" } else { "secrets have" };
+        ui.heading(&format!(
+            "\n{count} static {have} no value. Where are the values of {name} kept?"
+        ));
+        let texts: Vec<&str> = sources.iter().map(|source| source.text()).collect();
+        let Some(source) = ui.choose(&texts)?.and_then(|index| sources.get(index)) else {
+            return Ok(false);
+        };
+        let import: Vec<String> = match source {
+            Source::Onepassword => vec!["--from-onepassword".to_owned()],
+            Source::Vault => vec!["--from-vault".to_owned()],
+            Source::Nowhere => match without_source(name, commit, context)? {
+                Some(goes_on) => return Ok(goes_on),
+                None => continue,
+            },
+            Source::Yaml | Source::Sops | Source::Exported => {
+                let what = if *source == Source::Exported { "Folder" } else { "File" };
+                match ui.ask_line(&format!("{what}: "))? {
+                    None => return Ok(false),
+                    Some(path) if path.is_empty() || is_stdin(path.as_ref()) => continue,
+                    Some(path) => {
+                        if *source != Source::Sops {
+                            plaintext.push(path.clone());
+                        }
+                        let option = if *source == Source::Sops { "--from-sops" } else { "--" };
+                        vec![option.to_owned(), path]
+                    }
+                }
+            }
+        };
+        let skip: &[&str] = match source {
+            Source::Yaml | Source::Sops => &["--skip-unknown"],
+            _ => &[],
+        };
+        let import: Vec<&str> = import.iter().map(String::as_str).collect();
+        let words = [&["import", name], skip, commit, &import].concat();
+        ui.status(&format!("$ phalanx-secrets {}", words.join(" ")));
+        if let Err(error) = context.again(&words) {
+            ui.error(&error);
+            if plaintext.last().map(String::as_str) == import.last().copied() {
+                plaintext.pop();
+            }
+        }
+    }
+}
+
+/// Asks what is to become of values that are nowhere: `None` leads back to the
+/// question where they are, `false` ends the walk.
+fn without_source(
+    name: &str,
+    commit: &[&str],
+    context: &Context<'_>,
+) -> Result<Option<bool>, CliError> {
+    let choices = ["give them now, one by one", "leave them for later", "look for another place"];
+    match context.ui.choose(&choices)? {
+        None => Ok(Some(false)),
+        Some(0) => {
+            context.again(&[&["fill", name], commit].concat())?;
+            Ok(None)
+        }
+        Some(1) => Ok(Some(true)),
+        Some(_) => Ok(None),
+    }
+}
+
+/// Compares with Vault, and brings that in line where the person wants it.
+fn compare(name: &str, context: &Context<'_>) -> Result<Exit, CliError> {
+    let ui = context.ui;
+    loop {
+        ui.heading("\nComparing with Vault.");
+        ui.status(&format!("$ phalanx-secrets audit {name}"));
+        match context.again(&["audit", name]) {
+            Ok(Exit::Done) => {
+                ui.heading(&format!("Vault holds what {name} needs."));
+                return Ok(Exit::Done);
+            }
+            Ok(exit) => {
+                ui.heading("\nWhat a sync would do:");
+                ui.status(&format!("$ phalanx-secrets sync {name} --dry-run"));
+                let is_possible = match context.again(&["sync", name, "--dry-run"]) {
+                    Ok(_) => true,
+                    Err(error) => {
+                        ui.error(&error);
+                        false
+                    }
+                };
+                if !is_possible || !ui.confirm("Bring Vault in line now?")? {
+                    ui.status(&format!("Later: phalanx-secrets sync {name}"));
+                    return Ok(exit);
+                }
+                if let Err(error) = context.again(&["sync", name]) {
+                    ui.error(&error);
+                    return Ok(exit);
+                }
+            }
+            Err(error) => {
+                ui.error(&error);
+                if !ui.confirm("Try again?")? {
+                    ui.status(&format!("Later: phalanx-secrets audit {name}"));
+                    return Ok(error.exit);
+                }
+            }
+        }
+    }
+}
+
+/// Says what to commit and what to remove.
+fn tidy_up(args: &Args, plaintext: &[String], exit: Exit, context: &Context<'_>) {
+    let ui = context.ui;
+    let name = &args.environment;
+    ui.heading("\nWhat remains to be done:");
+    ui.status("  • commit what is not committed yet, sealed values and key-holders alone:");
+    ui.status(&format!(
+        "      git add secrets recipients .gitattributes && git commit -m 'secrets({name}): move in'"
+    ));
+    for path in plaintext {
+        ui.status("  • once that is pushed, delete the values in the clear, and copies of them:");
+        ui.status(&format!("      shred --remove {}", quoted(path)));
+    }
+    if exit != Exit::Done {
+        ui.status(&format!("  • come to a clean: phalanx-secrets audit {name}"));
+    }
+    ui.status("  • give others access: phalanx-secrets recipients add --help");
+}
