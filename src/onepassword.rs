@@ -41,6 +41,10 @@ const RETRIES: u32 = 5;
 /// How many items are read at once.
 const AT_ONCE: usize = 4;
 
+const NO_VAULT: &str = "no vault is";
+const SEVERAL_VAULTS: &str = "several vaults are";
+const SEVERAL_ITEMS: &str = "several items are";
+
 /// Why nothing came from 1Password.
 #[derive(Debug, Error)]
 pub enum OnepasswordError {
@@ -81,18 +85,14 @@ pub enum OnepasswordError {
         /// What was asked for.
         what: String,
     },
-    /// There is no vault, or item, of a title, or there are several.
-    #[error("{count} {what} in 1Password {are} called {title:?}")]
+    /// No vault, or several vaults or items, have a title.
+    #[error("{found} called {title:?} in 1Password")]
     Title {
-        /// What was looked for.
-        what: &'static str,
-        /// Its title.
+        /// What was found, with its verb.
+        found: &'static str,
+        /// The title.
         title: String,
-        /// How many there are.
-        count: usize,
-        /// The verb that goes with it.
-        are: &'static str,
-        /// A title that is alike.
+        /// A title that is alike, where there is none.
         nearest: Option<String>,
     },
     /// A value that is not what it should be.
@@ -124,7 +124,7 @@ impl OnepasswordError {
                     .to_owned()
             }
             Self::Title { nearest: Some(nearest), .. } => format!("did you mean {nearest:?}?"),
-            Self::Title { count: 0, .. } => {
+            Self::Title { found: NO_VAULT, .. } => {
                 "the token in OP_CONNECT_TOKEN may not see it: it has access to some vaults only"
                     .to_owned()
             }
@@ -296,14 +296,8 @@ impl ConnectClient {
                 continue;
             }
             if wanted.iter().any(|other| other.title == item.title) {
-                let (what, title, count) = ("items", item.title, 2);
-                return Err(OnepasswordError::Title {
-                    what,
-                    title,
-                    count,
-                    are: "are",
-                    nearest: None,
-                });
+                let (found, title) = (SEVERAL_ITEMS, item.title);
+                return Err(OnepasswordError::Title { found, title, nearest: None });
             }
             wanted.push(item);
         }
@@ -331,8 +325,8 @@ impl ConnectClient {
                     self.list("v1/vaults", None, "its vaults").await.unwrap_or_default();
                 let names = all.iter().map(|vault| vault.name.as_str());
                 let nearest = nearest(title, names).filter(|near| near != title).map(str::to_owned);
-                let (title, what) = (title.clone(), "vaults");
-                Err(OnepasswordError::Title { what, title, count, are: "are", nearest })
+                let found = if count == 0 { NO_VAULT } else { SEVERAL_VAULTS };
+                Err(OnepasswordError::Title { found, title: title.clone(), nearest })
             }
         }
     }

@@ -233,7 +233,7 @@ fn what_cannot_become_a_commit_is_refused_before_anything_changes() {
 
     fs::rename(store.root.join(".git"), store.sandbox.root().join("elsewhere")).unwrap();
     let output = refused(set(&store), 3);
-    let said = "Error: there can be no commit: this is in no git repository\n";
+    let said = "Error: there can be no commit: this is in no git repository\nHint: make one with git init, or leave out --commit\n";
     assert_eq!(output.stderr(), said);
 }
 

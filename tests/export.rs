@@ -330,7 +330,10 @@ fn bytes_that_yaml_cannot_hold_are_refused() {
     store.command(set).stdin(b"\xff").run().success();
     let output = store.run(["export", "demo"]).fails_with(3);
     assert_eq!(output.stdout(), "");
-    assert_snapshot!(store.stderr(&output), @"Error: the value of app/password is not UTF-8 text, which YAML needs");
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: the value of app/password is not UTF-8 text, which YAML needs
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    ");
 }
 
 /// Sealed by another tool, which checks no form.
@@ -352,6 +355,7 @@ fn documents_that_are_none_are_refused_and_not_repeated() {
     Warning: secrets/demo/pull-secret/ghcr.io.age: it was not sealed by this tool, so nothing shows that it belongs to this secret
     Error: secrets/demo/pull-secret/ghcr.io.age holds no registry credentials
     Caused by: it is not of the form "username:password"
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     "#);
 }
 

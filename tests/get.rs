@@ -41,7 +41,10 @@ fn a_place_that_is_no_checkout_is_refused() {
     Hint: change into the checkout, or name its root with -c FOLDER; a store is made with: phalanx-secrets init
     ");
     let output = sandbox.run(["-c", "nowhere", "get", "demo", "app", "password"]).fails_with(2);
-    assert_snapshot!(output.stderr(), @"Error: there is no folder nowhere");
+    assert_snapshot!(output.stderr(), @r"
+    Error: there is no folder nowhere
+    Hint: what each command takes is shown by: phalanx-secrets help COMMAND
+    ");
     let output = sandbox.run(["-c", ".", "get", "demo", "app", "password"]).fails_with(3);
     assert_snapshot!(output.stderr(), @r"
     Error: . is neither a Phalanx checkout nor has it a store
@@ -76,10 +79,16 @@ fn store_files_that_are_wrong_are_named_with_the_line() {
     let store = SmallStore::new();
     store.write("secrets/store.toml", "format = 1\nlayout = \"elsewhere\"\n");
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:2: unknown variant `elsewhere`, expected `phalanx` or `standalone`");
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: secrets/store.toml:2: unknown variant `elsewhere`, expected `phalanx` or `standalone`
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    ");
     store.write("secrets/store.toml", "format = 1\nlayout = \"standalone\"\nlayuot = 1\n");
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `commit`, `trust`");
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `commit`, `trust`
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    ");
 }
 
 #[test]
@@ -221,5 +230,6 @@ fn a_file_that_is_named_after_nothing_is_reported() {
     assert_snapshot!(store.stderr(&output), @r#"
     Error: secrets/demo/app/%0A.age is named after nothing that can be stored there
     Caused by: "\n" is not a valid key name: control characters are not allowed
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     "#);
 }

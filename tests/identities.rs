@@ -299,11 +299,13 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     assert_snapshot!(store.stderr(&output), @r"
     Error: the identity file absent.txt (-i) cannot be read
     Caused by: No such file or directory (os error 2)
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
     let output = get(&store).env("SOPS_AGE_KEY_FILE", "/absent.txt").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @r"
     Error: the identity file /absent.txt (SOPS_AGE_KEY_FILE) cannot be read
     Caused by: No such file or directory (os error 2)
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
     assert_snapshot!(with("empty.txt", "# nothing\n"), @r"
     Error: the identity file [SANDBOX]/work/empty.txt (-i) holds no identity
@@ -313,7 +315,10 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     Error: the identity file [SANDBOX]/work/bad.txt (-i): line 3 is not an age identity
     Hint: an identity file is what age-keygen writes, or an SSH private key
     ");
-    assert_snapshot!(with("public.txt", &store.alice.recipient), @"Error: the identity file [SANDBOX]/work/public.txt (-i): line 1 is a public key; the private key that belongs to it is needed");
+    assert_snapshot!(with("public.txt", &store.alice.recipient), @r"
+    Error: the identity file [SANDBOX]/work/public.txt (-i): line 1 is a public key; the private key that belongs to it is needed
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    ");
     assert_snapshot!(with("cut.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n"), @r"
     Error: the identity file [SANDBOX]/work/cut.txt (-i) is malformed: it holds only part of an SSH private key
     Hint: all of it is needed, from its first line to its last, with its line breaks
@@ -325,6 +330,7 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     assert_snapshot!(with("huge.txt", &"#".repeat((1 << 20) + 1)), @r"
     Error: the identity file [SANDBOX]/work/huge.txt (-i) cannot be read
     Caused by: larger than 1 MiB
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
     assert_snapshot!(with("plugin.txt", "AGE-PLUGIN-ABSENT-1QQQQQQQQ2FCXDE\n"), @r"
     Error: secrets/demo/app/password.age cannot be opened
@@ -340,6 +346,7 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     assert_snapshot!(store.stderr(&output.fails_with(3)), @r"
     Error: the identity file [SANDBOX]/work/folder (-i) cannot be read
     Caused by: Is a directory (os error 21)
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
 }
 

@@ -63,7 +63,19 @@ fn every_section_is_stored() {
     let store = SmallStore::new();
     let output = import(&store, COMPLETE, &[]).success();
     assert_eq!(output.stdout(), "");
-    assert_snapshot!(store.stderr(&output), @"Stored 10 new and 0 different values; 0 were stored already.");
+    assert_snapshot!(store.stderr(&output), @r"
+      new        app .dockerconfigjson
+      new        app dex.clientSecret
+      new        app password
+      new        app token
+      new        app with space
+      new        other shared
+      new        pull-secret ghcr.io
+      new        oidc-clients chronograf
+      new        oidc-clients other
+      new        vault-write-token token
+    Stored 10 new and 0 different values; 0 were stored already.
+    ");
     assert_snapshot!(store.sealed_files().join("\n"), @r"
     secrets/demo/app/%2Edockerconfigjson.age
     secrets/demo/app/dex.clientSecret.age
@@ -106,11 +118,12 @@ fn the_file_may_be_a_file() {
     assert_snapshot!(store.stderr(&output), @r"
     Error: absent.yaml cannot be read
     Caused by: No such file or directory (os error 2)
+    Hint: what each command takes is shown by: phalanx-secrets help COMMAND
     ");
     let output = store.run(["import", "demo", "secrets"]).fails_with(2);
     assert_snapshot!(store.stderr(&output), @r"
-    Error: secrets cannot be read
-    Caused by: Is a directory (os error 21)
+    Error: secrets holds no JSON files
+    Hint: they are written by: phalanx-secrets vault export-secrets ENVIRONMENT DIR
     ");
 }
 
@@ -129,7 +142,10 @@ fn equal_values_keep_their_file_to_the_byte() {
     let path = "secrets/demo/app/password.age";
     let other = COMPLETE.replace("hunter2", "hunter3");
     let output = import(&store, &other, &["--replace"]).success();
-    assert_snapshot!(store.stderr(&output), @"Stored 0 new and 1 different values; 9 were stored already.");
+    assert_snapshot!(store.stderr(&output), @r"
+      different  app password
+    Stored 0 new and 1 different values; 9 were stored already.
+    ");
     assert_eq!(store.get("app", "password"), b"hunter3");
     let changed: Vec<_> =
         everything(&store).into_iter().filter(|file| !before.contains(file)).collect();
@@ -143,6 +159,16 @@ fn other_values_than_the_stored_are_replaced_on_demand_alone() {
     store.set("app", "password", "old");
     store.set("other", "shared", "old");
     assert_snapshot!(refused(&store, COMPLETE, &[]), @r"
+      new        app .dockerconfigjson
+      new        app dex.clientSecret
+      new        app token
+      new        app with space
+      new        pull-secret ghcr.io
+      new        oidc-clients chronograf
+      new        oidc-clients other
+      new        vault-write-token token
+      different  app password
+      different  other shared
     Error: other values are stored for some secrets; nothing was stored
       • demo/app/password
       • demo/other/shared
@@ -158,6 +184,14 @@ fn what_no_spec_asks_for_must_be_decided() {
     let yaml = "applications:\n  app:\n    password: {value: a}\n    pasword: {value: hunter2}\n  \
                 gone: {key: {value: hunter2}}\n";
     assert_snapshot!(refused(&store, yaml, &[]), @r"
+      new        app password
+      unknown    app pasword
+      unknown    gone key
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app token
+      missing    app with space
+      missing    other shared
     Error: the file holds values that no spec of the environment asks for; nothing was stored
       • demo/app/pasword
       • demo/gone/key
@@ -165,35 +199,42 @@ fn what_no_spec_asks_for_must_be_decided() {
     ");
     let output = import(&store, yaml, &["--skip-unknown"]).success().hides("hunter2");
     assert_snapshot!(store.stderr(&output), @r"
+      new        app password
+      unknown    app pasword
+      unknown    gone key
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app token
+      missing    app with space
+      missing    other shared
     Warning: no spec asks for demo/app/pasword, so its value in the file is left out
     Warning: no spec asks for demo/gone/key, so its value in the file is left out
     Stored 1 new and 0 different values; 0 were stored already.
-    5 static secrets still have no value:
-      • demo/app/.dockerconfigjson
-      • demo/app/dex.clientSecret
-      • demo/app/token
-      • demo/app/with space
-      • demo/other/shared
+    5 static secrets still have no value; give them with: phalanx-secrets fill demo
     ");
     assert_eq!(store.sealed_files(), ["secrets/demo/app/password.age"]);
     let output = import(&store, yaml, &["--allow-unknown"]).success().hides("hunter2");
     assert_snapshot!(store.stderr(&output), @r"
+      new        app pasword
+      new        gone key
+      unknown    app pasword
+      unknown    gone key
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app token
+      missing    app with space
+      missing    other shared
     Warning: no spec asks for demo/app/pasword; it is stored all the same
     Warning: no spec asks for demo/gone/key; it is stored all the same
     Stored 2 new and 0 different values; 1 were stored already.
-    5 static secrets still have no value:
-      • demo/app/.dockerconfigjson
-      • demo/app/dex.clientSecret
-      • demo/app/token
-      • demo/app/with space
-      • demo/other/shared
+    5 static secrets still have no value; give them with: phalanx-secrets fill demo
     ");
     assert_eq!(store.get("gone", "key"), b"hunter2");
     let stderr = refused_with(&store, yaml, &["--allow-unknown", "--skip-unknown"], 2);
     assert_snapshot!(stderr, @r"
     error: the argument '--allow-unknown' cannot be used with '--skip-unknown'
 
-    Usage: phalanx-secrets import --allow-unknown <ENVIRONMENT> <FILE>
+    Usage: phalanx-secrets import --allow-unknown <FILE|--from-onepassword|--from-vault|--from-sops <FILE>> <ENVIRONMENT>
 
     For more information, try '--help'.
     ");
@@ -206,17 +247,17 @@ fn values_of_what_is_not_static_are_left_out() {
         "applications: {app: {made: {value: hunter2}, copied: {value: x}, fixed: {value: x}}}";
     let output = import(&store, yaml, &[]).success().hides("hunter2");
     assert_snapshot!(store.stderr(&output), @r"
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app password
+      missing    app token
+      missing    app with space
+      missing    other shared
     Warning: demo/app/copied is not static, so its value in the file is left out
     Warning: demo/app/fixed is not static, so its value in the file is left out
     Warning: demo/app/made is not static, so its value in the file is left out
     Stored 0 new and 0 different values; 0 were stored already.
-    6 static secrets still have no value:
-      • demo/app/.dockerconfigjson
-      • demo/app/dex.clientSecret
-      • demo/app/password
-      • demo/app/token
-      • demo/app/with space
-      • demo/other/shared
+    6 static secrets still have no value; give them with: phalanx-secrets fill demo
     ");
     assert_eq!(store.sealed_files(), [""; 0]);
 }
@@ -229,20 +270,20 @@ fn nulls_are_missing() {
                 oidc-clients:\npull-secret:\nvault-write-token:\n";
     let output = import(&store, yaml, &[]).success();
     assert_snapshot!(store.stderr(&output), @r"
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app password
+      missing    app token
+      missing    app with space
+      missing    other shared
     Stored 0 new and 0 different values; 0 were stored already.
-    6 static secrets still have no value:
-      • demo/app/.dockerconfigjson
-      • demo/app/dex.clientSecret
-      • demo/app/password
-      • demo/app/token
-      • demo/app/with space
-      • demo/other/shared
+    6 static secrets still have no value; give them with: phalanx-secrets fill demo
     ");
     assert_eq!(store.sealed_files(), [""; 0]);
     // The template that a newcomer begins with.
     let template = store.run(["static-template", "demo"]).success();
     let output = import(&store, template.stdout(), &[]).success();
-    assert!(output.stderr().starts_with("Stored 0 new"), "{output:?}");
+    assert!(output.stderr().contains("Stored 0 new"), "{output:?}");
 }
 
 #[test]
@@ -252,13 +293,14 @@ fn a_dry_run_does_nothing() {
     let yaml = "applications: {app: {password: {value: hunter2}}}";
     let output = import(&store, yaml, &["--dry-run"]).success().hides("hunter2");
     assert_snapshot!(store.stderr(&output), @r"
+      new        app password
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app token
+      missing    app with space
+      missing    other shared
     Would store 1 new and 0 different values; 0 were stored already.
-    5 static secrets still have no value:
-      • demo/app/.dockerconfigjson
-      • demo/app/dex.clientSecret
-      • demo/app/token
-      • demo/app/with space
-      • demo/other/shared
+    5 static secrets still have no value; give them with: phalanx-secrets fill demo
     ");
     assert!(everything(&store) == before);
 }
@@ -360,12 +402,15 @@ fn credentials_that_the_store_cannot_keep_are_refused() {
     };
     assert_snapshot!(refused(&store, &registry("a:b", "hunter2"), &[]), @r#"
     Error: the credentials for registry "ghcr.io" are not usable: the username holds a colon, or the username or the password is empty
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     "#);
     assert_snapshot!(refused(&store, &registry("", "hunter2"), &[]), @r#"
     Error: the credentials for registry "ghcr.io" are not usable: the username holds a colon, or the username or the password is empty
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     "#);
     assert_snapshot!(refused(&store, &registry("hunter2", ""), &[]), @r#"
     Error: the credentials for registry "ghcr.io" are not usable: the username holds a colon, or the username or the password is empty
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     "#);
 }
 
@@ -375,6 +420,16 @@ fn values_that_nobody_could_read_are_refused() {
     store.holder("alice", &[&store.alice.recipient], &["demo/app"]);
     // That of `app` could be sealed, and is not.
     assert_snapshot!(refused(&store, COMPLETE, &[]), @r#"
+      new        app .dockerconfigjson
+      new        app dex.clientSecret
+      new        app password
+      new        app token
+      new        app with space
+      new        other shared
+      new        pull-secret ghcr.io
+      new        oidc-clients chronograf
+      new        oidc-clients other
+      new        vault-write-token token
     Error: demo/other/shared cannot be sealed: no holder in recipients/ has access to it
     Hint: give a holder access, by a line such as: access = ["demo"]
     "#);
@@ -437,5 +492,8 @@ fn a_file_that_is_no_text_is_refused() {
     let store = SmallStore::new();
     let path = store.sandbox.write("static.yaml", b"applications: \xff\n");
     let output = store.command(["import", "demo"]).args([path]).run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @"Error: [SANDBOX]/work/static.yaml is not UTF-8 text");
+    assert_snapshot!(store.stderr(&output), @r"
+    Error: [SANDBOX]/work/static.yaml is not UTF-8 text
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    ");
 }

@@ -162,7 +162,10 @@ fn what_is_there_is_not_overwritten() {
     let holder = sandbox.read("recipients/alice.toml");
 
     let output = init(&other.recipient).fails_with(3);
-    assert_snapshot!(redact_paths(output.stderr(), &sandbox), @"Error: there is a store already: secrets/store.toml exists");
+    assert_snapshot!(redact_paths(output.stderr(), &sandbox), @r"
+    Error: there is a store already: secrets/store.toml exists
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    ");
     // A holder of that name, from a store that was half removed.
     fs::remove_file(sandbox.work().join("secrets/store.toml")).unwrap();
     let output = init(&other.recipient).fails_with(3);
@@ -233,7 +236,10 @@ fn wrong_arguments_are_refused() {
     Error: --key number 1: this is a private key
     Hint: put its public key there instead, and take the private key for exposed if it was ever committed
     ");
-    assert_snapshot!(stderr(&["--name", "alice", "--key", key, "--key", "age1x"], 2), @"Error: --key number 2: this is neither an age recipient (age1…) nor an SSH public key");
+    assert_snapshot!(stderr(&["--name", "alice", "--key", key, "--key", "age1x"], 2), @r"
+    Error: --key number 2: this is neither an age recipient (age1…) nor an SSH public key
+    Hint: what each command takes is shown by: phalanx-secrets help COMMAND
+    ");
     assert_snapshot!(stderr(&["--name", "alice", "--key", key, "--access", "a/b/c"], 2), @r#"
     error: invalid value 'a/b/c' for '--access <ENVIRONMENT[/APPLICATION]>': "a/b/c" is not an access: use "*", "ENVIRONMENT" or "ENVIRONMENT/APPLICATION"
 
@@ -255,5 +261,6 @@ fn wrong_arguments_are_refused() {
     assert_snapshot!(stderr(&["--name", "alice", "--key", key], 3), @r"
     Error: cannot create secrets/store.toml
     Caused by: [SANDBOX]/work/secrets is not a folder
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
 }

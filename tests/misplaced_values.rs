@@ -34,7 +34,8 @@ fn standalone(file: &str, contents: &str) -> String {
 fn said(sandbox: &Sandbox, repository: &Repository<'_>) -> String {
     let output = sandbox.run_in(repository, ["list", "demo"]).fails_with(3).hides(VALUE);
     assert_eq!(output.stdout(), "");
-    output.stderr().trim_end().to_owned()
+    let lines = output.stderr().lines().filter(|line| !line.starts_with("Hint: "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[test]

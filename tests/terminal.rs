@@ -44,3 +44,94 @@ fn less_and_more_can_be_said() {
     let output = store.run(["get", "demo", "app", "token", "--quiet"]).fails_with(3);
     assert!(output.stderr().starts_with("Error: "), "{output:?}");
 }
+
+/// What the shell is offered for a line whose last word is begun.
+fn offered(store: &SmallStore, words: &[&str]) -> Vec<String> {
+    let line = [&["--", "phalanx-secrets"], words].concat();
+    let command = store.command(line).env("COMPLETE", "bash").env("_CLAP_IFS", "\n");
+    let output = command.env("_CLAP_COMPLETE_INDEX", words.len().to_string()).run().success();
+    output.stdout().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn shells_complete_names_from_the_checkout() {
+    let store = SmallStore::new();
+    store.set("pull-secret", "ghcr.io", "u:p");
+    store.write(
+        "secrets/environments/prod.toml",
+        "vault-url = \"x\"\nvault-path-prefix = \"a/b\"\napplications = []\n",
+    );
+    assert_eq!(offered(&store, &["set", "de"]), ["demo"]);
+    assert_eq!(offered(&store, &["set", "demo,p"]), ["demo,prod"]);
+    assert_eq!(offered(&store, &["get", "demo", "o"]), ["other", "oidc-clients"]);
+    assert_eq!(offered(&store, &["edit", "demo", "app", "pa"]), ["password"]);
+    assert_eq!(offered(&store, &["get", "demo", "pull-secret", ""]).first().unwrap(), "ghcr.io");
+    assert_eq!(offered(&store, &["recipients", "show", "al"]), ["alice"]);
+    assert_eq!(offered(&store, &["fil"]), ["fill"]);
+    // Outside of any checkout there is nothing, and no error.
+    let command = store.sandbox.command(["--", "phalanx-secrets", "set", ""]).current_dir("/");
+    let command = command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "2");
+    assert!(!command.run().success().stdout().contains("demo"));
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = store.run(["completions", shell]).success();
+        assert!(output.stdout().contains("COMPLETE"), "{shell}: {output:?}");
+    }
+}
+
+/// What bash itself makes of it.
+#[test]
+fn bash_takes_the_completions() {
+    let store = SmallStore::new();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_phalanx-secrets")).parent().unwrap();
+    let script = format!(
+        "PATH={}:$PATH; source <(phalanx-secrets completions bash); complete -p phalanx-secrets",
+        program.display()
+    );
+    let output = store.sandbox.program("bash", ["-c", &script]).run().success();
+    assert!(output.stdout().contains("-F _clap_complete_phalanx_secrets"), "{output:?}");
+}
+
+#[test]
+fn there_are_manual_pages_for_every_command() {
+    let store = SmallStore::new();
+    let page = store.run(["man"]).success();
+    assert!(page.stdout().contains(".TH phalanx-secrets 1"), "{page:?}");
+    let folder = store.sandbox.work().join("man/man1");
+    store.run(["man", folder.to_str().unwrap()]).success();
+    for page in ["phalanx-secrets.1", "phalanx-secrets-set.1", "phalanx-secrets-recipients-add.1"] {
+        let text = store.sandbox.read(folder.join(page));
+        assert!(text.contains(".SH SYNOPSIS"), "{page}");
+    }
+}
+
+/// Whoever asks a command for help is shown how it is used.
+#[test]
+fn errors_have_hints_and_commands_have_help() {
+    let store = SmallStore::new();
+    for arguments in [
+        &["get", "demo", "app", "token"][..],
+        &["get", "dmo", "app", "token"],
+        &["get", "demo", "ap", "token"],
+        &["list", "elsewhere"],
+        &["set", "demo", "app", "tken"],
+        &["edit", "demo", "app", "fixed"],
+        &["fill", "demo", "nowhere"],
+        &["import", "demo", "nowhere.yaml"],
+        &["import", "demo", "--from-sops", "nowhere.yaml"],
+        &["import", "demo", "--from-vault"],
+        &["rename", "demo", "app", "token", "password"],
+        &["copy-env", "demo", "elsewhere"],
+        &["run", "demo", "app", "--from-vault", "--", "true"],
+        &["move-in", "demo"],
+        &["sync", "demo"],
+        &["audit", "demo"],
+        &["export", "elsewhere"],
+        &["recipients", "show", "nobody"],
+        &["remove", "demo", "app", "token"],
+        &["man", "/proc/nowhere"],
+    ] {
+        let output = store.run(arguments);
+        assert_ne!(output.code(), 0, "{arguments:?}");
+        assert!(output.stderr().contains("Hint: "), "{arguments:?}: {output:?}");
+    }
+}

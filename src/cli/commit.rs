@@ -60,7 +60,11 @@ impl CommitArgs {
 fn check(place: &Path) -> Result<(), CliError> {
     let cannot = |why: &str| Err(CliError::store(format!("there can be no commit: {why}")));
     let repository = match GitRepository::discover(place) {
-        Err(RepositoryError::Absent { .. }) => return cannot("this is in no git repository"),
+        Err(RepositoryError::Absent { .. }) => {
+            return cannot("this is in no git repository").map_err(|error: CliError| {
+                error.hint("make one with git init, or leave out --commit")
+            });
+        }
         repository => repository?,
     };
     let state = match repository.git().state() {

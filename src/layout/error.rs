@@ -111,6 +111,19 @@ impl LayoutError {
                     None => format!("the environments here are: {}", names.join(", ")),
                 })
             }
+            Self::Malformed { .. } | Self::InvalidSpec { .. } => {
+                Some("correct it there; what changed last is shown by: git diff".to_owned())
+            }
+            Self::InvalidVaultLocation { .. } => Some(
+                "correct vaultUrl and vaultPathPrefix (in TOML, vault-url and vault-path-prefix)"
+                    .to_owned(),
+            ),
+            Self::UnknownApplication { .. } => {
+                Some("correct its name among the applications, or add what is missing".to_owned())
+            }
+            Self::ReservedApplication { .. } => {
+                Some("give the application another name".to_owned())
+            }
             _ => None,
         }
     }

@@ -271,6 +271,7 @@ fn truncated_and_huge_files_are_refused() {
     Error: secrets/demo/app/password.age cannot be opened
     Caused by: cannot read secrets/demo/app/password.age
     Caused by: larger than 16 MiB
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
     // As large as is read at all.
     huge.set_len(16 << 20).unwrap();

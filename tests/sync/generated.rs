@@ -203,6 +203,7 @@ fn what_bcrypt_would_cut_short_is_refused_before_anything_is_written() {
     assert_snapshot!(output.stderr(), @r"
     Error: 1 secret of demo cannot be resolved; nothing was written
       • app hash: it cannot be made, because its source is longer than the 71 bytes that bcrypt hashes in full (secrets/applications/app.toml)
+    Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
 }
 

@@ -9,6 +9,7 @@
 //! - [`fleet`]: several environments in one run.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`logins`]: tokens for the time of one command.
+//! - [`move_in`]: from where values were kept before.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`vault_commands`]: `vault audit` and its neighbours.
@@ -28,6 +29,7 @@ mod fleet;
 mod generated;
 mod interposer;
 mod logins;
+mod move_in;
 mod notes;
 mod oidc_clients;
 mod options;

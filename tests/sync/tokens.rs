@@ -83,6 +83,7 @@ fn without_any_token_it_says_where_one_could_be() {
     let output = sync(&world, &[("VAULT_TOKEN", "two words")]).fails_with(4);
     assert_snapshot!(output.stderr(), @r"
     Error: this is not a Vault token: only printable ASCII characters without spaces are allowed
+    Hint: it can be run again: what was written stays, and the rest is done then; --verbose says more
     ");
 }
 

@@ -153,13 +153,11 @@ pub(super) fn bring(
         sorted.equal.len()
     ));
     if !sorted.missing.is_empty() {
-        ui.status(&match sorted.missing.len() {
-            1 => "1 static secret still has no value:".to_owned(),
-            count => format!("{count} static secrets still have no value:"),
-        });
-        for id in &sorted.missing {
-            ui.status(&format!("  • {id}"));
-        }
+        let have = match sorted.missing.len() {
+            1 => "1 static secret still has no value".to_owned(),
+            count => format!("{count} static secrets still have no value"),
+        };
+        ui.status(&format!("{have}; give them with: phalanx-secrets fill {}", environment.name));
     }
     if let (Some(commit), Some(locked)) = (commit, locked) {
         let touched = locked.into_touched();

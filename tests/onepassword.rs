@@ -1,0 +1,305 @@
+//! `import --from-onepassword`, from a Connect server.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::support::cli::{Command, Output};
+use crate::support::connect::{Connect, Obstacle, TOKEN, field, item};
+use crate::support::small_store::SmallStore;
+
+const APP: &str = r#"
+[secrets.password]
+[secrets."dex.clientSecret"]
+[secrets.certificate]
+onepassword = { encoded = true }
+[secrets.keytab]
+onepassword = { encoded = true }
+[secrets.made]
+generate = { type = "password" }
+"#;
+
+struct World {
+    store: SmallStore,
+    connect: Connect,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { store: SmallStore::new(), connect: Connect::start() };
+        world.store.write("secrets/applications/app.toml", APP);
+        world.environment("RSP \"demo\"");
+        world
+    }
+
+    fn environment(&self, title: &str) {
+        let text = format!(
+            "vault-url = \"http://127.0.0.1:1\"\nvault-path-prefix = \"secret/demo\"\napplications \
+             = [\"app\", \"other\"]\n[onepassword]\nconnect-url = \"{}\"\nvault-title = {title:?}\n",
+            self.connect.url
+        );
+        self.store.write("secrets/environments/demo.toml", text);
+    }
+
+    fn command(&self, options: &[&str]) -> Command {
+        let words = [&["import", "demo", "--from-onepassword"], options].concat();
+        self.store.command(words).env("OP_CONNECT_TOKEN", TOKEN)
+    }
+
+    fn import(&self) -> Output {
+        self.command(&[]).run().hides(TOKEN)
+    }
+
+    #[track_caller]
+    fn refused(&self, code: i32) -> String {
+        let output = self.import().fails_with(code).hides("hunter2");
+        assert_eq!(self.store.sealed_files(), Vec::<String>::new());
+        self.store.stderr(&output)
+    }
+}
+
+fn app(fields: Vec<Value>) -> Value {
+    item("app", fields)
+}
+
+fn everything() -> Vec<Value> {
+    let archived = || {
+        let mut item = item("app", vec![field(None, "password", "of long ago")]);
+        item["id"] = json!("archived");
+        item["state"] = json!("ARCHIVED");
+        item
+    };
+    let mut note = field(None, "notesPlain", "ask operations");
+    note["purpose"] = json!("NOTES");
+    vec![
+        archived(),
+        app(vec![
+            note,
+            field(None, "username", ""),
+            json!({ "id": "empty", "label": "password" }),
+            field(None, "URL", "https://example.org"),
+            field(Some("more"), "password", "hunter2\"\\\u{e9}"),
+            field(None, "password", "a later one does not count"),
+            field(None, "dex.clientSecret", "0017"),
+            field(None, "certificate", "LS0tCmFiYwotLS0K"),
+            field(None, "keytab", "BQL/\n/g=="),
+            field(None, "made", "generated elsewhere"),
+        ]),
+        item("elsewhere", vec![field(None, "password", "of another application")]),
+        item(
+            "pull-secret",
+            vec![
+                field(Some("ghcr.io"), "username", "robot"),
+                field(Some("ghcr.io"), "password", "a:b"),
+                field(Some("ghcr.io"), "comment", "not for us"),
+                field(Some("docker.io"), "password", "p"),
+                field(Some("docker.io"), "username", "u"),
+            ],
+        ),
+        item(
+            "oidc-clients",
+            vec![
+                field(Some("chronograf"), "id", "chronograf-id"),
+                field(Some("chronograf"), "secret", "s"),
+                field(Some("chronograf"), "return_uri", "https://example.org/"),
+            ],
+        ),
+        item("vault-write-token", vec![field(None, "vault-token", "hvs.x")]),
+    ]
+}
+
+#[test]
+fn what_is_in_the_vault_is_stored() {
+    let world = World::new();
+    world.connect.vault("RSP other", Vec::new());
+    world.connect.vault("RSP \"demo\"", everything());
+    let output = world.import().success().hides("hunter2");
+    assert_snapshot!(world.store.stderr(&output), @r"
+      new        app certificate
+      new        app dex.clientSecret
+      new        app keytab
+      new        app password
+      new        pull-secret ghcr.io
+      new        pull-secret docker.io
+      new        oidc-clients chronograf
+      new        vault-write-token token
+      unknown    app URL
+      unknown    app made
+      missing    other shared
+    Stored 8 new and 0 different values; 0 were stored already.
+    1 static secret still has no value; give them with: phalanx-secrets fill demo
+    ");
+    let get = |application, key| world.store.get(application, key);
+    assert_eq!(get("app", "password"), "hunter2\"\\é".as_bytes());
+    assert_eq!(get("app", "dex.clientSecret"), b"0017");
+    assert_eq!(get("app", "certificate"), b"---\nabc\n---\n");
+    assert_eq!(get("app", "keytab"), [5, 2, 0xff, 0xfe]);
+    assert_eq!(get("pull-secret", "ghcr.io"), b"robot:a:b");
+    assert_eq!(get("pull-secret", "docker.io"), b"u:p");
+    assert_eq!(get("vault-write-token", "token"), b"hvs.x");
+    let client: Value = serde_json::from_slice(&get("oidc-clients", "chronograf")).unwrap();
+    let expected =
+        json!({ "id": "chronograf-id", "secret": "s", "return_uri": "https://example.org/" });
+    assert_eq!(client, expected);
+
+    // Items of other applications are not even read, and nothing is written.
+    let requests = world.connect.requests();
+    assert!(
+        requests.iter().all(|line| line.starts_with("GET /1password/v1/vaults")),
+        "{requests:?}"
+    );
+    assert_eq!(requests.len(), 2 + 4, "{requests:?}");
+    assert!(!requests.iter().any(|line| line.contains("elsewhere") || line.contains("archived")));
+
+    // Again, there is nothing to do; and what differs is replaced on demand.
+    let sealed = world.store.bytes("secrets/demo/app/password.age");
+    let again = world.import().success();
+    assert!(again.stderr().contains("Stored 0 new and 0 different values; 8 were"), "{again:?}");
+    world.store.set("app", "password", "changed here");
+    world.import().fails_with(3);
+    world.command(&["--yes"]).run().success();
+    assert_eq!(get("app", "password"), "hunter2\"\\é".as_bytes());
+    assert_ne!(world.store.bytes("secrets/demo/app/password.age"), sealed);
+}
+
+#[test]
+fn a_list_in_parts_is_read_to_its_end() {
+    let world = World::new();
+    for number in 0..7 {
+        world.connect.vault(&format!("RSP {number}"), Vec::new());
+    }
+    world.connect.vault("RSP \"demo\"", everything());
+    world.connect.page(2);
+    world.import().success();
+    let requests = world.connect.requests();
+    let listed = |line: &&String| line.contains("/items?offset=") || line.ends_with("/items");
+    assert_eq!(requests.iter().filter(listed).count(), 3, "{requests:?}");
+    assert_eq!(world.store.get("app", "dex.clientSecret"), b"0017");
+}
+
+#[test]
+fn a_server_that_struggles_is_asked_again() {
+    let world = World::new();
+    world.connect.vault("RSP \"demo\"", everything());
+    use Obstacle::{HangUp, RateLimit, Status};
+    world.connect.next(&[RateLimit(1), RateLimit(0), Status(503), HangUp, Status(500)]);
+    let start = std::time::Instant::now();
+    world.import().success();
+    assert!(start.elapsed().as_secs_f64() > 1.0, "it waits as long as it is asked to");
+    assert_eq!(world.store.get("app", "dex.clientSecret"), b"0017");
+}
+
+#[test]
+fn a_server_that_never_gives_in_is_an_error() {
+    for (obstacle, code, said) in [
+        (Obstacle::RateLimit(0), 3, "answers 429 Too Many Requests when asked for its vaults"),
+        (Obstacle::HangUp, 3, "cannot be asked for its vaults"),
+        (Obstacle::Status(400), 3, "answers 400 Bad Request when asked for its vaults: try later"),
+        (Obstacle::Nonsense, 3, "gives something else when asked for its vaults"),
+    ] {
+        let world = World::new();
+        world.connect.vault("RSP \"demo\"", everything());
+        world.connect.next(&[obstacle; 40]);
+        let stderr = world.refused(code);
+        assert!(stderr.contains(said), "{obstacle:?}: {stderr}");
+        assert!(stderr.contains("Hint: "), "{stderr}");
+    }
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let world = World::new();
+    assert_snapshot!(world.refused(3), @r#"
+    Error: no vault is called "RSP \"demo\"" in 1Password
+    Hint: the token in OP_CONNECT_TOKEN may not see it: it has access to some vaults only
+    "#);
+    world.connect.vault("RSP demo", Vec::new());
+    assert_snapshot!(world.refused(3), @r#"
+    Error: no vault is called "RSP \"demo\"" in 1Password
+    Hint: did you mean "RSP demo"?
+    "#);
+    world.connect.vault("RSP \"demo\"", Vec::new());
+    world.connect.vault("RSP \"demo\"", Vec::new());
+    assert_snapshot!(world.refused(3), @r#"
+    Error: several vaults are called "RSP \"demo\"" in 1Password
+    Hint: rename or archive all but one of them
+    "#);
+    let output = world.command(&[]).env("OP_CONNECT_TOKEN", "wrong-token").run().fails_with(3);
+    assert_snapshot!(world.store.stderr(&output.hides("wrong-token")), @r"
+    Error: 1Password Connect at [VAULT]/1password answers 401 Unauthorized when asked for its vaults: Invalid token signature
+    Hint: is OP_CONNECT_TOKEN a token of this Connect server, and not expired?
+    ");
+    let output = world.command(&[]).env_remove("OP_CONNECT_TOKEN").run().fails_with(2);
+    assert_snapshot!(world.store.stderr(&output), @r"
+    Error: there is no token for 1Password Connect
+    Hint: set OP_CONNECT_TOKEN to a token of the Connect server
+    ");
+    let environment = "vault-url = \"http://127.0.0.1:1\"\nvault-path-prefix = \"secret/demo\"\napplications = [\"app\"]\n";
+    world.store.write("secrets/environments/demo.toml", environment);
+    assert_snapshot!(world.refused(2), @r"
+    Error: demo is not kept in 1Password
+    Hint: its file has no onepassword.connectUrl and onepassword.vaultTitle; see: phalanx-secrets import --help
+    ");
+}
+
+#[test]
+fn items_that_are_not_what_they_should_be_are_named() {
+    let two = || {
+        vec![app(Vec::new()), {
+            let mut second = app(Vec::new());
+            second["id"] = json!("second");
+            second
+        }]
+    };
+    for (items, said) in [
+        (
+            vec![app(vec![field(None, "certificate", "hunter2!")])],
+            "the 1Password item app has no base64 in its field certificate",
+        ),
+        (
+            vec![item("pull-secret", vec![field(Some("ghcr.io"), "username", "hunter2")])],
+            "the 1Password item pull-secret has no field password in its section \"ghcr.io\"",
+        ),
+        (
+            vec![item("oidc-clients", vec![field(Some("x"), "id", "hunter2")])],
+            "the 1Password item oidc-clients has no field secret in its section \"x\"",
+        ),
+        (
+            vec![item(
+                "pull-secret",
+                vec![field(Some("r"), "username", "a:b"), field(Some("r"), "password", "hunter2")],
+            )],
+            "the credentials for registry \"r\" are not usable",
+        ),
+        (two(), "several items are called \"app\" in 1Password"),
+        (
+            vec![app(vec![json!({ "label": "password", "value": 4711 })])],
+            "gives something else when asked for the item app",
+        ),
+    ] {
+        let world = World::new();
+        world.connect.vault("RSP \"demo\"", items);
+        let stderr = world.refused(3);
+        assert!(stderr.contains(said) && !stderr.contains("4711"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_phalanx_environment_names_its_vault() {
+    let world = World::new();
+    world.connect.vault("RSP data-dev", vec![app(vec![field(None, "key", "value")])]);
+    let sandbox = &world.store.sandbox;
+    let checkout = crate::support::standalone::Repository::phalanx(sandbox, "checkout")
+        .environment("demo", "http://127.0.0.1:1", "secret/demo", &["app"])
+        .application("app", "key: {}\n")
+        .holder("alice", &[&world.store.alice.recipient], &["*"]);
+    let file = checkout.root().join("environments/values-demo.yaml");
+    let values = sandbox.read(&file);
+    let onepassword = format!(
+        "onepassword:\n  connectUrl: \"{}\"\n  vaultTitle: \"RSP data-dev\"\n",
+        world.connect.url
+    );
+    sandbox.write(&file, values + &onepassword);
+    let import = world.command(&[]).current_dir(checkout.root());
+    let output = import.run().success();
+    assert!(output.stderr().contains("new        app key"), "{output:?}");
+}

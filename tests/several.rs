@@ -1,0 +1,285 @@
+//! What concerns several secrets or environments: `set` in several, `rename`,
+//! `copy-env`, `run`.
+
+use insta::assert_snapshot;
+
+use crate::support::cli::Output;
+use crate::support::small_store::SmallStore;
+use crate::support::terminal::Walk;
+
+/// The small store, with a second environment `prod` of the same applications,
+/// and bob, who may read that.
+fn store() -> SmallStore {
+    let store = SmallStore::new();
+    let demo = String::from_utf8(store.bytes("secrets/environments/demo.toml")).unwrap();
+    store.write("secrets/environments/prod.toml", demo.replace("secret/demo", "secret/prod"));
+    let bob = store.sandbox.age_identity("bob");
+    store.holder("bob", &[&bob.recipient], &["prod"]);
+    store
+}
+
+fn get(store: &SmallStore, environment: &str, application: &str, key: &str) -> Vec<u8> {
+    store.run(["get", environment, application, key]).success().stdout_bytes().to_vec()
+}
+
+fn rename(store: &SmallStore, arguments: &[&str]) -> Output {
+    store.run([&["rename"], arguments].concat())
+}
+
+#[test]
+fn a_value_is_set_in_several_environments_at_once() {
+    let store = store();
+    let output = store.command(["set", "demo,prod", "app", "password"]).stdin("x").run().success();
+    assert_snapshot!(store.stderr(&output), @r"
+    Stored demo/app/password, sealed to: alice
+    Stored prod/app/password, sealed to: alice, bob
+    ");
+    for environment in ["demo", "prod"] {
+        assert_eq!(get(&store, environment, "app", "password"), b"x");
+    }
+    // All of them or none.
+    let before = store.bytes("secrets/demo/app/password.age");
+    store.write("secrets/environments/prod.toml", "vault-url = \"http://127.0.0.1:1\"\nvault-path-prefix = \"secret/prod\"\napplications = [\"other\"]\n");
+    let output = store.command(["set", "demo,prod", "app", "password"]).stdin("y").run();
+    assert!(output.fails_with(2).stderr().contains("prod does not enable"));
+    let output = store.command(["set", "demo,prd", "app", "password"]).stdin("y").run();
+    assert!(output.fails_with(3).stderr().contains("did you mean prod?"));
+    assert_eq!(store.bytes("secrets/demo/app/password.age"), before);
+}
+
+#[test]
+fn a_value_is_made_as_specs_name_it() {
+    let store = store();
+    for (kind, length) in [("password", 64), ("gafaelfawr-token", 48), ("fernet-key", 44)] {
+        let set = ["set", "demo,prod", "app", "password", "--generate", kind];
+        store.run(set).success();
+        let value = get(&store, "demo", "app", "password");
+        assert_eq!(value.len(), length, "{kind}");
+        assert_eq!(get(&store, "prod", "app", "password"), value);
+    }
+    store.run(["set", "demo", "app", "password", "--generate", "rsa-private-key"]).success();
+    assert!(store.get("app", "password").starts_with(b"-----BEGIN PRIVATE KEY-----\n"));
+    store.run(["set", "demo", "app", "password", "--generate", "mtime"]).fails_with(2);
+}
+
+#[test]
+fn a_renamed_value_keeps_its_time() {
+    let store = store();
+    let _ = store.command(["set", "demo,prod", "app", "password"]).stdin("x").run().success();
+    let time = |file: &str| {
+        let text = String::from_utf8(store.bytes(file)).unwrap();
+        use base64::Engine as _;
+        let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+        let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+        let header = String::from_utf8_lossy(&bytes).into_owned();
+        let line =
+            header.lines().find(|line| line.starts_with("-> phalanx-secrets")).unwrap().to_owned();
+        line.split(' ').nth(4).unwrap().to_owned()
+    };
+    let before = time("secrets/demo/app/password.age");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let output = rename(&store, &["demo,prod", "app", "password", "token"]).success();
+    assert_snapshot!(store.stderr(&output), @r"
+    Renamed demo/app/password to demo/app/token, sealed to: alice
+    Renamed prod/app/password to prod/app/token, sealed to: alice, bob
+    ");
+    assert_eq!(time("secrets/demo/app/token.age"), before);
+    assert_eq!(get(&store, "prod", "app", "token"), b"x");
+    assert_eq!(store.sealed_files(), ["secrets/demo/app/token.age"]);
+    store.run(["check", "--open", "--allow-missing"]).success();
+    // To another application.
+    rename(&store, &["demo", "app", "token", "shared", "--to-application", "other"]).success();
+    assert_eq!(store.get("other", "shared"), b"x");
+    assert_eq!(store.sealed_files(), ["secrets/demo/other/shared.age"]);
+}
+
+#[test]
+fn a_renaming_that_was_interrupted_is_finished_by_the_next() {
+    let store = store();
+    store.set("app", "password", "x");
+    let old = store.bytes("secrets/demo/app/password.age");
+    rename(&store, &["demo", "app", "password", "token"]).success();
+    store.write("secrets/demo/app/password.age", old);
+    let new = store.bytes("secrets/demo/app/token.age");
+    rename(&store, &["demo", "app", "password", "token"]).success();
+    assert_eq!(store.bytes("secrets/demo/app/token.age"), new);
+    assert_eq!(store.sealed_files(), ["secrets/demo/app/token.age"]);
+}
+
+#[test]
+fn what_cannot_be_renamed_says_why() {
+    let store = store();
+    store.set("app", "password", "x");
+    store.set("app", "dex.clientSecret", "y");
+    for (arguments, code, said) in [
+        (&["demo", "app", "password", "password"][..], 2, "has that name already"),
+        (&["demo", "app", "token", "with space"], 3, "no value is stored for demo/app/token"),
+        (&["demo", "app", "password", "toke"], 2, "did you mean token?"),
+        (&["demo", "app", "password", "made"], 2, "is of kind generate"),
+        (&["demo", "app", "password", "dex.clientSecret"], 3, "has another value already"),
+        (&["demo,prod", "app", "password", "token"], 3, "no value is stored for prod/app/password"),
+    ] {
+        let before = store.sealed_files();
+        let output = rename(&store, arguments).fails_with(code);
+        assert!(output.stderr().contains(said), "{arguments:?}: {output:?}");
+        assert_eq!(store.sealed_files(), before);
+    }
+    rename(&store, &["demo", "app", "password", "toke", "--allow-unknown"]).success();
+}
+
+/// Nobody's exposure is forgotten by way of another name.
+#[test]
+fn an_exposed_value_stays_exposed() {
+    let store = store();
+    let carol = store.sandbox.age_identity("carol");
+    store.holder("carol", &[&carol.recipient], &["demo/app"]);
+    store.set("app", "password", "x");
+    store.set("other", "shared", "y");
+    store.run(["recipients", "remove", "carol"]).success();
+    let exposed = |key: &str| {
+        let output = store.run(["exposed", "demo"]).fails_with(1);
+        assert!(output.stdout().contains(key), "{output:?}");
+    };
+    exposed("password");
+    rename(&store, &["demo", "app", "password", "token"]).success();
+    exposed("token");
+    let output = rename(&store, &["demo", "app", "token", "shared", "--to-application", "other"]);
+    assert!(output.fails_with(3).stderr().contains("is exposed"));
+    let output = store.run(["copy-env", "demo", "prod"]).success();
+    assert_snapshot!(store.stderr(&output), @r"
+    Warning: demo/app/token is exposed, so it is left out
+      new        other shared
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app password
+      missing    app token
+      missing    app with space
+    Stored 1 new and 0 different values; 0 were stored already.
+    5 static secrets still have no value; give them with: phalanx-secrets fill prod
+    ");
+    store.run(["get", "prod", "app", "token"]).fails_with(3);
+}
+
+#[test]
+fn a_new_environment_gets_what_it_needs() {
+    let store = store();
+    store.set("app", "password", "x");
+    store.set("other", "shared", "y");
+    store.set("pull-secret", "ghcr.io", "u:p");
+    store.set("oidc-clients", "c", r#"{"id":"a","secret":"b","return_uri":"c"}"#);
+    store.set("vault-write-token", "token", "t");
+    let toml = "vault-url = \"http://127.0.0.1:1\"\nvault-path-prefix = \"secret/new\"\napplications = [\"app\"]\n";
+    store.write("secrets/environments/new.toml", toml);
+    let output = store.run(["copy-env", "demo", "new", "--dry-run"]).success();
+    assert_snapshot!(store.stderr(&output), @r"
+      new        app password
+      new        pull-secret ghcr.io
+      unknown    other shared
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app token
+      missing    app with space
+    Would store 2 new and 0 different values; 0 were stored already.
+    4 static secrets still have no value; give them with: phalanx-secrets fill new
+    ");
+    assert!(!store.root.join("secrets/new").exists());
+    store.run(["copy-env", "demo", "new"]).success();
+    assert_eq!(get(&store, "new", "app", "password"), b"x");
+    assert_eq!(get(&store, "new", "pull-secret", "ghcr.io"), b"u:p");
+    for (application, key) in [("oidc-clients", "c"), ("vault-write-token", "token")] {
+        store.run(["get", "new", application, key]).fails_with(3);
+    }
+    store.run(["copy-env", "demo", "prod", "--exclude", "app"]).success();
+    store.run(["get", "prod", "app", "password"]).fails_with(3);
+    store.run(["check", "--open", "--allow-missing"]).success();
+
+    // What is there already is replaced on demand, or where somebody says so.
+    let _ = store.command(["set", "new", "app", "password"]).stdin("own").run().success();
+    let output = store.run(["copy-env", "demo", "new"]).fails_with(3);
+    assert!(output.stderr().contains("other values are stored"), "{output:?}");
+    let walk = || Walk::through(store.command(["copy-env", "demo", "new"]));
+    walk().expect("Replace the stored value that differs? [y/N] ").send("n\n").run().success();
+    assert_eq!(get(&store, "new", "app", "password"), b"own");
+    walk().expect("[y/N] ").send("y\n").expect("Stored 0 new and 1 different").run().success();
+    assert_eq!(get(&store, "new", "app", "password"), b"x");
+    let output = store.run(["copy-env", "demo", "demo"]).fails_with(2);
+    assert!(output.stderr().contains("cannot be copied to itself"));
+}
+
+#[test]
+fn a_process_gets_an_applications_secrets() {
+    let store = store();
+    store.set("app", "password", "x\n");
+    store.set("app", "dex.clientSecret", "é");
+    store.set("other", "shared", "copied");
+    let script = "printf '%s|%s|%s|%s|' \"$PASSWORD\" \"$DEX_CLIENTSECRET\" \"$COPIED\" \"$FIXED\"; echo \"${TOKEN-none}\"; exit 7";
+    let output = store.run(["run", "demo", "app", "--", "sh", "-c", script]).fails_with(7);
+    assert_eq!(output.stdout(), "x\n|é|copied|a literal|none\n");
+    assert_snapshot!(store.stderr(&output), @"Warning: left out: .dockerconfigjson has no value; made is of kind generate; token has no value; with space has no value (--from-vault gives what Vault has)");
+    let output =
+        store.run(["run", "demo", "other", "--prefix", "MY_", "--", "printenv", "MY_SHARED"]);
+    assert_eq!(output.success().stdout(), "copied\n");
+    // Nothing of it is in the arguments.
+    let script = "cat /proc/$$/cmdline | tr '\\0' ' '";
+    let output = store.run(["run", "demo", "other", "--", "sh", "-c", script]).success();
+    assert!(!output.stdout().contains("copied"), "{output:?}");
+}
+
+#[test]
+fn files_are_as_private_as_their_folder_and_go_with_the_process() {
+    let store = store();
+    store.set("app", "password", "x\n");
+    store
+        .command(["set", "demo", "app", "with space", "--allow-binary"])
+        .stdin([0, 255])
+        .run()
+        .success();
+    let script = "cd \"$PHALANX_SECRETS_FOLDER\" && pwd && stat -c '%a %n' . * && cat password && od -An -tx1 with%20space && exit 9";
+    let output =
+        store.run(["run", "demo", "app", "--files", "--", "sh", "-c", script]).fails_with(9);
+    let mut lines = output.stdout().lines();
+    let folder = lines.next().unwrap();
+    assert_eq!(
+        lines.collect::<Vec<_>>(),
+        ["700 .", "600 fixed", "600 password", "600 with%20space", "x", " 00 ff"]
+    );
+    assert!(!std::path::Path::new(folder).exists());
+    let script = "echo $PHALANX_SECRETS_FOLDER; kill -TERM $$";
+    let output =
+        store.run(["run", "demo", "app", "--files", "--", "sh", "-c", script]).fails_with(143);
+    assert!(!std::path::Path::new(output.stdout().trim()).exists());
+    // A signal ends both.
+    let script = "echo $PHALANX_SECRETS_FOLDER > place; echo waiting; exec sleep 60";
+    let command = store.command(["run", "demo", "app", "--files", "--", "sh", "-c", script]);
+    Walk::through(command).expect("waiting").signal(15).run().ended_by(15);
+    let place = store.sandbox.read(store.root.join("place"));
+    assert!(!std::path::Path::new(place.trim()).exists());
+}
+
+#[test]
+fn what_cannot_be_run_says_why() {
+    let store = store();
+    store
+        .command(["set", "demo", "app", "with space", "--allow-binary"])
+        .stdin([0, 255])
+        .run()
+        .success();
+    for (arguments, code, said) in [
+        (
+            &["app", "--", "true"][..],
+            2,
+            "with space is no text that an environment variable can hold",
+        ),
+        (&["ap", "--", "true"], 2, "did you mean app?"),
+        (&["other", "--", "nowhere-to-be-found"], 2, "nowhere-to-be-found cannot be started"),
+        (&["other"], 2, "required"),
+    ] {
+        let output = store.run([&["run", "demo"], arguments].concat()).fails_with(code);
+        assert!(output.stderr().contains(said), "{arguments:?}: {output:?}");
+    }
+    store.write("secrets/applications/other.toml", "[secrets.a-b]\n[secrets.\"a.b\"]\n");
+    store.set("other", "a-b", "x");
+    store.set("other", "a.b", "y");
+    let output = store.run(["run", "demo", "other", "--", "true"]).fails_with(2);
+    assert!(output.stderr().contains("a-b and a.b would both be A_B"), "{output:?}");
+}

@@ -1,0 +1,294 @@
+//! Moving in: from Vault, from what was exported, and the walk that does it
+//! all.
+
+use insta::assert_snapshot;
+
+use super::World;
+use crate::support::cli::{Command, make_executable};
+use crate::support::openbao::OpenBao;
+use crate::support::small_store::files_below;
+use crate::support::terminal::{SIGHUP, SIGINT, SIGTERM, Walk};
+
+const APP: &str = r#"
+[secrets.password]
+description = "Password of the database"
+[secrets.token]
+[secrets.made]
+generate = { type = "password" }
+"#;
+
+const GAFAELFAWR: &str = "[secrets.oidc-clients]\ngenerate = { type = \"oidc-clients\" }\n";
+
+const CLIENTS: &str = r#"[{"id": "c", "secret": "s", "return_uri": "u"}]"#;
+
+fn world(name: &str) -> World {
+    World::new(name, &[("app", APP), ("gafaelfawr", GAFAELFAWR)])
+}
+
+/// What somebody keeps in Vault by hand.
+fn keep_in_vault(world: &World) {
+    let app = serde_json::json!({ "password": "p\n", "token": "017", "made": "m", "old": "o" });
+    world.server.put(&world.prefix, "app", app);
+    let clients = serde_json::json!({ "oidc-clients": CLIENTS });
+    world.server.put(&world.prefix, "gafaelfawr", clients);
+    let document =
+        r#"{"auths": {"ghcr.io": {"username": "u", "password": "p:q", "auth": "dTpwOnE="}}}"#;
+    let pull_secret = serde_json::json!({ ".dockerconfigjson": document });
+    world.server.put(&world.prefix, "pull-secret", pull_secret);
+    world.server.put(&world.prefix, "gone", serde_json::json!({ "key": "k" }));
+}
+
+fn get(world: &World, application: &str, key: &str) -> String {
+    let output = world.command(&["get", "demo", application, key]).run().success();
+    output.stdout().to_owned()
+}
+
+fn assert_all_is_stored(world: &World) {
+    assert_eq!(get(world, "app", "password"), "p\n");
+    assert_eq!(get(world, "app", "token"), "017");
+    assert_eq!(get(world, "pull-secret", "ghcr.io"), "u:p:q");
+    assert!(get(world, "oidc-clients", "c").contains("\"secret\""));
+}
+
+#[test]
+fn what_vault_holds_is_imported_and_then_there_is_nothing_to_sync() {
+    let world = world("from-vault");
+    keep_in_vault(&world);
+    let watch = world.watch();
+    let output = world.command(&["import", "demo", "--from-vault"]).run().success();
+    assert_eq!(watch.writes(), []);
+    assert_snapshot!(world.redact(output.stderr()), @"");
+    assert_all_is_stored(&world);
+    world.sync_changes_nothing(&[]);
+    let output = world.command(&["import", "demo", "--from-vault"]).run().success();
+    assert!(output.stderr().contains("Stored 0 new and 0 different values; 4 were"), "{output:?}");
+    // What is no text there is named, and nothing is stored.
+    world.server.put(&world.prefix, "app", serde_json::json!({ "password": 4711, "token": "x" }));
+    let output = world.command(&["import", "demo", "--from-vault", "--yes"]).run().fails_with(3);
+    assert!(output.stderr().contains("app password in Vault is no text"), "{output:?}");
+    assert_eq!(get(&world, "app", "token"), "017");
+}
+
+#[test]
+fn what_was_exported_is_imported() {
+    let world = world("exported");
+    keep_in_vault(&world);
+    world.command(&["vault", "export-secrets", "demo", "out"]).run().success();
+    let import = |what: &str| world.command(&["import", "demo", what]).run();
+    let output = import("out/app.json").success();
+    assert!(output.stderr().contains("Stored 2 new"), "{output:?}");
+    import("out").success();
+    assert_all_is_stored(&world);
+    world.sync_changes_nothing(&[]);
+    world.sandbox.write(world.root.join("out/app.json"), "{\"password\": \"hunter2");
+    let output = import("out").fails_with(3).hides("hunter2");
+    assert!(output.stderr().contains("out/app.json is not a JSON object of secrets"), "{output:?}");
+}
+
+#[test]
+fn sops_decrypts_what_it_encrypted() {
+    let world = world("sops");
+    let yaml =
+        "applications:\n  app:\n    password: {value: \"hunter2\"}\n    token: {value: '017'}\n";
+    world.sandbox.write(world.root.join("plain"), yaml);
+    let sops = world.sandbox.write(
+        "bin/sops",
+        "#!/bin/sh\nset -eu\n[ \"$1 $2 $3\" = \"--decrypt --output-type yaml\" ]\ncat \"$4\"\n",
+    );
+    make_executable(&sops);
+    let path = format!("{}:{}", sops.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let import = |file: &str| {
+        let command = world.command(&["import", "demo", "--from-sops", file]);
+        command.env("PATH", &path).run()
+    };
+    import("plain").success().hides("hunter2");
+    assert_eq!(get(&world, "app", "password"), "hunter2");
+    assert_eq!(get(&world, "app", "token"), "017");
+    let output = import("nowhere").fails_with(3);
+    assert_snapshot!(world.redact(output.stderr()), @"");
+    let output =
+        world.command(&["import", "demo", "--from-sops", "x"]).env("PATH", "/nowhere").run();
+    assert!(output.fails_with(3).stderr().contains("there is no program sops"));
+}
+
+fn walk(world: &World) -> Walk {
+    Walk::through(at_terminal(world.command(&["move-in", "demo"])))
+}
+
+fn at_terminal(command: Command) -> Command {
+    command.env("TERM", "xterm")
+}
+
+const WHERE: &str = "Where are the values of demo kept?";
+const NUMBER: &str = "Number: ";
+
+/// All the way: no store yet, a file with most values, one by hand, and a
+/// Vault that is empty.
+#[test]
+fn the_walk_ends_in_a_green_audit() {
+    let world = world("move-in");
+    for file in ["secrets/store.toml", "recipients/alice.toml"] {
+        std::fs::remove_file(world.root.join(file)).unwrap();
+    }
+    let yaml = "applications:\n  app:\n    password: {value: \"p\"}\n    other: {value: x}\n";
+    world.sandbox.write(world.root.join("static secrets.yaml"), yaml);
+    world.sandbox.git_in(&world.root, ["init", "--quiet"]);
+    let command = world.command(&["move-in", "demo", "-c", "."]).env("USER", "alice");
+    let walked = Walk::through(at_terminal(command))
+        .expect("There is no store here yet.")
+        .expect("[y/N] ")
+        .send("y\n")
+        .expect("2 static secrets have no value.")
+        .expect(NUMBER)
+        .send("9\n")
+        .expect("answer with a number from 1 to 5")
+        .expect(NUMBER)
+        .send("1\n")
+        .expect("File: ")
+        .send("nowhere.yaml\n")
+        .expect("nowhere.yaml cannot be read")
+        .expect(NUMBER)
+        .send("1\n")
+        .expect("File: ")
+        .send("static secrets.yaml\n")
+        .expect("new        app password")
+        .expect("Stored 1 new")
+        .expect("1 static secret has no value.")
+        .expect(NUMBER)
+        .send("5\n")
+        .expect("give them now, one by one")
+        .expect(NUMBER)
+        .send("1\n")
+        .expect("[1/1] app token")
+        .expect("Value: ")
+        .send("hunter2\r")
+        .expect("Every static secret of demo has a value.")
+        .expect("Comparing with Vault.")
+        .expect("Bring Vault in line now? [y/N] ")
+        .send("y\n")
+        .expect("Created Vault secret for app")
+        .expect("Vault holds what demo needs.")
+        .expect("shred --remove 'static secrets.yaml'")
+        .run()
+        .success();
+    assert!(!walked.screen.contains("hunter2"), "{}", walked.screen);
+    assert_eq!(world.value("app", "token"), "hunter2");
+    world.audit(&[]).success();
+    // Again, there is nothing to do.
+    let again = walk(&world).expect("Every static secret of demo has a value.");
+    again.expect("Vault holds what demo needs.").run().success();
+}
+
+#[test]
+fn the_walk_takes_what_vault_has_and_commits() {
+    let world = world("move-in-vault");
+    keep_in_vault(&world);
+    let git = |arguments: &[&str]| world.sandbox.git_in(&world.root, arguments);
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "x"]);
+    let command = world.command(&["move-in", "demo", "--commit"]);
+    let walked = Walk::through(at_terminal(command))
+        .expect(NUMBER)
+        .send("3\n")
+        .expect("Committed")
+        // Unknown keys in Vault are findings, and a sync leaves them alone.
+        .expect("Bring Vault in line now? [y/N] ")
+        .send("n\n")
+        .expect("Later: phalanx-secrets sync demo")
+        .run();
+    assert_eq!(walked.code, Some(1), "{}", walked.screen);
+    assert!(walked.is_restored);
+    assert_all_is_stored(&world);
+    assert_eq!(git(&["log", "-1", "--format=%s"]), "secrets(demo): import 4 values");
+    assert_eq!(git(&["status", "--porcelain"]), "");
+}
+
+/// Whatever ends it at whatever question: what was stored stays, the next walk
+/// goes on, and no value lies anywhere in the clear.
+#[test]
+fn the_walk_can_be_interrupted_anywhere() {
+    const MARK: &str = "canary-91c0ffee";
+    let world = world("move-in-signals");
+    let file = world.root.join("values.yaml");
+    let yaml = format!("applications: {{app: {{password: {{value: {MARK}}}}}}}\n");
+    world.sandbox.write(&file, yaml);
+    let walk = |signal, steps: &dyn Fn(Walk) -> Walk| {
+        steps(walk(&world)).signal(signal).run().ended_by(signal);
+    };
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        walk(signal, &|walk| walk.expect(WHERE).expect(NUMBER));
+        walk(signal, &|walk| walk.expect(NUMBER).send("1\n").expect("File: "));
+        let by_hand = |walk: Walk| walk.expect(NUMBER).send("5\n").expect(NUMBER);
+        walk(signal, &|walk| by_hand(walk));
+        let half = format!("{MARK}-half");
+        walk(signal, &|walk| by_hand(walk).send("1\n").expect("Value: ").send(&half).pause(0.1));
+    }
+    walk(SIGINT, &|walk| {
+        let walk = walk.expect(NUMBER).send("1\n").expect("File: ").send("values.yaml\n");
+        walk.expect("1 static secret has no value.").expect(NUMBER)
+    });
+    assert_eq!(get(&world, "app", "password"), MARK);
+    walk(SIGTERM, &|walk| {
+        let walk = walk.expect(NUMBER).send("5\n").expect(NUMBER).send("1\n").expect("Value: ");
+        walk.send(&format!("{MARK}\r")).expect("Bring Vault in line now? [y/N] ")
+    });
+    assert_eq!(get(&world, "app", "token"), MARK);
+    std::fs::remove_file(file).unwrap();
+    for file in files_below(world.sandbox.root()) {
+        let content = std::fs::read(&file).unwrap();
+        let is_in = content.windows(MARK.len()).any(|window| window == MARK.as_bytes());
+        assert!(!is_in, "{} holds the value", file.display());
+    }
+    // The end of the input is a way to stop, too.
+    let output = Walk::through(at_terminal(world.command(&["move-in", "demo"])))
+        .expect("Bring Vault in line now? [y/N] ")
+        .send("\x04")
+        .run();
+    assert_eq!(output.code, Some(1), "{}", output.screen);
+}
+
+#[test]
+fn without_a_terminal_the_walk_names_its_steps() {
+    let world = world("move-in-nowhere");
+    let output = world.command(&["move-in", "demo"]).run().fails_with(2);
+    assert_snapshot!(output.stderr(), @"");
+}
+
+#[test]
+fn a_process_gets_what_vault_holds() {
+    let world = world("run");
+    keep_in_vault(&world);
+    let command = ["run", "demo", "app", "--from-vault", "--", "printenv", "MADE", "TOKEN"];
+    assert_eq!(world.command(&command).run().success().stdout(), "m\n017\n");
+    let command = ["run", "demo", "other", "--from-vault", "--", "true"];
+    world.environment(world.server.url(), &world.prefix, &["app", "other"]);
+    world.declare("other", "");
+    let output = world.command(&command).run().fails_with(3);
+    assert!(output.stderr().contains("Vault holds nothing for other"), "{output:?}");
+    let _ = OpenBao::ROOT_TOKEN;
+}
+
+/// Bytes that Vault cannot hold are base64 there, where the spec says so.
+#[test]
+fn a_keytab_reaches_vault_as_base64_where_the_spec_says_so() {
+    let world = World::new(
+        "keytab",
+        &[("app", "[secrets.keytab]\nonepassword = { encoded = true }\n[secrets.plain]\n")],
+    );
+    let set = |key: &str| world.command(&["set", "demo", "app", key]);
+    set("keytab").stdin([5, 2, 0xff, 0xfe]).run().success();
+    set("plain").stdin([5, 2, 0xff, 0xfe]).run().fails_with(2);
+    set("plain").stdin("x").run().success();
+    world.sync(&[]);
+    assert_eq!(world.value("app", "keytab"), "BQL//g==");
+    world.sync_changes_nothing(&[]);
+    set("plain").args(["--allow-binary"]).stdin([0xff]).run().success();
+    let output = world.sync_is_refused(3, &[]);
+    assert!(output.stderr().contains("not UTF-8 text"), "{output:?}");
+    // A text of such a secret is as it is.
+    set("plain").stdin("x").run().success();
+    set("keytab").stdin("-----BEGIN\n").run().success();
+    world.sync(&[]);
+    assert_eq!(world.value("app", "keytab"), "-----BEGIN\n");
+}
