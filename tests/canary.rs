@@ -11,9 +11,11 @@ use base64::Engine as _;
 use serde_json::json;
 
 use crate::support::age_tool::AgeTool;
-use crate::support::cli::Output;
+use crate::support::cli::{Output, make_executable};
+use crate::support::connect::{self, Connect, field, item};
 use crate::support::openbao::{self, OpenBao};
 use crate::support::small_store::{SmallStore, files_below};
+use crate::support::terminal::Walk;
 
 /// What is looked for. No other text of a test holds it.
 const CANARY: &str = "CANARY-3f9c1b7e52";
@@ -71,6 +73,39 @@ impl Cases {
         self.done.push(Case { command: name, below, shows_it, output: command.run() });
         &self.done.last().unwrap().output
     }
+
+    /// Runs a command with a program of its own, which looks for the canary
+    /// where all processes of the user could.
+    fn run_spied_on(&mut self, arguments: &[&str], also: &str) -> &Output {
+        let spy = self.store.write(
+            "spy",
+            format!(
+                "#!/usr/bin/env python3\nimport glob, os, sys\nmark = '-'.join(['CANARY', \
+                 {:?}]).encode()\nfor place in glob.glob('/proc/[0-9]*/cmdline') + \
+                 glob.glob('/proc/[0-9]*/environ'):\n    try:\n        found = mark in \
+                 open(place, 'rb').read()\n    except OSError:\n        continue\n    if \
+                 found:\n        sys.exit(f'{{place}} has it')\n{also}\n",
+                &CANARY["CANARY-".len()..]
+            ),
+        );
+        make_executable(&spy);
+        let command = self.store.command(arguments).env("EDITOR", &spy);
+        let command = command.env("VAULT_TOKEN", self.server.root_token());
+        let command = command.args(if arguments[0] == "run" { vec![spy] } else { Vec::new() });
+        let name: &'static str = String::leak(arguments[0].to_owned());
+        let case = Case { command: name, below: None, shows_it: false, output: command.run() };
+        self.done.push(case);
+        &self.done.last().unwrap().output
+    }
+
+    /// Runs a command at a terminal, which shows it to nobody.
+    fn run_at_terminal(&mut self, arguments: &[&str], walk: impl FnOnce(Walk) -> Walk) {
+        let command = self.store.command(arguments).env("TERM", "xterm");
+        let command = command.env("VAULT_TOKEN", self.server.root_token());
+        let walked = walk(Walk::through(command)).run();
+        assert!(!walked.screen.contains(CANARY), "{arguments:?}: {}", walked.screen);
+        assert!(walked.is_restored);
+    }
 }
 
 #[test]
@@ -120,6 +155,77 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["check"]).code(), 0);
     assert_eq!(cases.run(&["check", "--open", "--json"]).code(), 0);
     assert_eq!(cases.run(&["verify"]).code(), 3);
+
+    // … in the daily work …
+    let unset = |cases: &mut Cases, key: &str| {
+        assert_eq!(cases.run(&["remove", "demo", "app", key, "--yes"]).code(), 0);
+    };
+    let change = "open(sys.argv[1], 'a').write('-2')";
+    assert_eq!(cases.run_spied_on(&["edit", "demo", "app", "password"], change).code(), 0);
+    let mistake = "text = open(sys.argv[1]).read()\nopen(sys.argv[1], 'w').write(text + 'oops')";
+    assert_eq!(cases.run_spied_on(&["edit", "demo", "app"], mistake).code(), 2);
+    assert_eq!(cases.run_spied_on(&["edit", "demo", "app"], "sys.exit(1)").code(), 2);
+    let look = "assert os.listdir(os.environ['PHALANX_SECRETS_FOLDER'])";
+    assert_eq!(cases.run_spied_on(&["run", "demo", "app", "--files", "--"], look).code(), 0);
+    assert_eq!(cases.run(&["run", "demo", "app", "--", "true"]).code(), 0);
+    assert_eq!(cases.run(&["run", "demo", "app", "--from-vault", "--", "true"]).code(), 0);
+    assert_eq!(cases.run(&["run", "demo", "app", "--", "nowhere-to-be-found"]).code(), 2);
+    unset(&mut cases, "token");
+    assert_eq!(cases.run(&["rename", "demo", "app", "password", "token"]).code(), 0);
+    assert_eq!(cases.run(&["rename", "demo", "app", "token", "dex.clientSecret"]).code(), 3);
+    assert_eq!(cases.run(&["fill", "demo"]).code(), 2);
+    assert_eq!(cases.run(&["move-in", "demo"]).code(), 2);
+    cases.run_at_terminal(&["fill", "demo"], |walk| {
+        walk.expect("Value: ").paste(CANARY).expect("nothing is missing any more")
+    });
+    cases.run_at_terminal(&["set", "demo", "app", "password"], |walk| {
+        let walk = walk.expect("Value of ").paste(CANARY).expect("The same again: ");
+        walk.send(&format!("{CANARY}\r")).expect("Stored")
+    });
+    unset(&mut cases, "token");
+    cases.run_at_terminal(&["move-in", "demo"], |walk| {
+        walk.expect("Number: ").send("3\n").expect("Comparing with Vault")
+    });
+    let demo = String::from_utf8(cases.store.bytes("secrets/environments/demo.toml")).unwrap();
+    cases.store.write("secrets/environments/new.toml", demo.replace("canary", "new"));
+    assert_eq!(cases.run(&["copy-env", "demo", "new"]).code(), 0);
+    assert_eq!(cases.run(&["set", "demo,new", "app", "token"]).code(), 0);
+    std::fs::remove_dir_all(cases.store.root.join("secrets/new")).unwrap();
+    std::fs::remove_file(cases.store.root.join("secrets/environments/new.toml")).unwrap();
+    for arguments in [&["completions", "bash"][..], &["man"]] {
+        assert_eq!(cases.run(arguments).code(), 0);
+    }
+
+    // … and moving in, from wherever it was …
+    assert_eq!(cases.run(&["import", "demo", "--from-vault", "-y"]).code(), 0);
+    let json = cases.store.write("in/app.json", format!("{{\"password\": \"{CANARY}\"}}"));
+    assert_eq!(cases.run(&["import", "demo", "in", "-y"]).code(), 0);
+    cases.store.write("in/app.json", format!("{{\"password\": \"{CANARY}"));
+    assert_eq!(cases.run(&["import", "demo", "in", "-y"]).code(), 3);
+    std::fs::remove_file(json).unwrap();
+    let connect = Connect::start();
+    let title = "RSP";
+    let onepassword =
+        format!("{demo}[onepassword]\nconnect-url = {:?}\nvault-title = {title:?}\n", connect.url);
+    cases.store.write("secrets/environments/demo.toml", onepassword);
+    connect.vault(title, vec![item("app", vec![field(None, "password", CANARY)])]);
+    let import = ["import", "demo", "--from-onepassword", "-y", "-v"];
+    let token = [("OP_CONNECT_TOKEN", connect::TOKEN)];
+    assert_eq!(cases.run_with(&import, "", &token).code(), 0);
+    let wrong_token = [("OP_CONNECT_TOKEN", CANARY)];
+    assert_eq!(cases.run_with(&import, "", &wrong_token).code(), 3);
+    let broken = serde_json::json!({ "label": "password", "value": [CANARY] });
+    let broken = item("app", vec![broken]);
+    connect.vault(
+        "broken",
+        vec![broken, item("oidc-clients", vec![field(Some(CANARY), "id", CANARY)])],
+    );
+    cases.store.write(
+        "secrets/environments/demo.toml",
+        format!("{demo}[onepassword]\nconnect-url = {:?}\nvault-title = \"broken\"\n", connect.url),
+    );
+    assert_eq!(cases.run_with(&import, "", &token).code(), 3);
+    cases.store.write("secrets/environments/demo.toml", demo);
 
     // … as they should not …
     assert_eq!(cases.run(&["set", "demo", "app", "made"]).code(), 2);

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use phalanx_secrets::layout::Layout;
+use phalanx_secrets::static_values::StaticValues;
 use phalanx_secrets::tree::Tree;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -158,4 +159,130 @@ fn values_are_read_only_where_a_condition_needs_them() {
     let output = sandbox.run(["-c", &root, "list", "idfdev"]).fails_with(3);
     assert!(output.stderr().contains("applications/gafaelfawr/values-idfdev.yaml:"));
     assert!(output.stdout().is_empty());
+}
+
+/// Values that YAML, shells or a careless reader could take for something else.
+fn hostile(number: usize) -> String {
+    const VALUES: &[&str] = &[
+        "null",
+        "~",
+        "true",
+        "no",
+        "017",
+        "1e3",
+        "0x1f",
+        "-0",
+        "1_000",
+        ".inf",
+        "12:30:45",
+        "2026-01-01",
+        "é€😀 \u{202e}",
+        "'",
+        "\"",
+        "\\n",
+        "a\nb\n",
+        "\n\n",
+        "a\r\nb",
+        "\t tab",
+        " space ",
+        "# comment",
+        "a: b",
+        "- item",
+        "{a: 1}",
+        "[1]",
+        "&anchor",
+        "*alias",
+        "!tag x",
+        "|",
+        ">",
+        "%",
+        "@",
+        "`",
+        "<<",
+        "---\n...",
+        "$HOME $(id)",
+        "{{ .Values }}",
+        "\u{1}\u{7f}\u{85}\u{2028}\u{feff}",
+        "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n",
+    ];
+    match number % (VALUES.len() + 1) {
+        0 => format!("{number}\u{e9}").repeat((1 << 20) / 8),
+        other => VALUES[other - 1].to_owned(),
+    }
+}
+
+/// JSON whose texts are escaped as YAML has it, for all that it does not let
+/// stand as it is.
+fn as_yaml(document: &Value) -> String {
+    match document {
+        Value::Object(object) => {
+            let members = object.iter();
+            let members =
+                members.map(|(key, value)| format!("{}: {}", as_yaml(&json!(key)), as_yaml(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
+        Value::String(text) => {
+            let escaped = text.chars().map(|c| match c {
+                ' '..='~' if c != '"' && c != '\\' => c.to_string(),
+                c => format!("\\U{:08X}", u32::from(c)),
+            });
+            format!("\"{}\"", escaped.collect::<String>())
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn every_template_filled_with_hostile_values_comes_back_as_it_was() {
+    #[derive(Deserialize)]
+    struct Template {
+        applications: std::collections::BTreeMap<String, std::collections::BTreeMap<String, Value>>,
+    }
+    let Some(reference) = phalanx::reference() else { return };
+    let sandbox = Sandbox::new();
+    let checkout = Checkout::copy(&sandbox);
+    let alice = sandbox.age_identity("alice");
+    sandbox.install_identity(&alice.path);
+    let run = |arguments: &[&str]| sandbox.command(arguments).current_dir(checkout.root());
+    run(&["init", "--name", "alice", "--key", &alice.recipient]).run().success();
+    let mut count = 0;
+    for environment in answered(&reference) {
+        let template = phalanx::expected(&reference, &environment, "static-template.yaml");
+        let template: Template = serde_saphyr::from_str(&template).unwrap();
+        let mut filled = serde_json::Map::new();
+        let mut expected = StaticValues::default();
+        for (application, keys) in &template.applications {
+            for key in keys.keys() {
+                // Each environment begins elsewhere.
+                let value = hostile(count);
+                count += 1;
+                let entry = filled.entry(application).or_insert_with(|| json!({}));
+                entry[key] = json!({ "value": value });
+                let values = expected.applications.entry(application.parse().unwrap()).or_default();
+                values.insert(key.parse().unwrap(), value.into());
+            }
+        }
+        let registry = json!({ "username": hostile(1), "password": hostile(count) });
+        let client = json!({ "id": hostile(3), "secret": hostile(count), "return_uri": "x" });
+        // JSON is YAML, and not written by what is tested.
+        let document = json!({
+            "applications": filled,
+            "pull-secret": { "registries": { "ghcr.io": registry } },
+            "oidc-clients": { "c": client },
+            "vault-write-token": hostile(5),
+        });
+        run(&["import", &environment, "-"]).stdin(as_yaml(&document)).run().success();
+        let exported = run(&["export", &environment]).run().success();
+        let read = StaticValues::from_yaml(exported.stdout()).unwrap();
+        assert_eq!(read.applications, expected.applications, "{environment}");
+        assert_eq!(read.pull_secret["ghcr.io"].password.as_str(), hostile(count));
+        assert_eq!(read.oidc_clients["c"].secret.as_str(), hostile(count));
+        assert_eq!(read.vault_write_token, Some(hostile(5).as_str().into()));
+
+        std::fs::remove_dir_all(checkout.root().join("secrets").join(&environment)).unwrap();
+        run(&["import", &environment, "-"]).stdin(exported.stdout()).run().success();
+        let again = run(&["export", &environment]).run().success();
+        assert!(exported.stdout() == again.stdout(), "{environment}");
+    }
+    assert!(count > 300, "{count}");
 }

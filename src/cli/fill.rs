@@ -45,7 +45,7 @@ pub(super) struct Args {
 
 /// What each key does.
 const KEYS: &str = "Type or paste each value, which is not shown, and press Enter.\n  Enter alone \
-                    skips it · ↑ goes back · Ctrl-F takes a file · Ctrl-E opens your editor · \
+                    skips it · ↑ goes back · Ctrl-F takes a file\n  Ctrl-E opens your editor · \
                     Ctrl-D stops here";
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {

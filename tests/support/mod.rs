@@ -7,6 +7,7 @@
 //! - [`phalanx`]: the data of the real Phalanx, where it is at hand.
 //! - [`small_store`]: one of them, with a holder and secrets of every kind.
 //! - [`standalone`]: small repositories from text in the test.
+//! - [`story`]: documents that tell what happens.
 //! - [`terminal`]: a real one to run the program at.
 //! - [`age_tool`]: the stock `age`, where it is installed.
 
@@ -18,6 +19,7 @@ pub mod openbao;
 pub mod phalanx;
 pub mod small_store;
 pub mod standalone;
+pub mod story;
 pub mod terminal;
 
 use std::io::Write;

@@ -69,8 +69,10 @@ for step in steps:
         while time.monotonic() < until:
             read(0.02)
     if problem:
-        os.kill(pid, signal.SIGKILL)
         break
+
+if problem and status is None:
+    os.kill(pid, signal.SIGKILL)
 
 while read(0.05) and time.monotonic() < deadline:
     pass

@@ -9,6 +9,7 @@
 //! - [`fleet`]: several environments in one run.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`logins`]: tokens for the time of one command.
+//! - [`first_hour`]: what the documentation tells a newcomer.
 //! - [`move_in`]: from where values were kept before.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
@@ -25,6 +26,7 @@ mod cluster;
 mod copies;
 mod entries;
 mod faults;
+mod first_hour;
 mod fleet;
 mod generated;
 mod interposer;

@@ -32,7 +32,7 @@ fn keep_in_vault(world: &World) {
     let clients = serde_json::json!({ "oidc-clients": CLIENTS });
     world.server.put(&world.prefix, "gafaelfawr", clients);
     let document =
-        r#"{"auths": {"ghcr.io": {"username": "u", "password": "p:q", "auth": "dTpwOnE="}}}"#;
+        r#"{"auths": {"ghcr.io": {"auth": "dTpwOnE=", "username": "u", "password": "p:q"}}}"#;
     let pull_secret = serde_json::json!({ ".dockerconfigjson": document });
     world.server.put(&world.prefix, "pull-secret", pull_secret);
     world.server.put(&world.prefix, "gone", serde_json::json!({ "key": "k" }));
@@ -57,7 +57,15 @@ fn what_vault_holds_is_imported_and_then_there_is_nothing_to_sync() {
     let watch = world.watch();
     let output = world.command(&["import", "demo", "--from-vault"]).run().success();
     assert_eq!(watch.writes(), []);
-    assert_snapshot!(world.redact(output.stderr()), @"");
+    assert_snapshot!(world.redact(output.stderr()), @r"
+      new        app password
+      new        app token
+      new        pull-secret ghcr.io
+      new        oidc-clients c
+      unknown    app old
+      unknown    gone key
+    Stored 4 new and 0 different values; 0 were stored already.
+    ");
     assert_all_is_stored(&world);
     world.sync_changes_nothing(&[]);
     let output = world.command(&["import", "demo", "--from-vault"]).run().success();
@@ -105,7 +113,12 @@ fn sops_decrypts_what_it_encrypted() {
     assert_eq!(get(&world, "app", "password"), "hunter2");
     assert_eq!(get(&world, "app", "token"), "017");
     let output = import("nowhere").fails_with(3);
-    assert_snapshot!(world.redact(output.stderr()), @"");
+    assert_snapshot!(world.redact(output.stderr()), @r"
+    cat: nowhere: No such file or directory
+    Error: sops cannot decrypt nowhere
+    Caused by: it ended with exit status: 1
+    Hint: does this work? sops --decrypt FILE (sops is at github.com/getsops/sops)
+    ");
     let output =
         world.command(&["import", "demo", "--from-sops", "x"]).env("PATH", "/nowhere").run();
     assert!(output.fails_with(3).stderr().contains("there is no program sops"));
@@ -252,7 +265,10 @@ fn the_walk_can_be_interrupted_anywhere() {
 fn without_a_terminal_the_walk_names_its_steps() {
     let world = world("move-in-nowhere");
     let output = world.command(&["move-in", "demo"]).run().fails_with(2);
-    assert_snapshot!(output.stderr(), @"");
+    assert_snapshot!(output.stderr(), @r"
+    Error: there is no terminal to ask at
+    Hint: without one, take the steps apart: phalanx-secrets init, import demo …, sync demo, audit demo
+    ");
 }
 
 #[test]

@@ -241,7 +241,12 @@ fn edit_application(
             Ok(changes) if may_remove(&changes, context)? => return Ok(changes),
             Ok(_) => text = edited,
             // Nobody mended it, so nobody is there to.
-            Err(error) if mistaken.as_ref() == Some(&edited) => return Err(error),
+            Err(error)
+                if mistaken.as_ref() == Some(&edited)
+                    || (mistaken.is_some() && !context.ui.can_ask()) =>
+            {
+                return Err(error);
+            }
             Err(error) => {
                 context.ui.error(&error);
                 text = document::with_error(&edited, &error.message);

@@ -1,0 +1,51 @@
+//! Documents that tell of commands and what they print, which must be true.
+//!
+//! `UPDATE_DOCUMENTS=1 cargo test story` writes down what they print.
+
+use std::path::Path;
+
+/// Runs every command in the `console` blocks of a document, and asserts that
+/// each prints what stands below it.
+///
+/// `prompt` tells a command, and whose it is, from what was printed; `run` runs
+/// it, and gets what is answered to its questions: the words of a comment
+/// `<!-- answers: … -->` before the block.
+pub fn is_true<'a, P>(
+    name: &str,
+    at_least: usize,
+    prompt: impl Fn(&'a str) -> Option<P>,
+    mut run: impl FnMut(P, &[String]) -> String,
+) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let document: &'a str = std::fs::read_to_string(&path).unwrap().leak();
+    let mut told = String::new();
+    let (mut is_in_block, mut answers, mut count) = (false, Vec::new(), 0);
+    for line in document.lines() {
+        if line.starts_with("```") {
+            is_in_block = line == "```console";
+        }
+        if let Some(text) = line.strip_prefix("<!-- answers: ") {
+            let words = text.trim_end_matches(" -->").split(' ');
+            answers = words.map(str::to_owned).collect();
+        }
+        let command = prompt(line).filter(|_| is_in_block);
+        // What stands below a command is what it printed last time.
+        if is_in_block && command.is_none() && !line.starts_with("```") {
+            continue;
+        }
+        told.push_str(line);
+        told.push('\n');
+        if let Some(command) = command {
+            count += 1;
+            told.push_str(&run(command, &std::mem::take(&mut answers)));
+        }
+    }
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        std::fs::write(&path, &told).unwrap();
+    }
+    assert!(count >= at_least, "only {count} commands were found");
+    for (document, told) in document.lines().zip(told.lines()) {
+        assert_eq!(document, told, "{name} is not what happens");
+    }
+    assert_eq!(document.len(), told.len(), "{name} is not what happens");
+}

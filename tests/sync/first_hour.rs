@@ -1,0 +1,135 @@
+//! What docs/first-hour.md tells, as it tells it: each command is run, and must
+//! print what stands below it.
+
+use std::path::Path;
+
+use crate::support::cli::{Command, Sandbox, make_executable};
+use crate::support::openbao::{OpenBao, shared, unique_prefix};
+use crate::support::standalone::Repository;
+use crate::support::story;
+use crate::support::terminal::at_terminal;
+
+/// Where the fork is, as far as the document knows.
+const FORK: &str = "https://github.com/example/phalanx";
+/// Where Vault is, as far as the document knows.
+const VAULT: &str = "https://vault.example.org";
+
+const ARGOCD: &str = "\
+admin.plaintext_password:
+  description: Password of the administrator of Argo CD.
+  generate:
+    type: password
+admin.password:
+  description: Hash of the administrator's password.
+  generate:
+    type: bcrypt-password-hash
+    source: admin.plaintext_password
+dex.clientSecret:
+  description: >-
+    Secret of the OAuth application with which users log in. It is made on the
+    page of the `GitHub organization <https://github.com/organizations>`__.
+";
+
+const MOBU: &str = "\
+ALERT_HOOK:
+  description: >-
+    URL of the Slack webhook to which ``mobu`` reports failures.
+app-key:
+  description: Key of the GitHub application that starts checks.
+  onepassword:
+    encoded: true
+";
+
+#[test]
+fn the_first_hour_in_the_documentation_is_true() {
+    let sandbox = Sandbox::new();
+    let (server, prefix) = (shared(), unique_prefix("first-hour"));
+    let seed = Repository::phalanx(&sandbox, "seed")
+        .environment("minikube", server.url(), &prefix, &["argocd", "mobu"])
+        .application("argocd", ARGOCD)
+        .application("mobu", MOBU);
+    std::fs::remove_file(seed.root().join("secrets/store.toml")).unwrap();
+    seed.committed();
+    sandbox.git(["clone", "--quiet", "--bare", "seed", "fork.git"]);
+    let fork = sandbox.work().join("fork.git");
+    sandbox.git(["config", "--global", "user.name", "Alice"]);
+    let key = format!("url.{}.insteadOf", fork.display());
+    sandbox.git(["config", "--global", &key, FORK]);
+    let yaml = "applications:\n  argocd:\n    dex.clientSecret:\n      value: 9bc0\n  mobu:\n    \
+                app-key:\n      value: |\n        -----BEGIN PRIVATE KEY-----\n        \
+                MIIEvQ\n        -----END PRIVATE KEY-----\n    retired:\n      value: x\n";
+    sandbox.write(sandbox.home().join("minikube.yaml"), yaml);
+    // An editor for the document's one use of it.
+    let editor = sandbox.write("bin/my-editor", "#!/bin/sh\nexec sed -i s/9bc0/4de1/ \"$1\"\n");
+    make_executable(&editor);
+
+    let mut folder = sandbox.home();
+    story::is_true(
+        "docs/first-hour.md",
+        15,
+        |line| line.strip_prefix("$ "),
+        |command, answers| {
+            if let Some(below) = command.strip_prefix("cd ") {
+                folder = folder.join(below);
+                return String::new();
+            }
+            let program = prepare(&sandbox, command, &folder);
+            let program = program.env("VAULT_TOKEN", OpenBao::ROOT_TOKEN);
+            let text = match answers {
+                [] => program.run().stdout().to_owned(),
+                answers => {
+                    let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+                    at_terminal(program, &answers).text
+                }
+            };
+            let path = prefix.split_once('/').unwrap().1;
+            let text = text.replace(server.url(), VAULT).replace(path, "phalanx/minikube");
+            redact(&text.replace(sandbox.home().to_str().unwrap(), "~"))
+        },
+    );
+    assert_eq!(server.value(&prefix, "argocd", "dex.clientSecret").unwrap(), "4de1");
+    assert!(!sandbox.home().join("minikube.yaml").exists());
+}
+
+fn prepare(sandbox: &Sandbox, command: &str, folder: &Path) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_phalanx-secrets")).parent().unwrap();
+    let bin = sandbox.work().join("bin");
+    let path = std::env::var("PATH").unwrap();
+    sandbox
+        .program("sh", ["-c", &format!("exec 2>&1; {command}")])
+        .current_dir(folder)
+        .env("PATH", format!("{}:{}:{path}", program.display(), bin.display()))
+        .env("USER", "alice")
+        .env("EDITOR", "my-editor")
+}
+
+/// A text without what differs from run to run.
+fn redact(text: &str) -> String {
+    let mut redacted = String::new();
+    for line in text.lines() {
+        let words: Vec<String> = line.split(' ').map(redact_word).collect();
+        redacted.push_str(words.join(" ").trim_end());
+        redacted.push('\n');
+    }
+    redacted
+}
+
+/// A word without commits, dates and times of day.
+fn redact_word(word: &str) -> String {
+    let bare = word.trim_matches(['(', ')', ':']);
+    let is_like = |form: &str| {
+        bare.len() == form.len()
+            && bare.bytes().zip(form.bytes()).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                form => byte == form,
+            })
+    };
+    let is_commit = matches!(bare.len(), 7 | 10) && bare.bytes().all(|b| b.is_ascii_hexdigit());
+    let fixed = match bare {
+        _ if is_commit => "1a2b3c4",
+        _ if is_like("0000-00-00") => "2026-11-23",
+        _ if is_like("00:00") => "09:00",
+        bare => bare,
+    };
+    word.replace(bare, fixed)
+}
