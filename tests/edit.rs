@@ -106,9 +106,9 @@ fn an_application_is_a_document() {
     assert_snapshot!(fs::read_to_string(&copy).unwrap(), @r#"
     # Static values of app in demo.
     #
-    # Save and leave to store what you changed; leave without saving to change nothing.
-    # To give a value that is missing, take the # away from its line. To remove a
-    # stored value, delete its line.
+    # Save and leave to store what you changed; leave without saving to change
+    # nothing. To give a value that is missing, take the # away from its line. To
+    # remove a stored value, delete its line.
 
     # (It has no value yet.)
     # ".dockerconfigjson" = ""

@@ -51,13 +51,21 @@ fn a_value_is_set_in_several_environments_at_once() {
 fn a_value_is_made_as_specs_name_it() {
     let store = store();
     for (kind, length) in [("password", 64), ("gafaelfawr-token", 48), ("fernet-key", 44)] {
-        let set = ["set", "demo,prod", "app", "password", "--generate", kind];
+        let set = ["set", "demo,prod", "app", "password", "--yes", "--generate", kind];
         store.run(set).success();
         let value = get(&store, "demo", "app", "password");
         assert_eq!(value.len(), length, "{kind}");
         assert_eq!(get(&store, "prod", "app", "password"), value);
     }
-    store.run(["set", "demo", "app", "password", "--generate", "rsa-private-key"]).success();
+    // Nothing is replaced without a word.
+    let set = ["set", "demo,prod", "app", "password", "--generate", "rsa-private-key"];
+    let output = store.run(set).fails_with(2);
+    let question = "Replace the stored value of demo/app/password, prod/app/password?";
+    assert!(output.stderr().contains(question), "{output:?}");
+    assert_eq!(store.get("app", "password").len(), 44);
+    Walk::through(store.command(set)).expect(question).send("n\n").run().success();
+    assert_eq!(store.get("app", "password").len(), 44);
+    Walk::through(store.command(set)).expect(question).send("y\n").run().success();
     assert!(store.get("app", "password").starts_with(b"-----BEGIN PRIVATE KEY-----\n"));
     store.run(["set", "demo", "app", "password", "--generate", "mtime"]).fails_with(2);
 }

@@ -135,3 +135,42 @@ fn errors_have_hints_and_commands_have_help() {
         assert!(output.stderr().contains("Hint: "), "{arguments:?}: {output:?}");
     }
 }
+
+#[test]
+fn a_line_that_was_pasted_with_its_end_is_a_line() {
+    let store = SmallStore::new();
+    Walk::through(store.command(["set", "demo", "app", "password"]))
+        .expect("Value of ")
+        .paste("a token\n")
+        .expect("The same again: ")
+        .send("a token\r")
+        .expect("Stored demo/app/password")
+        .run()
+        .success();
+    assert_eq!(store.get("app", "password"), b"a token");
+}
+
+#[test]
+fn colour_is_for_terminals_that_want_it() {
+    let store = SmallStore::new();
+    let get = || store.command(["get", "demo", "app", "token"]).env("TERM", "xterm");
+    let coloured = |command| Walk::through(command).run().screen.contains("\x1b[");
+    assert!(coloured(get()));
+    assert!(!coloured(get().env("NO_COLOR", "1")));
+    assert!(!coloured(get().env("TERM", "dumb")));
+    assert!(!get().run().stderr().contains('\x1b'));
+}
+
+/// A terminal that is gone ends the question.
+#[test]
+fn the_end_of_the_input_is_an_answer() {
+    let store = SmallStore::new();
+    let walk = Walk::through(store.command(["set", "demo", "app", "password"]));
+    let walked = walk.expect("Value of ").send("\x04").run();
+    assert_eq!(walked.code, Some(2), "{walked:?}");
+    assert!(walked.screen.contains("no value was given; nothing was stored"), "{walked:?}");
+    store.set("app", "password", "x");
+    let walk = Walk::through(store.command(["remove", "demo", "app", "password"]));
+    let walked = walk.expect("[y/N] ").send("\x04").run().success();
+    assert!(walked.screen.contains("Nothing was removed."), "{walked:?}");
+}

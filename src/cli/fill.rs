@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use super::checkout::Checkout;
 use super::commit::{Commit, CommitArgs};
 use super::completion::{applications, environments};
-use super::edit::Editor;
-use super::new_value::{ValueArgs, check_value, measure, readers, typed};
+use super::edit::{Editor, file_name, without_added_line_feed};
+use super::new_value::{ValueArgs, check_value, measure, readers};
 use super::terminal::Answer;
 use super::ui::read_file;
 use super::{CliError, Context, Exit};
@@ -116,7 +116,7 @@ fn walk(
                 position += 1;
                 continue;
             }
-            Answer::Text(text) => Ok(Some(typed(&text))),
+            Answer::Text(text) => Ok(Some(text.into())),
             Answer::Control('P') => {
                 position = position.saturating_sub(1);
                 continue;
@@ -212,6 +212,7 @@ fn from_editor(
     context: &Context<'_>,
 ) -> Result<Option<SecretValue>, CliError> {
     let editor = Editor::start(context, allow_disk)?;
-    let value = typed(editor.edit(&super::edit::file_name(id), &SecretValue::from(""))?.expose());
+    let edited = editor.edit(&file_name(id), &SecretValue::from(""))?;
+    let value = without_added_line_feed(&edited, None);
     Ok(Some(value).filter(|value| !value.is_empty()))
 }

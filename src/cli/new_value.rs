@@ -102,14 +102,6 @@ pub(super) fn check_value(
     Ok(())
 }
 
-/// A value that was typed or pasted: what ends its one line is not part of it.
-pub(super) fn typed(value: &[u8]) -> SecretValue {
-    match value.strip_suffix(b"\n") {
-        Some(line) if !line.contains(&b'\n') => SecretValue::from(line.to_vec()),
-        _ => SecretValue::from(value.to_vec()),
-    }
-}
-
 /// What a value looks like, as far as may be shown.
 pub(super) fn measure(value: &SecretValue) -> String {
     let bytes = value.expose();

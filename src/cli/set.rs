@@ -49,6 +49,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "TYPE", conflicts_with_all = ["from_file", "strip_newline"])]
     generate: Option<Generated>,
 
+    /// Replace stored values by a generated one without asking
+    #[arg(short, long, requires = "generate")]
+    yes: bool,
+
     /// Leave out one line feed at the end of the value
     #[arg(long)]
     strip_newline: bool,
@@ -139,6 +143,15 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         targets.push((id, environment));
     }
 
+    if args.generate.is_some() && !args.yes {
+        let stored = targets.iter().filter(|(id, _)| store.has(id));
+        let stored: Vec<String> = stored.map(|(id, _)| id.to_string()).collect();
+        let question = format!("Replace the stored value of {}?", stored.join(", "));
+        if !stored.is_empty() && !context.ui.confirm(&question)? {
+            context.ui.status("Nothing was stored.");
+            return Ok(Exit::Done);
+        }
+    }
     let value = read(args, context)?;
     for (id, environment) in &targets {
         check_value(id, &value, environment, args.value)?;

@@ -36,7 +36,8 @@ const LONGEST: usize = 16 << 20;
 
 /// What was typed.
 pub(super) enum Answer {
-    /// A text, maybe empty, maybe of several lines.
+    /// A text, maybe empty, maybe of several lines. What ends a single line
+    /// is not part of it.
     Text(Zeroizing<Vec<u8>>),
     /// A key with Control, instead of a text: its letter. The arrow upwards
     /// counts as P.
@@ -166,9 +167,12 @@ impl<'a> Reader<'a> {
                     }
                 }
                 b'\r' | b'\n' => {
-                    // What was pasted in several lines ends with one.
-                    if text.contains(&b'\n') && !is_marked {
-                        wiped::append(&mut text, b"\n");
+                    match text.iter().position(|byte| *byte == b'\n') {
+                        // What was pasted with a single line is not part of it.
+                        Some(first) if first + 1 == text.len() => text.truncate(first),
+                        // What was pasted in several lines ends with one.
+                        Some(_) if !is_marked => wiped::append(&mut text, b"\n"),
+                        _ => {}
                     }
                     return Ok(Answer::Text(text));
                 }

@@ -49,9 +49,9 @@ impl<'a> Document<'a> {
             let _ = writeln!(text, "# Static values of {} in {}.", id.application, id.environment);
         }
         text.push_str(
-            "#\n# Save and leave to store what you changed; leave without saving to change \
-             nothing.\n# To give a value that is missing, take the # away from its line. To remove \
-             a\n# stored value, delete its line.\n",
+            "#\n# Save and leave to store what you changed; leave without saving to change\n# \
+             nothing. To give a value that is missing, take the # away from its line. To\n# remove \
+             a stored value, delete its line.\n",
         );
         for id in self.ids {
             text.push('\n');

@@ -196,7 +196,10 @@ fn edit_value(
 
 /// Editors end the last line. What had no line feed at its end gets none, and
 /// a new value of one line neither.
-fn without_added_line_feed(edited: &SecretValue, old: Option<&SecretValue>) -> SecretValue {
+pub(super) fn without_added_line_feed(
+    edited: &SecretValue,
+    old: Option<&SecretValue>,
+) -> SecretValue {
     let Some(bare) = edited.expose().strip_suffix(b"\n") else { return edited.clone() };
     let is_added = match old {
         Some(old) => !old.expose().ends_with(b"\n"),
