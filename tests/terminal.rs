@@ -1,7 +1,7 @@
 //! Output and prompts, as people meet them.
 
 use crate::support::small_store::SmallStore;
-use crate::support::terminal::{SIGHUP, SIGINT, SIGTERM, Walk};
+use crate::support::terminal::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, Walk};
 
 #[test]
 fn a_hidden_prompt_restores_the_terminal_at_every_signal() {
@@ -173,4 +173,46 @@ fn the_end_of_the_input_is_an_answer() {
     let walk = Walk::through(store.command(["remove", "demo", "app", "password"]));
     let walked = walk.expect("[y/N] ").send("\x04").run().success();
     assert!(walked.screen.contains("Nothing was removed."), "{walked:?}");
+}
+
+/// A process that was stopped and goes on shows no more than before.
+#[test]
+fn what_is_typed_after_a_stop_does_not_show() {
+    let store = SmallStore::new();
+    let walked = Walk::through(store.command(["set", "demo", "app", "password"]))
+        .expect("Value of ")
+        .send("hun")
+        .pause(0.1)
+        .signal(SIGSTOP)
+        .pause(0.1)
+        .show()
+        .signal(SIGCONT)
+        .pause(0.3)
+        .send("ter2\r")
+        .expect("The same again: ")
+        .send("hunter2\r")
+        .expect("Stored")
+        .run()
+        .success();
+    assert!(!walked.screen.contains("ter2"), "{walked:?}");
+    assert_eq!(store.get("app", "password"), b"hunter2");
+}
+
+/// Also where it is a passphrase that is asked for.
+#[test]
+fn a_passphrase_prompt_restores_the_terminal() {
+    let store = SmallStore::new();
+    store.set("app", "password", "x");
+    let key = store.sandbox.work().join("key");
+    let arguments = ["-q", "-t", "ed25519", "-N", "passphrase", "-f", key.to_str().unwrap()];
+    store.sandbox.program("ssh-keygen", arguments).run().success();
+    let public = store.sandbox.read(key.with_extension("pub"));
+    store.run(["recipients", "add", "bob", "--access", "*", "--key", public.trim()]).success();
+    let get = || Walk::through(store.command(["get", "demo", "app", "password", "-i", "../key"]));
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        get().expect("assphrase").signal(signal).run().ended_by(signal);
+    }
+    // Pasted with its end, it is still the same.
+    let walked = get().expect("assphrase").paste("passphrase\n").expect("x").run().success();
+    assert!(!walked.screen.contains("passphrase\n"), "{walked:?}");
 }

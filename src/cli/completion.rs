@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, ValueEnum};
+use clap::ValueEnum;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit, CliError> {
 
 /// Answers the shell, if it is the one who asks.
 pub(super) fn answer() -> bool {
-    let asked = CompleteEnv::with_factory(Cli::command).var(VARIABLE);
+    let asked = CompleteEnv::with_factory(Cli::definition).var(VARIABLE);
     asked.try_complete(words(), None).unwrap_or_default()
 }
 

@@ -15,7 +15,7 @@ use crate::store::is_backup;
     after_help = "Each value is sealed to those who may read it in the new environment. What that \
     one has no spec for is\nleft out; so are exposed values, which ought to be changed, and what \
     belongs to one environment alone:\nits write token and its OpenID Connect \
-    clients.\n\nExample:\n  phalanx-secrets copy-env idfdev idfdemo --exclude nublado --dry-run"
+    clients."
 )]
 pub(super) struct Args {
     /// Environment to copy from
@@ -81,5 +81,5 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         });
     }
     let offer = Offer { values, unknown: Some(unknown), place: "environment" };
-    bring(&to, offer, Options::new(args.replace, args.dry_run), args.commit, context)
+    bring(&to, offer, Options::of_stored(args.replace, args.dry_run), args.commit, context)
 }

@@ -21,8 +21,7 @@ use crate::model::{ApplicationName, Environment, EnvironmentName, Kind, SecretId
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Each value is sealed at once. Stop whenever you like; the next fill goes on with \
-    what is missing.\n\nExamples:\n  phalanx-secrets fill idfdev\n  phalanx-secrets fill idfdev \
-    nublado --commit"
+    what is missing."
 )]
 pub(super) struct Args {
     /// Environment

@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::CommandFactory as _;
-
 use super::{Cli, CliError, Exit, Ui};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without a folder, it prints the first page: phalanx-secrets man | man -l -\n\n\
-    Example:\n  phalanx-secrets man ~/.local/share/man/man1"
+    after_help = "Without a folder, it prints the first page: phalanx-secrets man | man -l -"
 )]
 pub(super) struct Args {
     /// Where the pages go, one a command; made where it is missing
@@ -19,7 +16,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit, CliError> {
     let Some(folder) = &args.folder else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+        clap_mangen::Man::new(Cli::definition()).render(&mut page)?;
         ui.data(&page)?;
         return Ok(Exit::Done);
     };
@@ -29,7 +26,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit, CliError> {
         failed.hint("name a folder that you may write to")
     };
     std::fs::create_dir_all(folder).map_err(fail)?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(fail)?;
+    clap_mangen::generate_to(Cli::definition(), folder).map_err(fail)?;
     ui.status(&format!("Wrote the manual pages into {}.", folder.display()));
     Ok(Exit::Done)
 }

@@ -16,6 +16,7 @@ mod copy_env;
 mod diff;
 mod edit;
 mod error;
+mod examples;
 mod export;
 mod exposed;
 mod fill;
@@ -54,7 +55,7 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use checkout::{Checkout, RevisionArgs};
 use error::{CliError, Exit};
@@ -174,6 +175,19 @@ enum Command {
     Man(man::Args),
 }
 
+impl Cli {
+    /// The definition of the command line, with examples.
+    fn definition() -> clap::Command {
+        examples::add_to(Self::command())
+    }
+
+    fn parse_with_examples() -> Result<Self, clap::Error> {
+        let mut definition = Self::definition();
+        let matches = definition.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut definition))
+    }
+}
+
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -183,7 +197,7 @@ pub fn main() -> ExitCode {
     }
     let settings = Settings::from_process();
     let ui = Ui::of_process();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::parse_with_examples() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too, to standard output.
@@ -308,10 +322,8 @@ fn protect_memory() {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     #[test]
     fn the_arguments_are_consistent() {
-        super::Cli::command().debug_assert();
+        super::Cli::definition().debug_assert();
     }
 }

@@ -15,8 +15,7 @@ use crate::store::{
 #[command(
     after_help = "The value stays as it is, and so does the time at which it was set. In Vault \
     nothing is renamed: sync\nwrites the new key, and sync --delete removes the old \
-    one.\n\nExample:\n  phalanx-secrets rename idfdev,idfint portal client-secret \
-    oidc-client-secret"
+    one."
 )]
 pub(super) struct Args {
     /// Environment, or several: ENV,ENV

@@ -24,9 +24,7 @@ const FOLDER: &str = "PHALANX_SECRETS_FOLDER";
     after_help = "The process gets each secret as an environment variable of its key, in capitals \
     and with _ for whatever\nelse is in it; or, with --files, as a file of its key in a folder in \
     memory that goes with the process\nand that $PHALANX_SECRETS_FOLDER names. What sync generates \
-    is in Vault alone, so only --from-vault gives it.\n\nExamples:\n  phalanx-secrets run idfdev \
-    mobu -- cargo run\n  phalanx-secrets run idfdev nublado --files -- sh -c 'ls \
-    $PHALANX_SECRETS_FOLDER'"
+    is in Vault alone, so only --from-vault gives it."
 )]
 pub(super) struct Args {
     /// Environment

@@ -25,10 +25,7 @@ that is not a\nterminal. It is stored to the byte: a line feed at its end is par
 leaves it out, echo\nadds one).\n\nBeyond applications' static secrets, three names hold what the \
 environment as a whole needs:\n  pull-secret REGISTRY       username:password\n  oidc-clients \
 CLIENT        {\"id\": …, \"secret\": …, \"return_uri\": …}\n  vault-write-token token    a Vault \
-token\n\nExamples:\n  phalanx-secrets set idfdev gafaelfawr ldap-password\n  phalanx-secrets set \
-idfdev,idfint,idfprod mobu app-alert-webhook\n  phalanx-secrets set idfdev nublado \
-postgres-credentials.txt --from-file credentials\n  phalanx-secrets set idfdev portal \
-ADMIN_PASSWORD --generate password"
+token"
 )]
 pub(super) struct Args {
     /// Environment, or several: ENV,ENV

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::terminal::Modes;
@@ -36,13 +36,24 @@ pub(super) fn watch() -> io::Result<()> {
     if WATCHING.set(()).is_err() {
         return Ok(());
     }
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+    let mut signals = Signals::new([SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
     std::thread::spawn(move || {
         for signal in signals.forever() {
-            end_by(signal);
+            match signal {
+                SIGCONT => go_on(),
+                signal => end_by(signal),
+            }
         }
     });
     Ok(())
+}
+
+/// A shell may have changed the terminal while the process was stopped: what
+/// is typed must not show now.
+fn go_on() {
+    if let Some(modes) = &open().modes {
+        modes.hide_again();
+    }
 }
 
 fn end_by(signal: i32) {

@@ -67,9 +67,17 @@ pub(super) fn ask_hidden(prompt: &str) -> io::Result<Answer> {
 pub(super) struct Modes {
     terminal: File,
     modes: Termios,
+    /// Those that it has now, where it shows nothing.
+    hidden: Option<Termios>,
 }
 
 impl Modes {
+    pub(super) fn hide_again(&self) {
+        if let Some(hidden) = &self.hidden {
+            let _ = tcsetattr(&self.terminal, OptionalActions::Now, hidden);
+        }
+    }
+
     pub(super) fn restore(mut self) {
         let _ = self.terminal.write_all(MARK_NO_PASTES);
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.modes);
@@ -81,7 +89,7 @@ impl Modes {
 pub(super) fn keep_modes() -> Option<RestoredModes> {
     let terminal = open().ok()?;
     let modes = tcgetattr(&terminal).ok()?;
-    Some(RestoredModes::new(Modes { terminal, modes }))
+    Some(RestoredModes::new(Modes { terminal, modes, hidden: None }))
 }
 
 /// Has the terminal show nothing and pass every key on, until dropped. A
@@ -96,7 +104,9 @@ fn hide(terminal: &File) -> io::Result<RestoredModes> {
         hidden.special_codes[code] = 0;
     }
     hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
-    let restored = RestoredModes::new(Modes { terminal: terminal.try_clone()?, modes: before });
+    let modes =
+        Modes { terminal: terminal.try_clone()?, modes: before, hidden: Some(hidden.clone()) };
+    let restored = RestoredModes::new(modes);
     tcsetattr(terminal, OptionalActions::Drain, &hidden)?;
     Ok(restored)
 }

@@ -41,6 +41,8 @@ pub const SIGHUP: i32 = 1;
 pub const SIGINT: i32 = 2;
 pub const SIGKILL: i32 = 9;
 pub const SIGTERM: i32 = 15;
+pub const SIGCONT: i32 = 18;
+pub const SIGSTOP: i32 = 19;
 
 /// A walk through a command at a terminal, step by step.
 #[derive(Debug)]
@@ -86,6 +88,12 @@ impl Walk {
     /// Sends a signal.
     pub fn signal(mut self, number: i32) -> Self {
         self.steps.push(serde_json::json!({ "signal": number }));
+        self
+    }
+
+    /// Has the terminal show what is typed, as a shell does.
+    pub fn show(mut self) -> Self {
+        self.steps.push(serde_json::json!({ "show": true }));
         self
     }
 

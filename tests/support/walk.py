@@ -1,7 +1,7 @@
 """Walks through a command at a terminal: walk.py STEPS COMMAND...
 
-STEPS is a JSON list of {"expect": TEXT}, {"send": TEXT}, {"signal": NUMBER} and
-{"pause": SECONDS}. Prints what came of it, as JSON.
+STEPS is a JSON list of {"expect": TEXT}, {"send": TEXT}, {"signal": NUMBER},
+{"show": true} and {"pause": SECONDS}. Prints what came of it, as JSON.
 """
 
 import fcntl
@@ -64,6 +64,11 @@ for step in steps:
             read(0)
     elif "signal" in step:
         os.kill(pid, step["signal"])
+    elif "show" in step:
+        # As a shell does that gets the terminal back.
+        modes = termios.tcgetattr(inner)
+        modes[3] |= termios.ECHO | termios.ICANON
+        termios.tcsetattr(inner, termios.TCSANOW, modes)
     elif "pause" in step:
         until = time.monotonic() + step["pause"]
         while time.monotonic() < until:

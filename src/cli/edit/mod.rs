@@ -33,9 +33,7 @@ use document::Document;
     the editor adds at\nthe end of one line is left out. Without, it has all static values of the \
     application, as TOML.\n\nThe editor is $VISUAL or $EDITOR, else vi. The file lies in memory \
     ($XDG_RUNTIME_DIR or /dev/shm),\nwhere only you can read it, and vim, neovim, nano and emacs \
-    are told to leave no copies elsewhere.\nTo give up, leave the editor without saving.\n\n\
-    Examples:\n  phalanx-secrets edit idfdev gafaelfawr\n  EDITOR='code --wait' phalanx-secrets \
-    edit idfdev gafaelfawr ldap-password"
+    are told to leave no copies elsewhere.\nTo give up, leave the editor without saving."
 )]
 pub(super) struct Args {
     /// Environment

@@ -23,9 +23,7 @@ use crate::store::{Contents, Identities, LockedStore, Store};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "First it shows what would become of each value; nothing is stored unless all of \
-    it can be.\n\nExamples:\n  phalanx-secrets import idfdev static-secrets.yaml --dry-run\n  \
-    phalanx-secrets import idfdev --from-onepassword\n  phalanx-secrets import minikube \
-    --from-vault --commit\n  age -d secrets.yaml.age | phalanx-secrets import summit -"
+    it can be."
 )]
 pub(super) struct Args {
     /// Environment
@@ -60,14 +58,19 @@ pub(super) struct Options {
     #[arg(long)]
     skip_unknown: bool,
 
+    /// Store empty values too
+    #[arg(long)]
+    allow_empty: bool,
+
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
 }
 
 impl Options {
-    pub(super) fn new(replace: bool, dry_run: bool) -> Self {
-        Self { replace, dry_run, ..Self::default() }
+    /// For values that are stored already, so that all of them are in order.
+    pub(super) fn of_stored(replace: bool, dry_run: bool) -> Self {
+        Self { replace, dry_run, allow_empty: true, ..Self::default() }
     }
 }
 
@@ -123,6 +126,9 @@ pub(super) fn bring(
     let values = offer.values.to_stored(&environment.name).map_err(|error| {
         CliError::new(Exit::Store, &error).hint(format!("correct it in the {}", offer.place))
     })?;
+    if !options.allow_empty {
+        refuse_empty(&values, &offer)?;
+    }
     let sorted = sort(options, context, store, environment, values)?;
     preview(&sorted, offer.unknown.as_deref().unwrap_or_default(), context);
     let is_decided = decide(options, &sorted, context)?;
@@ -142,6 +148,7 @@ pub(super) fn bring(
         return Ok(Exit::Done);
     }
     if let Some(store) = &locked {
+        let _progress = ui.progress("Sealing".to_owned());
         let values = sorted.new.iter().chain(&sorted.different);
         put(store, values)?;
     }
@@ -240,6 +247,18 @@ fn refuse_misplaced(values: &StaticValues) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Stops at values that are empty: mostly they were forgotten.
+fn refuse_empty(values: &[(SecretId, SecretValue)], offer: &Offer) -> Result<(), CliError> {
+    let empty: Vec<String> =
+        values.iter().filter(|(_, value)| value.is_empty()).map(|(id, _)| id.to_string()).collect();
+    if empty.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::store(format!("the {} has empty values; nothing was stored", offer.place))
+        .detail(empty)
+        .hint("null stands for a value that is missing; if they should be empty: --allow-empty"))
 }
 
 fn sort(

@@ -16,10 +16,6 @@ use crate::store::{
 const MAX_FILE: u64 = 1 << 20;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
-    phalanx-secrets recipients add bob --key age1ql3z7hjy… --access idfdev --access summit\n  \
-    phalanx-secrets recipients add bob --key ~/.ssh/bob.pub --access summit/nublado\n  \
-    phalanx-secrets recipients add bob --key age1xyz…     (a second key of bob's)")]
 pub(in crate::cli) struct Args {
     /// Name of the holder, a person or a machine
     #[arg(add = holders())]

@@ -8,9 +8,6 @@ use crate::model::HolderName;
 use crate::store::{Recipient, SigningKey};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
-    phalanx-secrets recipients remove bob\n  \
-    phalanx-secrets recipients remove bob --key age1xyz…  (bob stays; this laptop is lost)")]
 pub(in crate::cli) struct Args {
     /// Name of the holder
     #[arg(add = holders())]
