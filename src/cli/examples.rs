@@ -231,9 +231,9 @@ mod tests {
             for example in *examples {
                 let start = example.find(PROGRAM).unwrap();
                 let ends = [" | ", " > ", ")"];
-                let line = ends
-                    .iter()
-                    .fold(&example[start..], |line, end| line.split(end).next().unwrap_or(line));
+                let line = ends.iter().fold(example.get(start..).unwrap(), |line, end| {
+                    line.split(end).next().unwrap_or(line)
+                });
                 let words = shell_words::split(line).unwrap();
                 let cli = Cli::try_parse_from(&words);
                 assert!(cli.is_ok(), "{example}: {}", cli.unwrap_err());

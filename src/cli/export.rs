@@ -2,7 +2,7 @@
 
 use super::completion::environments;
 use super::{CliError, Context, Exit, RevisionArgs, checkout};
-use crate::model::EnvironmentName;
+use crate::model::{Environment, EnvironmentName};
 use crate::static_values::{StaticValues, Template};
 use crate::store::is_backup;
 
@@ -20,6 +20,19 @@ pub(super) struct Args {
     pub(super) at: RevisionArgs,
 }
 
+/// Gives bytes as Vault gets them, where the spec says that they may be
+/// encoded: the file holds text alone.
+fn encode(values: &mut StaticValues, environment: &Environment) {
+    for (application, values) in &mut values.applications {
+        for (key, value) in values {
+            let spec = environment.spec(application, key);
+            if value.expose_str().is_none() && spec.is_some_and(|spec| spec.onepassword_encoded) {
+                *value = value.to_base64();
+            }
+        }
+    }
+}
+
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let store = context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
@@ -30,7 +43,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         return Err(CliError::open_failures(&failures, &store.holders, &identities));
     }
     checkout::warn_of_seals(context.ui, store, &values);
-    let values = StaticValues::from_stored(values)?;
+    let mut values = StaticValues::from_stored(values)?;
+    encode(&mut values, &environment);
     let yaml = Template::filled(&environment, &values).to_yaml()?;
     context.ui.data(yaml.as_bytes())?;
     Ok(Exit::Done)

@@ -3,8 +3,6 @@
 //! Each answer is sealed before the next question, so that whatever ends the
 //! walk loses nothing. What is still missing is what the next walk asks for.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 
 use super::checkout::Checkout;
@@ -200,7 +198,7 @@ fn describe(
 
 fn from_file(context: &Context<'_>) -> Result<Option<SecretValue>, CliError> {
     match context.ui.ask_line("File: ")? {
-        Some(path) if !path.is_empty() => read_file(Path::new(&path)).map(Some),
+        Some(path) if !path.is_empty() => read_file(&context.settings.typed_path(&path)).map(Some),
         _ => Ok(None),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::rc::Rc;
 
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
@@ -109,7 +110,7 @@ impl FleetArgs {
         let each = each.map(|(position, (name, ui))| {
             let context = Context {
                 checkout: context.checkout.clone(),
-                identities: context.identities.clone(),
+                identities: Rc::clone(&context.identities),
                 fleet: fleet.clone(),
                 ui,
                 ..context

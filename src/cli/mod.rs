@@ -54,6 +54,7 @@ mod verify;
 use std::cell::OnceCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -206,7 +207,7 @@ pub fn main() -> ExitCode {
         }
     };
     let ui = ui.with(cli.global.verbosity());
-    match run(cli, &settings, &ui) {
+    match run(cli, &settings, &ui, Rc::default()) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
             ui.error(&error);
@@ -215,11 +216,16 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, settings: &Settings, ui: &Ui) -> Result<Exit, CliError> {
+fn run(
+    cli: Cli,
+    settings: &Settings,
+    ui: &Ui,
+    identities: Rc<OnceCell<crate::store::Identities>>,
+) -> Result<Exit, CliError> {
     let global = &cli.global;
     let root = global.config.as_deref();
     let context_of = |checkout: Result<Checkout, CliError>| {
-        let identities = OnceCell::new();
+        let identities = Rc::clone(&identities);
         let (checkout, fleet) = (checkout?, fleet::Fleet::default());
         Ok::<_, CliError>(Context { checkout, global, settings, ui, identities, fleet })
     };
@@ -272,7 +278,8 @@ struct Context<'a> {
     global: &'a Global,
     settings: &'a Settings,
     ui: &'a Ui,
-    identities: OnceCell<crate::store::Identities>,
+    /// Loaded once, whichever of its commands needs them.
+    identities: Rc<OnceCell<crate::store::Identities>>,
     fleet: fleet::Fleet,
 }
 
@@ -283,7 +290,7 @@ impl Context<'_> {
         let mut cli = Cli::try_parse_from(line)
             .map_err(|error| CliError::usage(error.to_string()).hint("see --help"))?;
         cli.global = self.global.clone();
-        run(cli, self.settings, self.ui)
+        run(cli, self.settings, self.ui, Rc::clone(&self.identities))
     }
 
     /// The store, which nobody else changes until it is dropped.

@@ -116,6 +116,7 @@ fn bring_in(
         let Some(source) = ui.choose(&texts)?.and_then(|index| sources.get(index)) else {
             return Ok(false);
         };
+        let mut in_the_clear = None;
         let import: Vec<String> = match source {
             Source::Onepassword => vec!["--from-onepassword".to_owned()],
             Source::Vault => vec!["--from-vault".to_owned()],
@@ -125,16 +126,18 @@ fn bring_in(
             },
             Source::Yaml | Source::Sops | Source::Exported => {
                 let what = if *source == Source::Exported { "Folder" } else { "File" };
-                match ui.ask_line(&format!("{what}: "))? {
+                let path = match ui.ask_line(&format!("{what}: "))? {
                     None => return Ok(false),
                     Some(path) if path.is_empty() || is_stdin(path.as_ref()) => continue,
-                    Some(path) => {
-                        if *source != Source::Sops {
-                            plaintext.push(path.clone());
-                        }
-                        let option = if *source == Source::Sops { "--from-sops" } else { "--" };
-                        vec![option.to_owned(), path]
-                    }
+                    Some(path) => context.settings.typed_path(&path).display().to_string(),
+                };
+                if *source != Source::Sops {
+                    in_the_clear = Some(path.clone());
+                }
+                match source {
+                    Source::Sops => vec!["--from-sops".to_owned(), path],
+                    _ if path.starts_with('-') => vec!["--".to_owned(), path],
+                    _ => vec![path],
                 }
             }
         };
@@ -143,15 +146,18 @@ fn bring_in(
             _ => &[],
         };
         let import: Vec<&str> = import.iter().map(String::as_str).collect();
-        let words = [&["import", name], skip, commit, &import].concat();
-        ui.status(&format!("$ phalanx-secrets {}", words.join(" ")));
-        if let Err(error) = context.again(&words) {
-            ui.error(&error);
-            if plaintext.last().map(String::as_str) == import.last().copied() {
-                plaintext.pop();
-            }
+        match step(&[&["import", name], skip, commit, &import].concat(), context) {
+            Ok(_) => plaintext.extend(in_the_clear),
+            Err(error) => ui.error(&error),
         }
     }
+}
+
+/// Takes a step, and says by which command it could be taken alone.
+fn step(words: &[&str], context: &Context<'_>) -> Result<Exit, CliError> {
+    let shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    context.ui.status(&format!("$ phalanx-secrets {}", shown.join(" ")));
+    context.again(words)
 }
 
 /// Asks what is to become of values that are nowhere: `None` leads back to the
@@ -176,33 +182,45 @@ fn without_source(
 /// Compares with Vault, and brings that in line where the person wants it.
 fn compare(name: &str, context: &Context<'_>) -> Result<Exit, CliError> {
     let ui = context.ui;
+    // What a sync does not change by itself is what no spec names.
+    let syncs: [(&[&str], &str); 2] = [
+        (&[], "Bring Vault in line now?"),
+        (&["--delete"], "Remove from Vault what no spec names, as well?"),
+    ];
+    let mut exit = audit(name, context)?;
+    for (options, question) in syncs {
+        if exit != Exit::Findings {
+            break;
+        }
+        ui.heading("\nWhat a sync would do:");
+        let sync = [&["sync", name], options].concat();
+        if let Err(error) = step(&[&sync[..], &["--dry-run"]].concat(), context) {
+            ui.error(&error);
+            return Ok(exit);
+        }
+        if !ui.confirm(question)? {
+            ui.status(&format!("Later: phalanx-secrets {}", sync.join(" ")));
+            return Ok(exit);
+        }
+        if let Err(error) = step(&sync, context) {
+            ui.error(&error);
+            return Ok(error.exit);
+        }
+        exit = audit(name, context)?;
+    }
+    if exit == Exit::Done {
+        ui.heading(&format!("Vault holds what {name} needs."));
+    }
+    Ok(exit)
+}
+
+/// Audits, again where that failed and the person wants it.
+fn audit(name: &str, context: &Context<'_>) -> Result<Exit, CliError> {
+    let ui = context.ui;
     loop {
         ui.heading("\nComparing with Vault.");
-        ui.status(&format!("$ phalanx-secrets audit {name}"));
-        match context.again(&["audit", name]) {
-            Ok(Exit::Done) => {
-                ui.heading(&format!("Vault holds what {name} needs."));
-                return Ok(Exit::Done);
-            }
-            Ok(exit) => {
-                ui.heading("\nWhat a sync would do:");
-                ui.status(&format!("$ phalanx-secrets sync {name} --dry-run"));
-                let is_possible = match context.again(&["sync", name, "--dry-run"]) {
-                    Ok(_) => true,
-                    Err(error) => {
-                        ui.error(&error);
-                        false
-                    }
-                };
-                if !is_possible || !ui.confirm("Bring Vault in line now?")? {
-                    ui.status(&format!("Later: phalanx-secrets sync {name}"));
-                    return Ok(exit);
-                }
-                if let Err(error) = context.again(&["sync", name]) {
-                    ui.error(&error);
-                    return Ok(exit);
-                }
-            }
+        match step(&["audit", name], context) {
+            Ok(exit) => return Ok(exit),
             Err(error) => {
                 ui.error(&error);
                 if !ui.confirm("Try again?")? {

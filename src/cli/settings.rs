@@ -64,6 +64,14 @@ impl Settings {
         folders
     }
 
+    /// A path that was typed at a prompt, where no shell has seen it.
+    pub(super) fn typed_path(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix("~/"), self.home()) {
+            (Some(below), Some(home)) => home.join(below),
+            _ => PathBuf::from(path),
+        }
+    }
+
     /// The user's editor, as a shell would write it.
     pub(super) fn editor(&self) -> Option<String> {
         self.text("VISUAL").or_else(|| self.text("EDITOR"))

@@ -52,6 +52,7 @@ fn a_leader_that_dies_loses_nothing() {
     let applications: Vec<(&str, &str)> =
         names.iter().zip(&declared).map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let (mut ridden_out, mut interrupted, mut acknowledged_total) = (0, 0, 0);
+    let mut disturbed = 0;
     let rounds = rounds();
     for round in 0..rounds {
         let world = World::new(&format!("raft-{round}"), &applications);
@@ -77,7 +78,13 @@ fn a_leader_that_dies_loses_nothing() {
             is_moment.then(|| kill.clone())
         });
         let output = sync(&door.url);
-        assert_eq!(door.faults(), 1, "{output:?}");
+        if door.faults() == 0 {
+            // On a machine that is too busy, the cluster loses its leader by
+            // itself, before the moment has come.
+            assert_eq!(output.code(), 4, "{output:?}");
+            disturbed += 1;
+            continue;
+        }
         assert!([0, 4].contains(&output.code()), "{output:?}");
         match output.code() {
             0 => ridden_out += 1,
@@ -112,9 +119,11 @@ fn a_leader_that_dies_loses_nothing() {
             assert_eq!(after[name].0, 1, "{name} was written twice");
         }
     }
+    assert!(disturbed <= rounds / 5, "{disturbed} of {rounds} rounds were disturbed");
     let _ = writeln!(
         std::io::stderr(),
-        "leader killed {rounds} times: {ridden_out} syncs rode it out, {interrupted} were \
-         interrupted and finished by the next; {acknowledged_total} writes acknowledged, none lost"
+        "leader killed {} times: {ridden_out} syncs rode it out, {interrupted} were \
+         interrupted and finished by the next; {acknowledged_total} writes acknowledged, none lost",
+        rounds - disturbed,
     );
 }

@@ -207,11 +207,25 @@ fn the_walk_takes_what_vault_has_and_commits() {
         .expect("Committed")
         // Unknown keys in Vault are findings, and a sync leaves them alone.
         .expect("Bring Vault in line now? [y/N] ")
+        .send("y\n")
+        .expect("Remove from Vault what no spec names, as well? [y/N] ")
         .send("n\n")
-        .expect("Later: phalanx-secrets sync demo")
+        .expect("Later: phalanx-secrets sync demo --delete")
         .run();
     assert_eq!(walked.code, Some(1), "{}", walked.screen);
     assert!(walked.is_restored);
+    assert_eq!(world.value("app", "old"), "o");
+    let again = || walk(&world).expect("Bring Vault in line now? [y/N] ");
+    again().send("n\n").run();
+    let question = "Remove from Vault what no spec names, as well? [y/N] ";
+    again()
+        .send("y\n")
+        .expect(question)
+        .send("y\n")
+        .expect("Vault holds what demo needs.")
+        .run()
+        .success();
+    assert!(!world.server.read(&world.prefix, "app").unwrap().1.contains_key("old"));
     assert_all_is_stored(&world);
     assert_eq!(git(&["log", "-1", "--format=%s"]), "secrets(demo): import 4 values");
     assert_eq!(git(&["status", "--porcelain"]), "");
@@ -299,6 +313,20 @@ fn a_keytab_reaches_vault_as_base64_where_the_spec_says_so() {
     world.sync(&[]);
     assert_eq!(world.value("app", "keytab"), "BQL//g==");
     world.sync_changes_nothing(&[]);
+    // The Python CLI's file has it as Vault does.
+    let exported = world.command(&["export", "demo"]).run().success();
+    assert!(exported.stdout().contains("value: BQL//g=="), "{exported:?}");
+    let files = [
+        "run",
+        "demo",
+        "app",
+        "--files",
+        "--",
+        "sh",
+        "-c",
+        "wc -c < $PHALANX_SECRETS_FOLDER/keytab",
+    ];
+    assert_eq!(world.command(&files).run().success().stdout().trim(), "4");
     set("plain").args(["--allow-binary"]).stdin([0xff]).run().success();
     let output = world.sync_is_refused(3, &[]);
     assert!(output.stderr().contains("not UTF-8 text"), "{output:?}");
@@ -307,4 +335,38 @@ fn a_keytab_reaches_vault_as_base64_where_the_spec_says_so() {
     set("keytab").stdin("-----BEGIN\n").run().success();
     world.sync(&[]);
     assert_eq!(world.value("app", "keytab"), "-----BEGIN\n");
+}
+
+/// One passphrase for all steps, and a Vault that comes up while one waits.
+#[test]
+fn a_passphrase_is_asked_for_once() {
+    let world = world("move-in-passphrase");
+    keep_in_vault(&world);
+    let key = world.sandbox.work().join("key");
+    let arguments = ["-q", "-t", "ed25519", "-N", "passphrase", "-f", key.to_str().unwrap()];
+    world.sandbox.program("ssh-keygen", arguments).run().success();
+    let public = world.sandbox.read(key.with_extension("pub"));
+    let holder = format!("keys = [{:?}]\naccess = [\"*\"]\n", public.trim());
+    world.sandbox.write(world.root.join("recipients/alice.toml"), holder);
+    let command = world.command(&["move-in", "demo", "-i", "../key"]);
+    let walked = Walk::through(at_terminal(command.env("VAULT_TOKEN", "wrong")))
+        .expect(NUMBER)
+        .send("3\n")
+        .expect("Hint:")
+        .expect(NUMBER)
+        .send("\x04")
+        .expect("Stopped here.")
+        .run();
+    assert_eq!(walked.code, Some(1), "{}", walked.screen);
+    let walked = Walk::through(at_terminal(world.command(&["move-in", "demo", "-i", "../key"])))
+        .expect(NUMBER)
+        .send("3\n")
+        .expect("assphrase")
+        .send("passphrase\r")
+        .expect("Bring Vault in line now? [y/N] ")
+        .send("y\n")
+        .expect("as well? [y/N] ")
+        .send("n\n")
+        .run();
+    assert_eq!(walked.screen.matches("assphrase").count(), 1, "{}", walked.screen);
 }
