@@ -218,3 +218,27 @@ fn what_may_be_encoded_may_be_bytes_and_reaches_vault_as_base64() {
     store.set("app", "keytab", [5, 2, 255]);
     assert_eq!(store.get("app", "keytab"), [5, 2, 255]);
 }
+
+#[test]
+fn what_somebody_else_stored_meanwhile_is_kept() {
+    let store = SmallStore::new();
+    let set = format!(
+        "printf theirs | {} set demo app .dockerconfigjson --quiet; printf mine > $1",
+        env!("CARGO_BIN_EXE_phalanx-secrets")
+    );
+    let editor = store.sandbox.write("editor", format!("#!/bin/sh\n{set}\n"));
+    crate::support::cli::make_executable(&editor);
+    let command = store.command(["fill", "demo", "app", "--quiet"]).env("VISUAL", &editor);
+    Walk::through(command.env("TERM", "xterm"))
+        .expect("Type or paste")
+        .expect("(no description)")
+        .expect("Value: ")
+        .send("\x05")
+        .expect("was stored by somebody else meanwhile")
+        .expect("[2/5]")
+        .expect("Value: ")
+        .send("\x04")
+        .run()
+        .success();
+    assert_eq!(store.get("app", ".dockerconfigjson"), b"theirs");
+}

@@ -3,10 +3,11 @@
 //! Each answer is sealed before the next question, so that whatever ends the
 //! walk loses nothing. What is still missing is what the next walk asks for.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::checkout::Checkout;
-use super::commit::{Commit, CommitArgs};
+use super::commit::CommitArgs;
 use super::completion::{applications, environments};
 use super::edit::{Editor, file_name, without_added_line_feed};
 use super::new_value::{ValueArgs, check_value, measure, readers};
@@ -14,7 +15,7 @@ use super::terminal::Answer;
 use super::ui::read_file;
 use super::{CliError, Context, Exit};
 use crate::description::readable;
-use crate::model::{ApplicationName, Environment, EnvironmentName, Kind, SecretId, SecretValue};
+use crate::model::{ApplicationName, Environment, EnvironmentName, SecretId, SecretValue};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -53,113 +54,147 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     {
         return Err(super::checkout::unknown_application(&environment, application));
     }
-    let missing = missing(&context.checkout, &environment, args.application.as_ref())?;
+    let store = context.checkout.store()?;
+    let is_wanted = |id: &SecretId| args.application.as_ref().is_none_or(|a| *a == id.application);
+    let contents = store.contents(&environment.name)?;
+    let missing: Vec<SecretId> = contents.missing(&environment).filter(is_wanted).collect();
+    let ui = context.ui;
     if missing.is_empty() {
-        context.ui.status("Every static secret has a value; there is nothing to fill.");
+        ui.status("Every static secret has a value; there is nothing to fill.");
         return Ok(Exit::Done);
     }
-    let options = (args.value, args.allow_disk);
-    walk(&environment, &missing, options, commit, context)
-}
-
-/// The static secrets without a value.
-pub(super) fn missing(
-    checkout: &Checkout,
-    environment: &Environment,
-    application: Option<&ApplicationName>,
-) -> Result<Vec<SecretId>, CliError> {
-    let contents = checkout.store()?.contents(&environment.name)?;
-    let is_wanted = |name: &ApplicationName| application.is_none_or(|wanted| wanted == name);
-    Ok(environment
-        .secrets()
-        .filter(|(name, key, spec)| {
-            spec.kind == Kind::Static && is_wanted(name) && !contents.has(name, key)
-        })
-        .map(|(name, key, _)| SecretId::new(environment.name.clone(), name.clone(), key.clone()))
-        .collect())
-}
-
-/// Asks for one after the other.
-fn walk(
-    environment: &Environment,
-    missing: &[SecretId],
-    (value_args, allow_disk): (ValueArgs, bool),
-    commit: Commit,
-    context: &Context<'_>,
-) -> Result<Exit, CliError> {
-    let ui = context.ui;
     ui.need_terminal(&format!(
         "many values at once can be stored from a file: phalanx-secrets static-template {name}, \
          fill it in, then phalanx-secrets import {name} FILE",
         name = environment.name
     ))?;
-    for id in missing {
-        readers(context.checkout.store()?, id)?;
+    for id in &missing {
+        readers(store, id)?;
     }
-    ui.status(KEYS);
-    let mut touched: Vec<String> = Vec::new();
-    let mut stored: Vec<bool> = vec![false; missing.len()];
-    let mut position = 0;
-    while let Some(id) = missing.get(position) {
-        describe(environment, id, (position + 1, missing.len()), context);
-        let is_stored = stored.get(position).copied().unwrap_or_default();
-        let prompt = match is_stored {
-            true => "Value (Enter keeps the one you gave): ",
-            false => "Value: ",
-        };
-        let value = match ui.ask_hidden(prompt)? {
-            Answer::End => break,
-            Answer::Text(text) if text.is_empty() => {
-                position += 1;
-                continue;
-            }
-            Answer::Text(text) => Ok(Some(text.into())),
-            Answer::Control('P') => {
-                position = position.saturating_sub(1);
-                continue;
-            }
-            Answer::Control('F') => from_file(context),
-            Answer::Control('E') => from_editor(id, allow_disk, context),
-            Answer::Control(_) => {
-                ui.status(KEYS);
-                continue;
-            }
-        };
-        let value = value.and_then(|value| {
-            if let Some(value) = &value {
-                check_value(id, value, environment, value_args)?;
-            }
-            Ok(value)
-        });
-        match value {
-            // The same question again.
-            Ok(None) => {}
-            Err(error) => ui.error(&error),
-            Ok(Some(value)) => {
-                let store = context.store_to_change()?;
-                store.put_together([(id, &value)], Timestamp::now())?;
-                let names = readers(&store, id)?.join(", ");
-                touched.extend(store.into_touched());
-                ui.status(&format!("Stored ({}), sealed to: {names}", measure(&value)));
-                if let Some(stored) = stored.get_mut(position) {
-                    *stored = true;
-                }
-                position += 1;
-            }
-        }
-    }
-    let count = stored.iter().filter(|stored| **stored).count();
+    let (count, touched) = walk(args, &environment, &missing, context)?;
     let left = missing.len() - count;
     ui.status(&match (count, left) {
         (count, 0) => format!("\nStored {}; nothing is missing any more.", values(count)),
         (0, left) => format!("\nNothing was stored; {} still missing.", are(left)),
         (count, left) => format!("\nStored {}; {} still missing.", values(count), are(left)),
     });
-    touched.sort();
-    touched.dedup();
     let message = format!("secrets({}): fill in {}", environment.name, values(count));
-    commit.end(touched, &message, ui)?;
+    commit.end(touched.into_iter().collect(), &message, ui)?;
     Ok(Exit::Done)
+}
+
+/// What came of a question.
+enum Reply {
+    Value(SecretValue),
+    Skip,
+    Back,
+    /// The same question again.
+    Again,
+    Stop,
+}
+
+/// Asks for one after the other, and gives how many were stored and their
+/// files.
+fn walk(
+    args: &Args,
+    environment: &Environment,
+    missing: &[SecretId],
+    context: &Context<'_>,
+) -> Result<(usize, BTreeSet<String>), CliError> {
+    context.ui.tell(KEYS);
+    let mut stored = BTreeSet::new();
+    let mut touched = BTreeSet::new();
+    let mut position = 0;
+    while let Some(id) = missing.get(position) {
+        context.ui.heading(&format!(
+            "\n[{}/{}] {} {}",
+            position + 1,
+            missing.len(),
+            id.application,
+            id.key
+        ));
+        describe(environment, id, context);
+        let reply = match ask(args, id, stored.contains(id), context)? {
+            Reply::Value(value) => match check_value(id, &value, environment, args.value) {
+                Ok(()) => Reply::Value(value),
+                Err(error) => {
+                    context.ui.error(&error);
+                    Reply::Again
+                }
+            },
+            reply => reply,
+        };
+        match reply {
+            Reply::Value(value) => {
+                let files = put(id, &value, stored.contains(id), context)?;
+                if !files.is_empty() {
+                    stored.insert(id);
+                }
+                touched.extend(files);
+                position += 1;
+            }
+            Reply::Skip => position += 1,
+            Reply::Back => position = position.saturating_sub(1),
+            Reply::Again => {}
+            Reply::Stop => break,
+        }
+    }
+    Ok((stored.len(), touched))
+}
+
+fn ask(
+    args: &Args,
+    id: &SecretId,
+    is_stored: bool,
+    context: &Context<'_>,
+) -> Result<Reply, CliError> {
+    let prompt = match is_stored {
+        true => "Value (Enter keeps the one you gave): ",
+        false => "Value: ",
+    };
+    let given = match context.ui.ask_hidden(prompt)? {
+        Answer::End => return Ok(Reply::Stop),
+        Answer::Text(text) if text.is_empty() => return Ok(Reply::Skip),
+        Answer::Text(text) => return Ok(Reply::Value(text.into())),
+        Answer::Control('P') => return Ok(Reply::Back),
+        Answer::Control('F') => from_file(context),
+        Answer::Control('E') => from_editor(id, args.allow_disk, context),
+        Answer::Control(_) => {
+            context.ui.tell(KEYS);
+            return Ok(Reply::Again);
+        }
+    };
+    Ok(match given {
+        Ok(Some(value)) => Reply::Value(value),
+        Ok(None) => Reply::Again,
+        Err(error) => {
+            context.ui.error(&error);
+            Reply::Again
+        }
+    })
+}
+
+/// Seals a value, and gives its file; none where somebody else has stored one
+/// since this walk began.
+fn put(
+    id: &SecretId,
+    value: &SecretValue,
+    is_own: bool,
+    context: &Context<'_>,
+) -> Result<Vec<String>, CliError> {
+    let store = context.store_to_change()?;
+    if !is_own && store.has(id) {
+        context.ui.warn(&format!(
+            "{id} was stored by somebody else meanwhile, and is left as it is; to replace it: \
+             phalanx-secrets set {} {} {}",
+            id.environment, id.application, id.key
+        ));
+        return Ok(Vec::new());
+    }
+    store.put_together([(id, value)], Timestamp::now())?;
+    let names = readers(&store, id)?.join(", ");
+    context.ui.status(&format!("Stored ({}), sealed to: {names}", measure(value)));
+    Ok(store.into_touched())
 }
 
 fn values(count: usize) -> String {
@@ -177,22 +212,16 @@ fn are(count: usize) -> String {
 }
 
 /// Shows what a secret is for.
-fn describe(
-    environment: &Environment,
-    id: &SecretId,
-    (number, count): (usize, usize),
-    context: &Context<'_>,
-) {
+fn describe(environment: &Environment, id: &SecretId, context: &Context<'_>) {
     let ui = context.ui;
-    ui.heading(&format!("\n[{number}/{count}] {} {}", id.application, id.key));
     let spec = environment.spec(&id.application, &id.key);
     match spec.and_then(|spec| spec.description.as_deref()) {
         Some(description) => {
             for line in readable(description, ui.text_width().saturating_sub(2)) {
-                ui.status(&format!("  {line}"));
+                ui.tell(&format!("  {line}"));
             }
         }
-        None => ui.status("  (no description)"),
+        None => ui.tell("  (no description)"),
     }
 }
 

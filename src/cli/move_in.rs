@@ -7,7 +7,6 @@
 use super::checkout::Checkout;
 use super::commit::CommitArgs;
 use super::completion::environments;
-use super::fill::missing;
 use super::{CliError, Context, Exit, settings::is_stdin};
 use crate::model::EnvironmentName;
 use crate::shell::quoted;
@@ -85,7 +84,7 @@ fn stopped(context: &Context<'_>) -> Exit {
 fn count_missing(name: &str, context: &Context<'_>) -> Result<usize, CliError> {
     let checkout = Checkout::find(context.global.config.as_deref(), context.settings)?;
     let environment = checkout.environment(&name.parse()?)?;
-    Ok(missing(&checkout, &environment, None)?.len())
+    Ok(checkout.store()?.contents(&environment.name)?.missing(&environment).count())
 }
 
 /// Imports and asks, until every value is there or the person wants to go on.

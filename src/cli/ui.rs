@@ -138,6 +138,11 @@ impl Ui {
         }
     }
 
+    /// Says what whoever is asked has to know, however little is to be said.
+    pub(super) fn tell(&self, text: &str) {
+        self.message(format_args!("{text}"));
+    }
+
     /// Says what comes now.
     pub(super) fn heading(&self, text: &str) {
         self.message(format_args!("{BOLD}{text}{BOLD:#}"));

@@ -10,7 +10,9 @@ use super::holders::{Holder, Holders};
 use super::identities::Identities;
 use super::paths::{SECRETS, key_of_file_stem, sealed_path};
 use super::sealing::{OpenError, Opened, open};
-use crate::model::{ApplicationName, EnvironmentName, HolderName, KeyName, SecretId};
+use crate::model::{
+    ApplicationName, Environment, EnvironmentName, HolderName, KeyName, Kind, SecretId,
+};
 use crate::tree::{Tree, TreeError};
 
 /// The sealed values of an environment, none of them read yet.
@@ -92,6 +94,16 @@ impl Contents {
             keys.iter().map(move |key| {
                 SecretId::new(self.environment.clone(), application.clone(), key.clone())
             })
+        })
+    }
+
+    /// The static secrets of the environment that have no value.
+    pub fn missing(&self, environment: &Environment) -> impl Iterator<Item = SecretId> {
+        let secrets = environment.secrets().filter(|(application, key, spec)| {
+            spec.kind == Kind::Static && !self.has(application, key)
+        });
+        secrets.map(|(application, key, _)| {
+            SecretId::new(self.environment.clone(), application.clone(), key.clone())
         })
     }
 

@@ -137,21 +137,24 @@ fn ids(
 
 fn open(ids: &[SecretId], context: &Context<'_>) -> Result<BTreeMap<SecretId, Before>, CliError> {
     let store = context.checkout.store()?;
-    let mut before = BTreeMap::new();
-    let stored: Vec<&SecretId> = ids.iter().filter(|id| store.has(id)).collect();
-    let Some(first) = stored.first() else { return Ok(before) };
+    // The files first: one that changes before it is opened shows later.
+    let mut files = BTreeMap::new();
+    for id in ids.iter().filter(|id| store.has(id)) {
+        files.insert(id, store.sealed(id)?);
+    }
+    let Some((first, _)) = files.first_key_value() else { return Ok(BTreeMap::new()) };
     let identities = context.identities()?;
     let (values, failures) =
-        store.contents(&first.environment)?.open_all(|id| stored.contains(&id), &identities);
+        store.contents(&first.environment)?.open_all(|id| files.contains_key(id), &identities);
     if !failures.is_empty() {
         return Err(CliError::open_failures(&failures, &store.holders, &identities));
     }
     super::checkout::warn_of_seals(context.ui, store, &values);
-    for opened in values {
-        let sealed = store.sealed(&opened.id)?;
-        before.insert(opened.id, Before { value: opened.opened.value, sealed });
-    }
-    Ok(before)
+    let before = values.into_iter().filter_map(|opened| {
+        let sealed = files.remove(&opened.id)?;
+        Some((opened.id, Before { value: opened.opened.value, sealed }))
+    });
+    Ok(before.collect())
 }
 
 /// What a value's file is called while it is edited.

@@ -18,7 +18,7 @@ use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, EnvironmentName, Kind, SecretId, SecretValue};
 use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
-use crate::store::{Contents, Identities, LockedStore, Store};
+use crate::store::{Identities, LockedStore, Store};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -293,7 +293,8 @@ fn sort(
             sorted.new.push((id, value));
         }
     }
-    sorted.missing = missing(environment, &contents, &sorted.new);
+    let is_new = |id: &SecretId| sorted.new.iter().any(|(new, _)| new == id);
+    sorted.missing = contents.missing(environment).filter(|id| !is_new(id)).collect();
     if stored.is_empty() {
         return Ok(sorted);
     }
@@ -317,23 +318,6 @@ fn sort(
     }
     sorted.different = stored.into_iter().collect();
     Ok(sorted)
-}
-
-/// The static secrets that have no value and get none.
-fn missing(
-    environment: &Environment,
-    contents: &Contents,
-    new: &[(SecretId, SecretValue)],
-) -> Vec<SecretId> {
-    let secrets = environment.secrets().filter(|(application, key, spec)| {
-        spec.kind == Kind::Static && !contents.has(application, key)
-    });
-    secrets
-        .map(|(application, key, _)| {
-            SecretId::new(environment.name.clone(), application.clone(), key.clone())
-        })
-        .filter(|id| !new.iter().any(|(new, _)| new == id))
-        .collect()
 }
 
 /// Whether two values of a secret are equal. A client is a JSON document, which
