@@ -227,6 +227,11 @@ fn a_process_gets_an_applications_secrets() {
     let output =
         store.run(["run", "demo", "other", "--prefix", "MY_", "--", "printenv", "MY_SHARED"]);
     assert_eq!(output.success().stdout(), "copied\n");
+    // Neither does it get what opens all others.
+    let identity = store.sandbox.read(store.own_identity());
+    let command = store.command(["run", "demo", "other", "--", "env"]);
+    let output = command.env("PHALANX_SECRETS_IDENTITY", &identity).run().success();
+    assert!(!output.stdout().contains("AGE-SECRET-KEY"), "{output:?}");
     // Nothing of it is in the arguments.
     let script = "cat /proc/$$/cmdline | tr '\\0' ' '";
     let output = store.run(["run", "demo", "other", "--", "sh", "-c", script]).success();

@@ -8,6 +8,7 @@ use std::process::Command;
 use super::completion::{applications, environments};
 use super::connection::{Credentials, ServerArgs};
 use super::private_folder::PrivateFolder;
+use super::settings::IDENTITY_VARIABLES;
 use super::signals::RunningChild;
 use super::{CliError, Context, Exit, RevisionArgs, checkout, terminal};
 use crate::model::{
@@ -24,7 +25,7 @@ const FOLDER: &str = "PHALANX_SECRETS_FOLDER";
     after_help = "The process gets each secret as an environment variable of its key, in capitals \
     and with _ for whatever\nelse is in it; or, with --files, as a file of its key in a folder in \
     memory that goes with the process\nand that $PHALANX_SECRETS_FOLDER names. What sync generates \
-    is in Vault alone, so only --from-vault gives it."
+    is in Vault alone, so only --from-vault gives it. Variables with an identity are not passed on."
 )]
 pub(super) struct Args {
     /// Environment
@@ -77,6 +78,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     };
     let mut command = Command::new(program);
     command.args(arguments);
+    // They open the rest of the store, which this is not for.
+    for name in IDENTITY_VARIABLES {
+        command.env_remove(name);
+    }
     if args.files {
         return with_files(command, &secrets, args, context);
     }

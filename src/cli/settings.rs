@@ -14,6 +14,8 @@ use crate::vault::{CiTokenRequest, Login, Proof, VaultSettings};
 
 /// The variable that names an identity file or holds an identity.
 const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
+/// The variables that may hold an identity itself.
+pub(super) const IDENTITY_VARIABLES: [&str; 2] = [IDENTITY, "SOPS_AGE_KEY"];
 /// Where a pod has the token of its Kubernetes service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// The variable that names the trusted commit.

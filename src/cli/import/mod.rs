@@ -103,7 +103,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     // Before anything is asked for.
     let _ = args.commit.begin(context)?;
     let offer = args.source.read(&environment, &args.server, context)?;
-    bring(&environment, offer, args.options, args.commit, context)
+    let exit = bring(&environment, offer, args.options, args.commit, context)?;
+    if let (Some(path), false) = (args.source.in_the_clear(), args.options.dry_run) {
+        let path = path.display();
+        context.ui.hint(&format!("{path} still has the values in the clear; delete it in the end"));
+    }
+    Ok(exit)
 }
 
 /// Shows what would become of values, and stores them.

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::Offer;
 use crate::cli::connection::{Credentials, ServerArgs, block_on};
 use crate::cli::session::{parse_yaml, read_yaml};
+use crate::cli::settings::is_stdin;
 use crate::cli::ui::read_file;
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, Environment};
@@ -40,6 +41,11 @@ pub(super) struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// The file or folder, if it is one, that holds the values in the clear.
+    pub(super) fn in_the_clear(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| !is_stdin(path))
+    }
+
     /// Reads what there is.
     pub(super) fn read(
         &self,
