@@ -3,7 +3,7 @@
 use super::commit::CommitArgs;
 use super::completion::environments;
 use super::import::{Offer, Options, bring};
-use super::{CliError, Context, Exit, checkout};
+use super::{CliError, Context, Exit};
 use crate::exposed;
 use crate::layout::{OIDC_CLIENTS, VAULT_WRITE_TOKEN};
 use crate::model::{ApplicationName, EnvironmentName, SecretId};
@@ -62,13 +62,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for exposure in &exposures {
         context.ui.warn(&format!("{} is exposed, so it is left out", exposure.id));
     }
-    let identities = context.identities()?;
     let contents = store.contents(&from.name)?;
-    let (values, failures) = contents.open_all(|id| is_wanted(id) && !is_exposed(id), &identities);
-    if !failures.is_empty() {
-        return Err(CliError::open_failures(&failures, &store.holders, &identities));
-    }
-    checkout::warn_of_seals(context.ui, store, &values);
+    let values = context.open(&contents, |id| is_wanted(id) && !is_exposed(id))?;
     let mut values = StaticValues::from_stored(values)?;
     let mut unknown = Vec::new();
     for (application, values) in &mut values.applications {

@@ -1,7 +1,7 @@
 //! `export`: print all stored values as a static-secrets YAML file.
 
 use super::completion::environments;
-use super::{CliError, Context, Exit, RevisionArgs, checkout};
+use super::{CliError, Context, Exit, RevisionArgs};
 use crate::model::{Environment, EnvironmentName};
 use crate::static_values::{StaticValues, Template};
 use crate::store::is_backup;
@@ -36,13 +36,7 @@ fn encode(values: &mut StaticValues, environment: &Environment) {
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let store = context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
-    let identities = context.identities()?;
-    let contents = store.contents(&args.environment)?;
-    let (values, failures) = contents.open_all(|id| !is_backup(id), &identities);
-    if !failures.is_empty() {
-        return Err(CliError::open_failures(&failures, &store.holders, &identities));
-    }
-    checkout::warn_of_seals(context.ui, store, &values);
+    let values = context.open(&store.contents(&args.environment)?, |id| !is_backup(id))?;
     let mut values = StaticValues::from_stored(values)?;
     encode(&mut values, &environment);
     let yaml = Template::filled(&environment, &values).to_yaml()?;

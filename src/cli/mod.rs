@@ -63,6 +63,9 @@ use error::{CliError, Exit};
 use settings::Settings;
 use ui::{Ui, Verbosity};
 
+use crate::model::SecretId;
+use crate::store::{Contents, Identities, LockedStore, StoredValue};
+
 /// Keeps the secrets of Phalanx environments sealed in git, and syncs them
 /// into Vault.
 #[derive(Debug, Parser)]
@@ -220,7 +223,7 @@ fn run(
     cli: Cli,
     settings: &Settings,
     ui: &Ui,
-    identities: Rc<OnceCell<crate::store::Identities>>,
+    identities: Rc<OnceCell<Identities>>,
 ) -> Result<Exit, CliError> {
     let global = &cli.global;
     let root = global.config.as_deref();
@@ -279,7 +282,7 @@ struct Context<'a> {
     settings: &'a Settings,
     ui: &'a Ui,
     /// Loaded once, whichever of its commands needs them.
-    identities: Rc<OnceCell<crate::store::Identities>>,
+    identities: Rc<OnceCell<Identities>>,
     fleet: fleet::Fleet,
 }
 
@@ -294,20 +297,37 @@ impl Context<'_> {
     }
 
     /// The store, which nobody else changes until it is dropped.
-    fn store_to_change(&self) -> Result<crate::store::LockedStore, CliError> {
+    fn store_to_change(&self) -> Result<LockedStore, CliError> {
         self.checkout.store()?;
         let waiting = || self.ui.status("Another command changes this store; waiting for it…");
-        let store = crate::store::LockedStore::open(&self.checkout.tree, waiting)?;
+        let store = LockedStore::open(&self.checkout.tree, waiting)?;
         store.ok_or_else(|| CliError::store("the store was removed meanwhile"))
     }
 
+    /// Opens the values that `wanted` picks, all of them or none, and warns of
+    /// seals that are not what they should be.
+    fn open(
+        &self,
+        contents: &Contents,
+        wanted: impl Fn(&SecretId) -> bool,
+    ) -> Result<Vec<StoredValue>, CliError> {
+        let store = self.checkout.store()?;
+        let identities = self.identities()?;
+        let (values, failures) = contents.open_all(wanted, &identities);
+        if !failures.is_empty() {
+            return Err(CliError::open_failures(&failures, &store.holders, &identities));
+        }
+        checkout::warn_of_seals(self.ui, store, &values);
+        Ok(values)
+    }
+
     /// The identities at hand. What one caller unlocked is so for all.
-    fn identities(&self) -> Result<crate::store::Identities, CliError> {
+    fn identities(&self) -> Result<Identities, CliError> {
         if let Some(identities) = self.identities.get() {
             return Ok(identities.clone());
         }
         let sources = self.settings.identity_sources(&self.global.identities);
-        let identities = crate::store::Identities::load_asking(&sources, &self.ui.ask())?;
+        let identities = Identities::load_asking(&sources, &self.ui.ask())?;
         for line in identities.describe() {
             self.ui.detail(&format!("Identity: {line}"));
         }

@@ -186,13 +186,7 @@ fn from_store(
         }
     }
     if !wanted.is_empty() {
-        let identities = context.identities()?;
-        let (values, failures) = contents.open_all(|id| wanted.contains_key(id), &identities);
-        if !failures.is_empty() {
-            return Err(CliError::open_failures(&failures, &store.holders, &identities));
-        }
-        checkout::warn_of_seals(context.ui, store, &values);
-        for stored in values {
+        for stored in context.open(&contents, |id| wanted.contains_key(id))? {
             for key in wanted.remove(&stored.id).into_iter().flatten() {
                 secrets.insert(key, stored.opened.value.clone());
             }

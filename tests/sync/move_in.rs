@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 
 use super::World;
 use crate::support::cli::{Command, make_executable};
-use crate::support::openbao::OpenBao;
+use crate::support::notice;
+use crate::support::openbao::{OpenBao, find_on_path};
 use crate::support::small_store::files_below;
 use crate::support::terminal::{SIGHUP, SIGINT, SIGTERM, Walk};
 
@@ -122,6 +123,36 @@ fn sops_decrypts_what_it_encrypted() {
     let output =
         world.command(&["import", "demo", "--from-sops", "x"]).env("PATH", "/nowhere").run();
     assert!(output.fails_with(3).stderr().contains("there is no program sops"));
+}
+
+/// The same with the real one, where it is installed.
+#[test]
+fn the_real_sops_decrypts_what_it_encrypted() {
+    if find_on_path("sops").is_none() {
+        assert!(std::env::var_os("CI").is_none(), "there is no sops");
+        notice("SKIPPED: the_real_sops_decrypts_what_it_encrypted: there is no sops");
+        return;
+    }
+    let world = world("real-sops");
+    let yaml = "applications:\n  app:\n    password: {value: \"a\\nb\\n\"}\n    token: {value: '017'}\n\
+                pull-secret: {registries: {ghcr.io: {username: u, password: '1e3'}}}\n";
+    world.sandbox.write(world.root.join("plain.yaml"), yaml);
+    let identity = world.sandbox.home().join(".config/phalanx-secrets/identity.txt");
+    let text = world.sandbox.read(&identity);
+    let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    let sops = ["--encrypt", "--age", recipient, "--output", "sealed.yaml", "plain.yaml"];
+    let encrypt = world.sandbox.program("sops", sops).current_dir(&world.root);
+    encrypt.run().success();
+    assert!(!world.sandbox.read(world.root.join("sealed.yaml")).contains("017"));
+    let import = world.command(&["import", "demo", "--from-sops", "sealed.yaml"]);
+    import.env("SOPS_AGE_KEY_FILE", &identity).run().success();
+    assert_eq!(get(&world, "app", "password"), "a\nb\n");
+    assert_eq!(get(&world, "app", "token"), "017");
+    assert_eq!(get(&world, "pull-secret", "ghcr.io"), "u:1e3");
+    // Without its key it says so itself, and nothing changes.
+    world.sandbox.write(world.root.join("none"), "");
+    let import = world.command(&["import", "demo", "--from-sops", "sealed.yaml"]);
+    import.env("HOME", "/nowhere").env("XDG_CONFIG_HOME", "/nowhere").run().fails_with(3);
 }
 
 fn walk(world: &World) -> Walk {

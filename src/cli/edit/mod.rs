@@ -143,13 +143,8 @@ fn open(ids: &[SecretId], context: &Context<'_>) -> Result<BTreeMap<SecretId, Be
         files.insert(id, store.sealed(id)?);
     }
     let Some((first, _)) = files.first_key_value() else { return Ok(BTreeMap::new()) };
-    let identities = context.identities()?;
-    let (values, failures) =
-        store.contents(&first.environment)?.open_all(|id| files.contains_key(id), &identities);
-    if !failures.is_empty() {
-        return Err(CliError::open_failures(&failures, &store.holders, &identities));
-    }
-    super::checkout::warn_of_seals(context.ui, store, &values);
+    let contents = store.contents(&first.environment)?;
+    let values = context.open(&contents, |id| files.contains_key(id))?;
     let before = values.into_iter().filter_map(|opened| {
         let sealed = files.remove(&opened.id)?;
         Some((opened.id, Before { value: opened.opened.value, sealed }))
