@@ -190,6 +190,10 @@ fn a_deleted_line_removes_a_value_once_that_is_confirmed() {
     let output = command().run().fails_with(2);
     assert!(output.stderr().contains("Remove the stored values of token?"), "{output:?}");
     let question = "Remove the stored values of token? [y/N] ";
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        Walk::through(command()).expect(question).signal(signal).run().ended_by(signal);
+    }
+    assert_no_memory_is_used(&store);
     // No leads back to the editor, where the same is done again.
     let walk = Walk::through(command()).expect(question).send("n\n").expect(question);
     let walked = walk.send("y\n").run().success();

@@ -216,3 +216,31 @@ fn a_passphrase_prompt_restores_the_terminal() {
     let walked = get().expect("assphrase").paste("passphrase\n").expect("x").run().success();
     assert!(!walked.screen.contains("passphrase\n"), "{walked:?}");
 }
+
+/// Whoever is asked whether something may be replaced or removed can walk away.
+#[test]
+fn a_question_that_is_interrupted_changes_nothing() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    let demo = String::from_utf8(store.bytes("secrets/environments/demo.toml")).unwrap();
+    store.write("secrets/environments/new.toml", demo);
+    let set = store.command(["set", "new", "app", "password"]).stdin("other");
+    set.run().success();
+    store.write("values.yaml", "applications: {app: {password: {value: other}}}\n");
+    let before = (store.sealed_files(), store.bytes("secrets/demo/app/password.age"));
+    for arguments in [
+        &["remove", "demo", "app", "password"][..],
+        &["set", "demo", "app", "password", "--generate", "password"],
+        &["import", "demo", "values.yaml"],
+        &["copy-env", "new", "demo"],
+    ] {
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            let walk = Walk::through(store.command(arguments)).expect("[y/N] ");
+            walk.signal(signal).run().ended_by(signal);
+        }
+        let walked = Walk::through(store.command(arguments)).expect("[y/N] ").send("\n").run();
+        assert!(walked.success().screen.contains("Nothing was "), "{arguments:?}");
+        let after = (store.sealed_files(), store.bytes("secrets/demo/app/password.age"));
+        assert_eq!(before, after, "{arguments:?}");
+    }
+}
