@@ -234,7 +234,8 @@ fn what_no_spec_asks_for_must_be_decided() {
     assert_snapshot!(stderr, @r"
     error: the argument '--allow-unknown' cannot be used with '--skip-unknown'
 
-    Usage: phalanx-secrets import --allow-unknown <FILE|--from-onepassword|--from-vault|--from-sops <FILE>> <ENVIRONMENT>
+    Usage: phalanx-secrets import [OPTIONS] <ENVIRONMENT> <FILE>
+           phalanx-secrets import [OPTIONS] <ENVIRONMENT> <--from-onepassword|--from-vault|--from-sops <FILE>>
 
     For more information, try '--help'.
     ");

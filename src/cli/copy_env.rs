@@ -13,9 +13,8 @@ use crate::store::is_backup;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Each value is sealed to those who may read it in the new environment. What that \
-    one has no spec for is\nleft out; so are exposed values, which ought to be changed, and what \
-    belongs to one environment alone:\nits write token and its OpenID Connect \
-    clients."
+    one has no spec for is left out; so are exposed values, which ought to be changed, and what \
+    belongs to one environment alone: its write token and its OpenID Connect clients."
 )]
 pub(super) struct Args {
     /// Environment to copy from

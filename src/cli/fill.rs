@@ -19,8 +19,8 @@ use crate::model::{ApplicationName, Environment, EnvironmentName, SecretId, Secr
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Each value is sealed at once. Stop whenever you like; the next fill goes on with \
-    what is missing."
+    after_help = "Each value is sealed at once. Stop whenever you like; the next fill goes on \
+    with what is missing."
 )]
 pub(super) struct Args {
     /// Environment

@@ -14,7 +14,7 @@ use crate::shell::quoted;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The walk: make a store if there is none, import what there is, give what is \
-    still missing, compare with\nVault and bring it in line, and then commit and tidy up. It asks \
+    still missing, compare with Vault and bring it in line, and then commit and tidy up. It asks \
     before each step, and can be taken again."
 )]
 pub(super) struct Args {

@@ -14,8 +14,7 @@ use crate::store::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The value stays as it is, and so does the time at which it was set. In Vault \
-    nothing is renamed: sync\nwrites the new key, and sync --delete removes the old \
-    one."
+    nothing is renamed: sync writes the new key, and sync --delete removes the old one."
 )]
 pub(super) struct Args {
     /// Environment, or several: ENV,ENV

@@ -23,9 +23,10 @@ const FOLDER: &str = "PHALANX_SECRETS_FOLDER";
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The process gets each secret as an environment variable of its key, in capitals \
-    and with _ for whatever\nelse is in it; or, with --files, as a file of its key in a folder in \
-    memory that goes with the process\nand that $PHALANX_SECRETS_FOLDER names. What sync generates \
-    is in Vault alone, so only --from-vault gives it. Variables with an identity are not passed on."
+    and with _ for whatever else is in it; or, with --files, as a file of its key in a folder in \
+    memory that goes with the process and that $PHALANX_SECRETS_FOLDER names. What sync generates \
+    is in Vault alone, so only --from-vault gives it. Variables with an identity are not passed \
+    on."
 )]
 pub(super) struct Args {
     /// Environment

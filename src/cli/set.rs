@@ -19,13 +19,13 @@ use crate::model::{
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The value is never an argument, where other users of the machine could see \
-it. Without\n--from-file or --generate it is asked for, hidden, or read from standard input when \
-that is not a\nterminal. It is stored to the byte: a line feed at its end is part of it (printf \
-leaves it out, echo\nadds one).\n\nBeyond applications' static secrets, three names hold what the \
-environment as a whole needs:\n  pull-secret REGISTRY       username:password\n  oidc-clients \
-CLIENT        {\"id\": …, \"secret\": …, \"return_uri\": …}\n  vault-write-token token    a Vault \
-token"
+    after_help = "The value is never an argument, where other users of the machine could see it. \
+    Without --from-file or --generate it is asked for, hidden, or read from standard input when \
+    that is not a terminal. It is stored to the byte: a line feed at its end is part of it \
+    (printf leaves it out, echo adds one).\n\nBeyond applications' static secrets, three names \
+    hold what the environment as a whole needs:\n  pull-secret REGISTRY       username:password\n  \
+    oidc-clients CLIENT        {\"id\": …, \"secret\": …, \"return_uri\": …}\n  \
+    vault-write-token token    a Vault token"
 )]
 pub(super) struct Args {
     /// Environment, or several: ENV,ENV

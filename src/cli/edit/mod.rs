@@ -30,10 +30,10 @@ use document::Document;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With a key, the file that you edit is the value, to the byte; a line feed that \
-    the editor adds at\nthe end of one line is left out. Without, it has all static values of the \
+    the editor adds at the end of one line is left out. Without, it has all static values of the \
     application, as TOML.\n\nThe editor is $VISUAL or $EDITOR, else vi. The file lies in memory \
-    ($XDG_RUNTIME_DIR or /dev/shm),\nwhere only you can read it, and vim, neovim, nano and emacs \
-    are told to leave no copies elsewhere.\nTo give up, leave the editor without saving."
+    ($XDG_RUNTIME_DIR or /dev/shm), where only you can read it, and vim, neovim, nano and emacs \
+    are told to leave no copies elsewhere. To give up, leave the editor without saving."
 )]
 pub(super) struct Args {
     /// Environment

@@ -22,6 +22,9 @@ use crate::store::{Identities, LockedStore, Store};
 
 #[derive(Debug, clap::Args)]
 #[command(
+    override_usage = "phalanx-secrets import [OPTIONS] <ENVIRONMENT> <FILE>\n       \
+    phalanx-secrets import [OPTIONS] <ENVIRONMENT> <--from-onepassword|--from-vault|--from-sops \
+    <FILE>>",
     after_help = "First it shows what would become of each value; nothing is stored unless all of \
     it can be."
 )]
