@@ -56,7 +56,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         "without one, take the steps apart: phalanx-secrets init, import {name} …, sync {name}, \
          audit {name}"
     ))?;
-    let commit = args.commit.as_arguments();
+    let commit = match args.commit.as_arguments() {
+        [] if may_commit(name, context)? => &["--commit"],
+        decided => decided,
+    };
     // Whatever it is called wrongly with, now rather than later.
     let environment = context.checkout.environment(&args.environment)?;
     if context.checkout.store_if_any().is_none() {
@@ -71,8 +74,20 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         return Ok(stopped(context));
     }
     let exit = compare(name, context)?;
-    tidy_up(args, &plaintext, exit, context);
+    tidy_up(name, commit.contains(&"--commit"), &plaintext, exit, context);
     Ok(exit)
+}
+
+/// Asks whether each step shall be committed, where there will be one, it can
+/// be and nobody has said so yet.
+fn may_commit(name: &str, context: &Context<'_>) -> Result<bool, CliError> {
+    let store = context.checkout.store_if_any();
+    let is_rule = store.is_some_and(|store| store.settings.commit);
+    let is_done = store.is_some() && count_missing(name, context)? == 0;
+    if is_rule || is_done || context.checkout.repository().is_err() {
+        return Ok(false);
+    }
+    context.ui.confirm("Commit each step, so that Vault remembers from which commit it is?")
 }
 
 fn stopped(context: &Context<'_>) -> Exit {
@@ -232,14 +247,22 @@ fn audit(name: &str, context: &Context<'_>) -> Result<Exit, CliError> {
 }
 
 /// Says what to commit and what to remove.
-fn tidy_up(args: &Args, plaintext: &[String], exit: Exit, context: &Context<'_>) {
+fn tidy_up(
+    name: &str,
+    is_committed: bool,
+    plaintext: &[String],
+    exit: Exit,
+    context: &Context<'_>,
+) {
     let ui = context.ui;
-    let name = &args.environment;
     ui.heading("\nWhat remains to be done:");
-    ui.status("  • commit what is not committed yet, sealed values and key-holders alone:");
-    ui.status(&format!(
-        "      git add secrets recipients .gitattributes && git commit -m 'secrets({name}): move in'"
-    ));
+    if is_committed {
+        ui.status("  • push the commits, or open a pull request");
+    } else {
+        ui.status("  • commit the sealed values and key-holders, and push them:");
+        ui.status("      git add secrets recipients .gitattributes");
+        ui.status(&format!("      git commit -m 'secrets({name}): move in'"));
+    }
     for path in plaintext {
         ui.status("  • once that is pushed, delete the values in the clear, and copies of them:");
         ui.status(&format!("      shred --remove {}", quoted(path)));

@@ -179,9 +179,12 @@ fn the_walk_ends_in_a_green_audit() {
     world.sandbox.git_in(&world.root, ["init", "--quiet"]);
     let command = world.command(&["move-in", "demo", "-c", "."]).env("USER", "alice");
     let walked = Walk::through(at_terminal(command))
+        .expect("Commit each step, so that Vault remembers from which commit it is? [y/N] ")
+        .send("y\n")
         .expect("There is no store here yet.")
         .expect("[y/N] ")
         .send("y\n")
+        .expect("Committed")
         .expect("2 static secrets have no value.")
         .expect(NUMBER)
         .send("9\n")
@@ -212,12 +215,19 @@ fn the_walk_ends_in_a_green_audit() {
         .send("y\n")
         .expect("Created Vault secret for app")
         .expect("Vault holds what demo needs.")
+        .expect("push the commits")
         .expect("shred --remove 'static secrets.yaml'")
         .run()
         .success();
     assert!(!walked.screen.contains("hunter2"), "{}", walked.screen);
     assert_eq!(world.value("app", "token"), "hunter2");
     world.audit(&[]).success();
+    let log = world.sandbox.git_in(&world.root, ["log", "--format=%s", "--reverse"]);
+    assert_snapshot!(log, @r"
+    secrets: make a store
+    secrets(demo): import 1 value
+    secrets(demo): fill in 1 value
+    ");
     // Again, there is nothing to do.
     let again = walk(&world).expect("Every static secret of demo has a value.");
     again.expect("Vault holds what demo needs.").run().success();
