@@ -498,3 +498,52 @@ fn a_file_that_is_no_text_is_refused() {
     Hint: all that is wrong with the store is listed by: phalanx-secrets check
     ");
 }
+
+#[test]
+fn a_dry_run_shows_what_is_to_be_decided() {
+    let store = SmallStore::new();
+    store.set("app", "password", "old");
+    let yaml = "applications: {app: {password: {value: new}, gone: {value: x}, token: {value: y}}}";
+    let output = import(&store, yaml, &["--dry-run"]).success();
+    assert_snapshot!(store.stderr(&output), @r"
+      new        app token
+      different  app password
+      unknown    app gone
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app with space
+      missing    other shared
+    Hint: then store them too with --allow-unknown, or leave them out with --skip-unknown
+    Would store 1 new and 1 different values; 0 were stored already.
+    4 static secrets still have no value; give them with: phalanx-secrets fill demo
+    ");
+    let output = import(&store, yaml, &["--dry-run", "--skip-unknown"]).success();
+    assert_snapshot!(store.stderr(&output), @r"
+      new        app token
+      different  app password
+      unknown    app gone
+      missing    app .dockerconfigjson
+      missing    app dex.clientSecret
+      missing    app with space
+      missing    other shared
+    Hint: then replace them with --replace
+    Warning: no spec asks for demo/app/gone, so its value in the file is left out
+    Would store 1 new and 1 different values; 0 were stored already.
+    4 static secrets still have no value; give them with: phalanx-secrets fill demo
+    ");
+    assert_eq!(store.get("app", "password"), b"old");
+    assert_eq!(store.sealed_files().len(), 1);
+}
+
+#[test]
+fn empty_values_are_stored_on_demand_alone() {
+    let store = SmallStore::new();
+    let yaml = "applications: {app: {password: {value: ''}, token: {value: y}}}";
+    assert_snapshot!(refused(&store, yaml, &[]), @r"
+    Error: the file has empty values; nothing was stored
+      • demo/app/password
+    Hint: null stands for a value that is missing; if they should be empty: --allow-empty
+    ");
+    import(&store, yaml, &["--allow-empty"]).success();
+    assert_eq!(store.get("app", "password"), b"");
+}

@@ -51,13 +51,21 @@ impl PrivateFolder {
     }
 
     fn create_in(place: &Path) -> io::Result<Self> {
-        // Two of the same name would be an error, not one for both.
-        let folder = place.join(format!("{PREFIX}{:016x}", rand::random::<u64>()));
-        DirBuilder::new().mode(0o700).create(&folder)?;
-        let folder = RemovedFolder::new(folder);
-        let lock = File::open(folder.path())?;
-        lock.lock()?;
-        Ok(Self { folder, _lock: lock })
+        loop {
+            // Two of the same name would be an error, not one for both.
+            let folder = place.join(format!("{PREFIX}{:016x}", rand::random::<u64>()));
+            DirBuilder::new().mode(0o700).create(&folder)?;
+            let folder = RemovedFolder::new(folder);
+            let lock = match File::open(folder.path()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                lock => lock?,
+            };
+            lock.lock()?;
+            // Before the lock, another process could take it for abandoned.
+            if folder.path().is_dir() {
+                return Ok(Self { folder, _lock: lock });
+            }
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -121,8 +129,9 @@ fn remove_abandoned(place: &Path) {
         let is_own = entry
             .metadata()
             .is_ok_and(|found| found.is_dir() && found.uid() == rustix::process::getuid().as_raw());
-        let is_unused = || File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok());
-        if is_own && is_unused() {
+        let Ok(folder) = File::open(entry.path()) else { continue };
+        if is_own && folder.try_lock().is_ok() {
+            // Still locked, so that nobody begins to use it.
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

@@ -146,10 +146,14 @@ pub(super) fn bring(
         ui.warn(&format!("{id} is not static, so its value in the {place} is left out"));
     }
     for id in &sorted.unknown {
-        ui.warn(&match options.skip_unknown {
-            true => format!("no spec asks for {id}, so its value in the file is left out"),
-            false => format!("no spec asks for {id}; it is stored all the same"),
-        });
+        match (options.skip_unknown, options.allow_unknown) {
+            (true, _) => {
+                ui.warn(&format!("no spec asks for {id}, so its value in the file is left out"));
+            }
+            (_, true) => ui.warn(&format!("no spec asks for {id}; it is stored all the same")),
+            // A dry run has said what is to be decided.
+            _ => {}
+        }
     }
     if !is_decided {
         ui.status("Nothing was stored.");
@@ -225,6 +229,12 @@ fn decide(options: Options, sorted: &Sorted, context: &Context<'_>) -> Result<bo
         && !sorted.different.is_empty()
         && context.ui.can_ask();
     let options = Options { replace: options.replace || is_asked, ..options };
+    if options.dry_run {
+        if let Err(error) = refuse(options, sorted) {
+            error.hints.iter().for_each(|hint| context.ui.hint(&format!("then {hint}")));
+        }
+        return Ok(true);
+    }
     refuse(options, sorted)?;
     if !is_asked {
         return Ok(true);
