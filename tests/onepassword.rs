@@ -303,3 +303,14 @@ fn a_phalanx_environment_names_its_vault() {
     let output = import.run().success();
     assert!(output.stderr().contains("new        app key"), "{output:?}");
 }
+
+#[test]
+fn a_token_in_the_clear_is_warned_of() {
+    let world = World::new();
+    let text = "vault-url = \"http://127.0.0.1:1\"\nvault-path-prefix = \"secret/demo\"\napplications \
+                = [\"app\"]\n[onepassword]\nconnect-url = \"http://connect.invalid\"\nvault-title = \
+                \"x\"\n";
+    world.store.write("secrets/environments/demo.toml", text);
+    let stderr = world.refused(3);
+    assert!(stderr.contains("Warning: http://connect.invalid is not encrypted"), "{stderr}");
+}

@@ -16,7 +16,7 @@ use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, Environment};
 use crate::onepassword::{ConnectClient, OnepasswordError};
 use crate::static_values::{EntryValues, InvalidEntry};
-use crate::vault::{CurrentValue, VaultClient};
+use crate::vault::{CurrentValue, VaultClient, is_unprotected};
 
 /// Where from.
 #[derive(Debug, clap::Args)]
@@ -90,6 +90,12 @@ fn from_onepassword(environment: &Environment, context: &Context<'_>) -> Result<
         return Err(CliError::usage("there is no token for 1Password Connect")
             .hint("set OP_CONNECT_TOKEN to a token of the Connect server"));
     };
+    if is_unprotected(&location.connect_url) {
+        context.ui.warn(&format!(
+            "{} is not encrypted: whoever is on the way reads the token and every secret",
+            location.connect_url
+        ));
+    }
     context.ui.detail(&format!(
         "1Password Connect at {}, vault {:?}",
         location.connect_url, location.vault_title
