@@ -69,6 +69,7 @@ fn end_by(signal: i32) {
         wait_for(child);
     }
     if let Some(modes) = open.modes.take() {
+        modes.end_line();
         modes.restore();
     }
     for folder in open.folders.drain(..) {

@@ -78,8 +78,15 @@ impl Modes {
         }
     }
 
-    pub(super) fn restore(mut self) {
-        let _ = self.terminal.write_all(MARK_NO_PASTES);
+    /// Has what comes next begin on a line of its own, where a prompt stands.
+    pub(super) fn end_line(&self) {
+        if self.hidden.is_some() {
+            let _ = (&self.terminal).write_all(b"\n");
+        }
+    }
+
+    pub(super) fn restore(self) {
+        let _ = (&self.terminal).write_all(MARK_NO_PASTES);
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.modes);
     }
 }

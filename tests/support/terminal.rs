@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use rustix::process::Signal;
+
 use super::cli::Command;
 
 /// What was on the screen, and how it ended.
@@ -37,12 +39,12 @@ fn plain(text: &str) -> String {
         .fold(text.to_owned(), |text, mark| text.replace(mark, ""))
 }
 
-pub const SIGHUP: i32 = 1;
-pub const SIGINT: i32 = 2;
-pub const SIGKILL: i32 = 9;
-pub const SIGTERM: i32 = 15;
-pub const SIGCONT: i32 = 18;
-pub const SIGSTOP: i32 = 19;
+pub const SIGHUP: i32 = Signal::HUP.as_raw();
+pub const SIGINT: i32 = Signal::INT.as_raw();
+pub const SIGKILL: i32 = Signal::KILL.as_raw();
+pub const SIGTERM: i32 = Signal::TERM.as_raw();
+pub const SIGCONT: i32 = Signal::CONT.as_raw();
+pub const SIGSTOP: i32 = Signal::STOP.as_raw();
 
 /// A walk through a command at a terminal, step by step.
 #[derive(Debug)]
