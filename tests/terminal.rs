@@ -158,6 +158,17 @@ fn colour_is_for_terminals_that_want_it() {
     assert!(coloured(get()));
     assert!(!coloured(get().env("NO_COLOR", "1")));
     assert!(!coloured(get().env("TERM", "dumb")));
+    let set = || store.command(["set", "demo", "app", "token"]);
+    let asked = |command| {
+        Walk::through(command)
+            .expect("Value of ")
+            .send("\x04")
+            .run()
+            .as_it_was
+            .contains("\x1b[?2004h")
+    };
+    assert!(asked(set().env("TERM", "xterm")));
+    assert!(!asked(set().env("TERM", "dumb")));
     assert!(!get().run().stderr().contains('\x1b'));
 }
 

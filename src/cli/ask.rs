@@ -19,11 +19,12 @@ pub(super) struct TerminalAsk {
     /// Held while there is a question on the screen.
     turn: Mutex<()>,
     shown: Shown,
+    has_able_terminal: bool,
 }
 
 impl TerminalAsk {
-    pub(super) fn new(shown: Shown) -> Self {
-        Self { turn: Mutex::default(), shown }
+    pub(super) fn new(shown: Shown, has_able_terminal: bool) -> Self {
+        Self { turn: Mutex::default(), shown, has_able_terminal }
     }
 
     /// Runs something with the terminal to itself.
@@ -59,7 +60,7 @@ impl Ask for TerminalAsk {
     fn secret(&self, prompt: &str) -> Result<SecretString, NoAnswer> {
         self.alone(|| {
             terminal()?;
-            let Ok(Answer::Text(answer)) = ask_hidden(prompt) else {
+            let Ok(Answer::Text(answer)) = ask_hidden(prompt, self.has_able_terminal) else {
                 return Err(NoAnswer::Refused);
             };
             match str::from_utf8(&answer) {

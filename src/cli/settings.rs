@@ -66,6 +66,11 @@ impl Settings {
         folders
     }
 
+    /// Whether the terminal understands more than text.
+    pub(super) fn has_able_terminal(&self) -> bool {
+        self.text("TERM").is_some_and(|kind| kind != "dumb")
+    }
+
     /// A path that was typed at a prompt, where no shell has seen it.
     pub(super) fn typed_path(&self, path: &str) -> PathBuf {
         match (path.strip_prefix("~/"), self.home()) {

@@ -51,12 +51,15 @@ pub(super) fn open() -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(TERMINAL)
 }
 
-/// Asks for something that is not shown.
-pub(super) fn ask_hidden(prompt: &str) -> io::Result<Answer> {
+/// Asks for something that is not shown. A terminal that is able to shall mark
+/// what is pasted.
+pub(super) fn ask_hidden(prompt: &str, marks_pastes: bool) -> io::Result<Answer> {
     signals::watch()?;
     let mut terminal = open()?;
-    let _modes = hide(&terminal)?;
-    terminal.write_all(MARK_PASTES)?;
+    let _modes = hide(&terminal, marks_pastes)?;
+    if marks_pastes {
+        terminal.write_all(MARK_PASTES)?;
+    }
     terminal.write_all(prompt.as_bytes())?;
     let answer = Reader::new(&terminal).answer();
     terminal.write_all(b"\n")?;
@@ -69,6 +72,8 @@ pub(super) struct Modes {
     modes: Termios,
     /// Those that it has now, where it shows nothing.
     hidden: Option<Termios>,
+    /// Whether it marks what is pasted now.
+    marks_pastes: bool,
 }
 
 impl Modes {
@@ -86,7 +91,9 @@ impl Modes {
     }
 
     pub(super) fn restore(self) {
-        let _ = (&self.terminal).write_all(MARK_NO_PASTES);
+        if self.marks_pastes {
+            let _ = (&self.terminal).write_all(MARK_NO_PASTES);
+        }
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.modes);
     }
 }
@@ -96,13 +103,13 @@ impl Modes {
 pub(super) fn keep_modes() -> Option<RestoredModes> {
     let terminal = open().ok()?;
     let modes = tcgetattr(&terminal).ok()?;
-    Some(RestoredModes::new(Modes { terminal, modes, hidden: None }))
+    Some(RestoredModes::new(Modes { terminal, modes, hidden: None, marks_pastes: false }))
 }
 
 /// Has the terminal show nothing and pass every key on, until dropped. A
 /// signal can still be sent with Control-C; stopping the process with
 /// Control-Z would leave the terminal as it is.
-fn hide(terminal: &File) -> io::Result<RestoredModes> {
+fn hide(terminal: &File, marks_pastes: bool) -> io::Result<RestoredModes> {
     let before = tcgetattr(terminal)?;
     let mut hidden = before.clone();
     hidden.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN;
@@ -111,8 +118,9 @@ fn hide(terminal: &File) -> io::Result<RestoredModes> {
         hidden.special_codes[code] = 0;
     }
     hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+    let (terminal_again, hidden_again) = (terminal.try_clone()?, Some(hidden.clone()));
     let modes =
-        Modes { terminal: terminal.try_clone()?, modes: before, hidden: Some(hidden.clone()) };
+        Modes { terminal: terminal_again, modes: before, hidden: hidden_again, marks_pastes };
     let restored = RestoredModes::new(modes);
     tcsetattr(terminal, OptionalActions::Drain, &hidden)?;
     Ok(restored)

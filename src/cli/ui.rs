@@ -46,18 +46,21 @@ pub(super) struct Ui {
     stderr_is_terminal: bool,
     shown: Shown,
     verbosity: Verbosity,
+    /// Whether the terminal understands more than text.
+    has_able_terminal: bool,
     /// The environment that it speaks of, where it is one of several.
     environment: Option<(String, ProgressBar)>,
 }
 
 impl Ui {
-    pub(super) fn of_process() -> Self {
+    pub(super) fn of_process(has_able_terminal: bool) -> Self {
         Self {
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             shown: Shown::default(),
             verbosity: Verbosity::default(),
+            has_able_terminal,
             environment: None,
         }
     }
@@ -226,7 +229,7 @@ impl Ui {
 
     /// Asks for passphrases, where there is somebody to ask.
     pub(super) fn ask(&self) -> Arc<dyn Ask> {
-        Arc::new(TerminalAsk::new(Arc::clone(&self.shown)))
+        Arc::new(TerminalAsk::new(Arc::clone(&self.shown), self.has_able_terminal))
     }
 
     /// The width of the terminal that data goes to; `None` where it goes
@@ -262,7 +265,7 @@ impl Ui {
 
     /// Asks for something that is not shown, or for a key in its place.
     pub(super) fn ask_hidden(&self, prompt: &str) -> Result<Answer, CliError> {
-        ask_hidden(prompt).map_err(|error| {
+        ask_hidden(prompt, self.has_able_terminal).map_err(|error| {
             let mut failed = CliError::usage("the value could not be asked for");
             failed.causes.push(error.to_string());
             failed.hint(PASS_IT)

@@ -58,6 +58,8 @@ pub struct Walk {
 pub struct Walked {
     /// Everything that was on the screen.
     pub screen: String,
+    /// The same, with what only a terminal understands.
+    pub as_it_was: String,
     pub code: Option<i64>,
     pub signal: Option<i64>,
     /// Whether the terminal is as it was before, and marks no more pastes.
@@ -120,6 +122,7 @@ impl Walk {
         assert!(marks("\x1b[?1049h") == marks("\x1b[?1049l"), "{screen}");
         Walked {
             screen: plain(screen),
+            as_it_was: screen.to_owned(),
             code: walked["code"].as_i64(),
             signal: walked["signal"].as_i64(),
             is_restored,
