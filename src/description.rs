@@ -4,8 +4,15 @@
 //! They use little of it: paragraphs, lists, literals, links and roles. What
 //! is not known stays as it is.
 
-/// A description as lines of at most `width` columns.
+use crate::printable::printable;
+
+/// A description as lines of at most `width` columns. What a terminal would
+/// take for more than text is escaped: whoever can push writes descriptions.
 pub(crate) fn readable(description: &str, width: usize) -> Vec<String> {
+    wrapped(description, width).iter().map(|line| printable(line)).collect()
+}
+
+fn wrapped(description: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for block in blocks(description) {
         // The items of a list stand together.
@@ -163,6 +170,12 @@ mod tests {
         assert_eq!(shown("See :doc:`/admin/x` now"), "See /admin/x now");
         assert_eq!(shown("See `it <https://x.org/a>`__."), "See it (https://x.org/a).");
         assert_eq!(shown("At 12:30 or a `b"), "At 12:30 or a `b");
+    }
+
+    #[test]
+    fn nothing_reaches_the_terminal_but_text() {
+        assert_eq!(shown("a\u{1b}]0;x\u{7}b"), "a\\u{1b}]0;x\\u{7}b");
+        assert_eq!(shown("a\rb\u{9b}31m"), "a\\rb\\u{9b}31m");
     }
 
     #[test]

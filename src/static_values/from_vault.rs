@@ -14,6 +14,7 @@ use super::{OidcClient, RegistryCredentials, StaticValues};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, Generator, KeyName, Kind, SecretValue};
 use crate::plan::DOCKERCONFIGJSON;
+use crate::printable::printable;
 use crate::vault::{CurrentValue, json_text};
 
 /// An entry in Vault that is not the document it should be.
@@ -71,7 +72,9 @@ impl EntryValues {
                         }
                     }
                     (_, Some(_)) => {}
-                    (_, None) => picked.unknown.push(format!("{name} {key}")),
+                    (_, None) => {
+                        picked.unknown.push(format!("{name} {}", printable(key)));
+                    }
                 }
             }
         }
