@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use super::commit::CommitArgs;
 use super::completion::{applications, environments};
-use super::edit::{Editor, file_name, without_added_line_feed};
+use super::editor::{Editor, file_name, without_added_line_feed};
+use super::input::read_file;
 use super::new_value::{ValueArgs, check_value, measure, readers};
 use super::terminal::Answer;
-use super::ui::read_file;
 use super::{CliError, Context, Exit};
 use crate::description::readable;
 use crate::model::{ApplicationName, Environment, EnvironmentName, SecretId, SecretValue};

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use super::checkout::warn_of_seals;
 use super::connection::{ServerArgs, log_out, open_write_token};
+use super::input::read_file;
 use super::settings::is_stdin;
 use super::trust::TrustArgs;
-use super::ui::read_file;
 use super::{CliError, Context, Exit};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS};
 use crate::model::{

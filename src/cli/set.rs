@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
+use super::input::read_file;
 use super::new_value::{ValueArgs, check_id, check_value, readers};
-use super::ui::read_file;
 use super::{CliError, Context, Exit};
 use crate::generate;
 use crate::model::{

@@ -1,19 +1,14 @@
-//! The terminal: output, messages, prompts, progress.
+//! The terminal: output, messages, progress. What comes in is in `input.rs`.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
-use std::path::Path;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use zeroize::Zeroizing;
 
 use super::ask::{Shown, TerminalAsk};
 use super::error::{CliError, Exit};
-use super::settings::is_stdin;
-use super::terminal::{Answer, ask_hidden};
 use crate::model::{EnvironmentName, SecretValue};
 use crate::store::Ask;
 
@@ -22,9 +17,6 @@ const BOLD_YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const CYAN: Style = AnsiColor::Cyan.on_default();
-
-/// How a value gets in where nobody can be asked.
-const PASS_IT: &str = "pass it on standard input, or with --from-file FILE";
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,13 +33,13 @@ pub(super) enum Verbosity {
 /// Where text goes and comes from.
 #[derive(Debug, Clone)]
 pub(super) struct Ui {
-    stdin_is_terminal: bool,
+    pub(super) stdin_is_terminal: bool,
     stdout_is_terminal: bool,
-    stderr_is_terminal: bool,
+    pub(super) stderr_is_terminal: bool,
     shown: Shown,
     verbosity: Verbosity,
     /// Whether the terminal understands more than text.
-    has_able_terminal: bool,
+    pub(super) has_able_terminal: bool,
     /// The environment that it speaks of, where it is one of several.
     environment: Option<(String, ProgressBar)>,
 }
@@ -238,97 +230,6 @@ impl Ui {
         let size = terminal_size::terminal_size_of(io::stdout());
         size.filter(|_| self.stdout_is_terminal).map(|(width, _)| usize::from(width.0))
     }
-
-    /// Reads a value: hidden and twice from a terminal, else all of standard
-    /// input.
-    pub(super) fn read_value(&self, what: &str) -> Result<SecretValue, CliError> {
-        if !self.stdin_is_terminal {
-            return read_all(io::stdin().lock());
-        }
-        let first = self.ask_value(&format!("Value of {what}: "))?;
-        let second = self.ask_value("The same again: ")?;
-        if first != second {
-            return Err(CliError::usage("the two values differ; nothing was stored")
-                .hint("give it again; a long one is best pasted, or read with --from-file FILE"));
-        }
-        Ok(first)
-    }
-
-    fn ask_value(&self, prompt: &str) -> Result<SecretValue, CliError> {
-        match self.ask_hidden(prompt)? {
-            Answer::Text(value) => Ok(value.into()),
-            Answer::Control(_) | Answer::End => {
-                Err(CliError::usage("no value was given; nothing was stored").hint(PASS_IT))
-            }
-        }
-    }
-
-    /// Asks for something that is not shown, or for a key in its place.
-    pub(super) fn ask_hidden(&self, prompt: &str) -> Result<Answer, CliError> {
-        ask_hidden(prompt, self.has_able_terminal).map_err(|error| {
-            let mut failed = CliError::usage("the value could not be asked for");
-            failed.causes.push(error.to_string());
-            failed.hint(PASS_IT)
-        })
-    }
-
-    /// Asks for a line that is shown; `None` at the end of the input.
-    pub(super) fn ask_line(&self, prompt: &str) -> Result<Option<String>, CliError> {
-        let _ = write!(anstream::stderr(), "{prompt}");
-        let mut answer = String::new();
-        match io::stdin().read_line(&mut answer)? {
-            0 => {
-                self.status("");
-                Ok(None)
-            }
-            _ => Ok(Some(answer.trim().to_owned())),
-        }
-    }
-
-    /// Has one of several chosen, by number; `None` at the end of the input.
-    pub(super) fn choose(&self, choices: &[&str]) -> Result<Option<usize>, CliError> {
-        for (number, choice) in (1..).zip(choices) {
-            self.message(format_args!("  {number}. {choice}"));
-        }
-        loop {
-            let Some(answer) = self.ask_line("Number: ")? else { return Ok(None) };
-            match answer.parse::<usize>() {
-                Ok(number) if (1..=choices.len()).contains(&number) => return Ok(Some(number - 1)),
-                _ => self.warn(&format!("answer with a number from 1 to {}", choices.len())),
-            }
-        }
-    }
-
-    /// Refuses to go on where nobody could answer.
-    pub(super) fn need_terminal(&self, instead: &str) -> Result<(), CliError> {
-        match self.stdin_is_terminal && self.stderr_is_terminal {
-            true => Ok(()),
-            false => {
-                Err(CliError::usage("there is no terminal to ask at").hint(instead.to_owned()))
-            }
-        }
-    }
-
-    /// Whether somebody is there who could be asked.
-    pub(super) fn can_ask(&self) -> bool {
-        self.stdin_is_terminal && self.stderr_is_terminal
-    }
-
-    /// The width for text that people read.
-    pub(super) fn text_width(&self) -> usize {
-        let size = terminal_size::terminal_size_of(io::stderr());
-        size.map_or(80, |(width, _)| usize::from(width.0)).clamp(20, 100)
-    }
-
-    /// Asks a question that is answered by yes or no.
-    pub(super) fn confirm(&self, question: &str) -> Result<bool, CliError> {
-        if !self.stdin_is_terminal {
-            return Err(CliError::usage(format!("there is no terminal to ask at: {question}"))
-                .hint("pass --yes to say yes beforehand".to_owned()));
-        }
-        let answer = self.ask_line(&format!("{question} [y/N] "))?;
-        Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
-    }
 }
 
 /// What to do about an error that has no hint of its own.
@@ -342,33 +243,6 @@ fn general_hint(exit: Exit) -> Option<&'static str> {
         ),
         Exit::Done | Exit::Findings | Exit::Changed | Exit::OfProcess(_) => None,
     }
-}
-
-/// Reads the file that the user named into memory that is wiped; `-` is
-/// standard input.
-pub(super) fn read_file(path: &Path) -> Result<SecretValue, CliError> {
-    if is_stdin(path) {
-        return read_all(io::stdin().lock());
-    }
-    let cannot = |cause: String| {
-        let mut failed = CliError::usage(format!("{} cannot be read", path.display()));
-        failed.causes.push(cause);
-        failed
-    };
-    let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
-    read_all(file).map_err(|error| cannot(error.message))
-}
-
-/// Reads everything into memory that is wiped.
-fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
-    /// Nothing that Vault would take is larger.
-    const MAX: u64 = 16 << 20;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
-    input.by_ref().take(MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX {
-        return Err(CliError::usage("the input is larger than 16 MiB"));
-    }
-    Ok(bytes.into())
 }
 
 /// Something under way, shown until dropped.

@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use super::Offer;
 use crate::cli::connection::{Credentials, ServerArgs, block_on};
+use crate::cli::input::read_file;
 use crate::cli::session::{parse_yaml, read_yaml};
 use crate::cli::settings::is_stdin;
-use crate::cli::ui::read_file;
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, Environment};
 use crate::onepassword::{ConnectClient, OnepasswordError};
