@@ -23,6 +23,9 @@ before = termios.tcgetattr(inner)
 pid = os.fork()
 if pid == 0:
     os.setsid()
+    # As in a new terminal, whatever the tests themselves were told to ignore.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     fcntl.ioctl(inner, termios.TIOCSCTTY, 0)
     for stream in range(3):
         os.dup2(inner, stream)
