@@ -85,6 +85,7 @@ fn a_leader_that_dies_loses_nothing() {
             disturbed += 1;
             continue;
         }
+        assert_eq!(door.faults(), 1, "{output:?}");
         assert!([0, 4].contains(&output.code()), "{output:?}");
         match output.code() {
             0 => ridden_out += 1,
