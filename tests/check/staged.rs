@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{assert_is_clean, kinds_and_files, store_in_order};
-use crate::support::cli::Output;
+use crate::support::cli::{Output, make_executable};
 use crate::support::small_store::SmallStore;
 
 const FILE: &str = "secrets/demo/app/token.age";
@@ -29,13 +29,7 @@ fn install_hook(store: &SmallStore) {
     let program = env!("CARGO_BIN_EXE_phalanx-secrets");
     let hook = format!("#!/bin/sh\nexec '{program}' check --staged\n");
     let path = store.write(".git/hooks/pre-commit", hook);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    #[cfg(not(unix))]
-    let _ = path;
+    make_executable(&path);
 }
 
 fn commit(store: &SmallStore, arguments: &[&str]) -> Output {

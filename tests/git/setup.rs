@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{Clone, PASSWORD, write_hook};
+use crate::support::cli::copy_program;
 use crate::support::small_store::SmallStore;
 
 #[test]
@@ -175,7 +176,7 @@ fn a_program_with_a_percent_sign_in_its_path_merges() {
     let folder = clone.store.sandbox.root().join("100%A 50%%");
     fs::create_dir(&folder).unwrap();
     let program = folder.join("phalanx-secrets");
-    fs::copy(env!("CARGO_BIN_EXE_phalanx-secrets"), &program).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_phalanx-secrets").as_ref(), &program);
     let setup = clone.store.sandbox.program(program.to_str().unwrap(), ["git", "setup"]);
     setup.current_dir(&clone.store.root).run().success();
     clone.branch("ours");

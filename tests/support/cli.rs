@@ -302,15 +302,23 @@ impl std::fmt::Debug for Output {
     }
 }
 
-/// Makes a file a program.
+/// Makes a file a program, in its place.
 pub fn make_executable(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    #[cfg(not(unix))]
-    let _ = path;
+    let copy = path.with_extension("new");
+    copy_program(path, &copy);
+    fs::rename(copy, path).unwrap();
+}
+
+/// Copies a program, so that it can be run at once.
+///
+/// Another process writes the copy. Were it this one, then what another test
+/// starts meanwhile would inherit the open file, and for as long as that child
+/// has not become its own program, running the copy fails with "Text file
+/// busy".
+pub fn copy_program(from: &Path, to: &Path) {
+    let status =
+        std::process::Command::new("install").args(["-m", "755"]).args([from, to]).status();
+    assert!(status.unwrap().success(), "{} is not copied to {}", from.display(), to.display());
 }
 
 /// Lets only the owner into a directory or file.
