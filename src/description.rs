@@ -4,6 +4,8 @@
 //! They use little of it: paragraphs, lists, literals, links and roles. What
 //! is not known stays as it is.
 
+use textwrap::{WordSeparator, WordSplitter};
+
 use crate::printable::printable;
 
 /// A description as lines of at most `width` columns. What a terminal would
@@ -25,7 +27,12 @@ fn wrapped(description: &str, width: usize) -> Vec<String> {
         }
         let text = without_markup(&block.lines.join(" "));
         let rest = " ".repeat(if block.is_item { 2 } else { 0 });
-        let options = textwrap::Options::new(width).subsequent_indent(&rest).break_words(false);
+        // An address is not to be cut.
+        let options = textwrap::Options::new(width)
+            .subsequent_indent(&rest)
+            .break_words(false)
+            .word_splitter(WordSplitter::NoHyphenation)
+            .word_separator(WordSeparator::AsciiSpace);
         lines.extend(textwrap::wrap(&text, options).into_iter().map(String::from));
     }
     lines
@@ -169,6 +176,8 @@ mod tests {
         assert_eq!(shown("See :ref:`the page <label>`."), "See the page.");
         assert_eq!(shown("See :doc:`/admin/x` now"), "See /admin/x now");
         assert_eq!(shown("See `it <https://x.org/a>`__."), "See it (https://x.org/a).");
+        let address = "https://rubin-observatory.sentry.io/settings/projects/mobu/keys/";
+        assert_eq!(shown(&format!("See\n{address}")), format!("See\n{address}"));
         assert_eq!(shown("At 12:30 or a `b"), "At 12:30 or a `b");
     }
 

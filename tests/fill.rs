@@ -50,7 +50,8 @@ fn every_missing_value_is_asked_for_with_its_description() {
     assert_eq!(store.get("app", "token"), b"there");
 
     // The next walk asks for what is left, and then there is nothing.
-    walk(&store, &[]).expect("[1/1] app with space").send("x\r").run().success();
+    let again = walk(&store, &[]).expect("[1/1] app with space").expect("Value: ");
+    again.send("x\r").run().success();
     let done = store.run(["fill", "demo"]).success();
     assert!(done.stderr().contains("nothing to fill"), "{done:?}");
 }
@@ -223,8 +224,9 @@ fn what_may_be_encoded_may_be_bytes_and_reaches_vault_as_base64() {
 fn what_somebody_else_stored_meanwhile_is_kept() {
     let store = SmallStore::new();
     let set = format!(
-        "printf theirs | {} set demo app .dockerconfigjson --quiet; printf mine > $1",
-        env!("CARGO_BIN_EXE_phalanx-secrets")
+        "printf theirs | {} set -c {} demo app .dockerconfigjson --quiet; printf mine > $1",
+        env!("CARGO_BIN_EXE_phalanx-secrets"),
+        store.root.display(),
     );
     let editor = store.sandbox.write("editor", format!("#!/bin/sh\n{set}\n"));
     crate::support::cli::make_executable(&editor);

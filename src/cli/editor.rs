@@ -1,103 +1,142 @@
 //! The user's editor, at work on a value in memory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::input::read_file;
 use super::private_folder::PrivateFolder;
-use super::signals::RunningChild;
+use super::signals::{Signals, run_child};
 use super::{CliError, Context, terminal};
 use crate::model::{SecretId, SecretValue};
 
+/// Sooner than anybody leaves an editor: it works on in a window of its own.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
 /// The user's editor, and where it may work.
 pub(super) struct Editor<'a> {
-    command: Vec<String>,
+    program: PathBuf,
+    arguments: Vec<String>,
     folder: PrivateFolder,
     context: &'a Context<'a>,
 }
 
 impl<'a> Editor<'a> {
     pub(super) fn start(context: &'a Context<'a>, allow_disk: bool) -> Result<Self, CliError> {
-        let line = context.settings.editor().unwrap_or_else(|| "vi".to_owned());
+        let settings = context.settings;
+        let line = settings.editor().unwrap_or_else(|| "vi".to_owned());
         let wrong = |why: &str| {
             CliError::usage(format!("the editor {line:?} cannot be used: {why}"))
-                .hint("name one in VISUAL or EDITOR, as for a shell: EDITOR='code --wait'")
+                .hint("name one in VISUAL or EDITOR, as for a shell: EDITOR='nano --nowrap'")
         };
-        let mut command =
-            shell_words::split(&line).map_err(|_| wrong("its quotes are not closed"))?;
-        let Some(program) = command.first() else { return Err(wrong("it is empty")) };
-        let Some(path) = context.settings.program(program) else {
+        let words = shell_words::split(&line).map_err(|_| wrong("its quotes are not closed"))?;
+        let Some((program, arguments)) = words.split_first() else {
+            return Err(wrong("it is empty"));
+        };
+        let Some(program) = settings.program(program) else {
             return Err(wrong("there is no such program"));
         };
-        command.extend(without_copies(&path));
-        let folder = PrivateFolder::create(context.settings, allow_disk)?;
-        Ok(Self { command, folder, context })
+        let mut arguments = arguments.to_vec();
+        // The first word may be one that runs the editor, such as env.
+        match words.iter().find_map(|word| without_copies(&settings.program(word)?)) {
+            Some(options) => arguments.extend(options.iter().map(|&option| option.to_owned())),
+            None if context.ui.can_ask() => context.ui.warn(&format!(
+                "{} is not known here: it may keep copies of what it edits, such as backups or a \
+                 history",
+                program.display()
+            )),
+            None => {}
+        }
+        let folder = PrivateFolder::create(settings, allow_disk)?;
+        Ok(Self { program, arguments, folder, context })
+    }
+
+    pub(super) fn context(&self) -> &'a Context<'a> {
+        self.context
     }
 
     /// Has a text edited.
     pub(super) fn edit(&self, name: &str, text: &SecretValue) -> Result<SecretValue, CliError> {
         let path = self.folder.write(name, text)?;
         let _modes = terminal::keep_modes();
+        let program = self.program.display();
         let fail = |cause: String| {
             let mut failed = CliError::usage("nothing was stored, since the editor failed");
             failed.causes.push(cause);
             failed.hint("name another in VISUAL or EDITOR")
         };
-        let Some((program, arguments)) = self.command.split_first() else {
-            return Err(fail("there is none".to_owned()));
-        };
-        self.context.ui.detail(&format!("Starting {}", self.command.join(" ")));
-        let mut child = Command::new(program)
-            .args(arguments)
-            .arg(&path)
-            .spawn()
+        self.context.ui.detail(&format!("Starting {program} {}", self.arguments.join(" ")));
+        let started = Instant::now();
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).arg(&path);
+        // What it writes beside, or to a temporary file, is in memory as well.
+        command.current_dir(self.folder.path());
+        for variable in ["TMPDIR", "TMP", "TEMP"] {
+            command.env(variable, self.folder.path());
+        }
+        let status = run_child(&mut command, Signals::End)
             .map_err(|error| fail(format!("{program}: {error}")))?;
-        let running = RunningChild::new(&child);
-        let status = child.wait()?;
-        drop(running);
         if !status.success() {
             return Err(fail(format!("{program} ended with {status}")));
         }
-        read_file(&path)
+        let edited = read_file(&path)?;
+        if edited == *text && started.elapsed() < AT_ONCE && self.context.ui.can_ask() {
+            self.context.ui.hint(&format!(
+                "is {program} still open? What you save there now is lost; have it wait, as with \
+                 EDITOR='code --wait'"
+            ));
+        }
+        Ok(edited)
     }
 }
 
-/// What keeps an editor from leaving copies in places of its own.
-fn without_copies(program: &Path) -> Vec<String> {
+/// What keeps an editor from leaving copies in places of its own; `None` for
+/// one that is not known.
+fn without_copies(program: &Path) -> Option<&'static [&'static str]> {
     let resolved = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     let named = |path: &Path, start: &str| {
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(start))
     };
     let is = |start: &str| named(program, start) || named(&resolved, start);
-    let options: &[&str] = if is("vim") || is("nvim") || is("gvim") {
-        // No swap file, no viminfo, and (after vimrc) no backups and no undo file.
-        &["-n", "-i", "NONE", "-c", "set nobackup nowritebackup noundofile noswapfile"]
+    // Each of a kind: no swap file, no history, and (after the user's settings)
+    // no backups and no undo file.
+    Some(if is("gvim") {
+        // It would leave for the background at once.
+        &["-f", "-n", "-i", "NONE", "-c", NO_VIM_COPIES]
+    } else if is("vim") || is("nvim") {
+        &["-n", "-i", "NONE", "-c", NO_VIM_COPIES]
     } else if is("nano") {
         // Its settings could ask for backups in another place.
         &["--ignorercfiles"]
-    } else if is("emacs") {
+    } else if is("emacs") && !is("emacsclient") {
         &["--eval", "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)"]
-    } else {
+    } else if is("micro") {
+        &["-backup", "false"]
+    } else if is("joe") {
+        &["-nobackups", "-nodeadjoe"]
+    } else if is("hx") || is("kak") {
         &[]
-    };
-    options.iter().map(|option| (*option).to_owned()).collect()
+    } else {
+        return None;
+    })
 }
+
+const NO_VIM_COPIES: &str = "set nobackup nowritebackup noundofile noswapfile";
 
 /// What a value's file is called while it is edited.
 pub(super) fn file_name(id: &SecretId) -> String {
     format!("{}.txt", crate::store::file_stem(&id.key))
 }
 
-/// Editors end the last line. What had no line feed at its end gets none, and
-/// a new value of one line neither.
+/// Editors end the last line. What had no line feed at its end gets none from
+/// them, and a single line has one only where it had one before.
 pub(super) fn without_added_line_feed(
     edited: &SecretValue,
     old: Option<&SecretValue>,
 ) -> SecretValue {
     let Some(bare) = edited.expose().strip_suffix(b"\n") else { return edited.clone() };
-    let is_added = match old {
-        Some(old) => !old.expose().ends_with(b"\n"),
-        None => !bare.contains(&b'\n'),
-    };
+    let old = old.map_or(&b""[..], SecretValue::expose);
+    let is_single = |text: &[u8]| !text.contains(&b'\n');
+    let is_added = !old.ends_with(b"\n") && (is_single(bare) || !is_single(old) || bare == old);
     if is_added { SecretValue::from(bare.to_vec()) } else { edited.clone() }
 }

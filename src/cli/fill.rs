@@ -11,8 +11,9 @@ use super::commit::CommitArgs;
 use super::completion::{applications, environments};
 use super::editor::{Editor, file_name, without_added_line_feed};
 use super::input::read_file;
-use super::new_value::{ValueArgs, check_value, measure, readers};
-use super::terminal::Answer;
+use super::new_value::{ValueArgs, check_value, measure, readers, warn_of_line_feed};
+use super::signals::RestoredModes;
+use super::terminal::{self, Answer};
 use super::{CliError, Context, Exit};
 use crate::description::readable;
 use crate::model::{ApplicationName, Environment, EnvironmentName, SecretId, SecretValue};
@@ -71,16 +72,27 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for id in &missing {
         readers(store, id)?;
     }
-    let (count, touched) = walk(args, &environment, &missing, context)?;
-    let left = missing.len() - count;
-    ui.status(&match (count, left) {
+    let mut filled = Filled::default();
+    let walked = walk(args, &environment, &missing, &mut filled, context);
+    let contents = store.contents(&environment.name)?;
+    let left = contents.missing(&environment).filter(is_wanted).count();
+    ui.status(&match (filled.ids.len(), left) {
+        (0, 0) => "\nNothing is missing any more.".to_owned(),
         (count, 0) => format!("\nStored {}; nothing is missing any more.", values(count)),
         (0, left) => format!("\nNothing was stored; {} still missing.", are(left)),
         (count, left) => format!("\nStored {}; {} still missing.", values(count), are(left)),
     });
-    let message = format!("secrets({}): fill in {}", environment.name, values(count));
-    commit.end(touched.into_iter().collect(), &message, ui)?;
-    Ok(Exit::Done)
+    // Also where an error ended the walk: what is stored belongs together.
+    let message = format!("secrets({}): fill in {}", environment.name, values(filled.ids.len()));
+    commit.end(filled.files.into_iter().collect(), &message, ui)?;
+    walked.map(|()| Exit::Done)
+}
+
+/// What was stored by now.
+#[derive(Default)]
+struct Filled {
+    ids: BTreeSet<SecretId>,
+    files: BTreeSet<String>,
 }
 
 /// What came of a question.
@@ -93,20 +105,22 @@ enum Reply {
     Stop,
 }
 
-/// Asks for one after the other, and gives how many were stored and their
-/// files.
+/// Asks for one after the other.
 fn walk(
     args: &Args,
     environment: &Environment,
     missing: &[SecretId],
+    filled: &mut Filled,
     context: &Context<'_>,
-) -> Result<(usize, BTreeSet<String>), CliError> {
-    context.ui.tell(KEYS);
-    let mut stored = BTreeSet::new();
-    let mut touched = BTreeSet::new();
+) -> Result<(), CliError> {
+    let ui = context.ui;
+    ui.tell(KEYS);
+    // Between the questions too: the rest of a text that was pasted in parts
+    // must neither show nor be an answer.
+    let mut silence = Some(terminal::silence()?);
     let mut position = 0;
     while let Some(id) = missing.get(position) {
-        context.ui.heading(&format!(
+        ui.heading(&format!(
             "\n[{}/{}] {} {}",
             position + 1,
             missing.len(),
@@ -114,11 +128,12 @@ fn walk(
             id.key
         ));
         describe(environment, id, context);
-        let reply = match ask(args, id, stored.contains(id), context)? {
+        let is_stored = filled.ids.contains(id);
+        let reply = match ask(args, id, is_stored, &mut silence, context)? {
             Reply::Value(value) => match check_value(id, &value, environment, args.value) {
                 Ok(()) => Reply::Value(value),
                 Err(error) => {
-                    context.ui.error(&error);
+                    ui.error(&error);
                     Reply::Again
                 }
             },
@@ -126,11 +141,11 @@ fn walk(
         };
         match reply {
             Reply::Value(value) => {
-                let files = put(id, &value, stored.contains(id), context)?;
+                let files = put(id, &value, is_stored, context)?;
                 if !files.is_empty() {
-                    stored.insert(id);
+                    filled.ids.insert(id.clone());
                 }
-                touched.extend(files);
+                filled.files.extend(files);
                 position += 1;
             }
             Reply::Skip => position += 1,
@@ -139,31 +154,41 @@ fn walk(
             Reply::Stop => break,
         }
     }
-    Ok((stored.len(), touched))
+    Ok(())
 }
 
 fn ask(
     args: &Args,
     id: &SecretId,
     is_stored: bool,
+    silence: &mut Option<RestoredModes>,
     context: &Context<'_>,
 ) -> Result<Reply, CliError> {
     let prompt = match is_stored {
         true => "Value (Enter keeps the one you gave): ",
         false => "Value: ",
     };
-    let given = match context.ui.ask_hidden(prompt)? {
+    if terminal::discard_input()? {
+        context.ui.warn(
+            "more came than the one line that was taken, and is left out; a text of several lines \
+             is best given with Ctrl-F or Ctrl-E (↑ goes back)",
+        );
+    }
+    let asks: fn(&SecretId, bool, &Context<'_>) -> _ = match context.ui.ask_hidden(prompt)? {
         Answer::End => return Ok(Reply::Stop),
-        Answer::Text(text) if text.is_empty() => return Ok(Reply::Skip),
+        Answer::Text(text) if text.trim_ascii().is_empty() => return Ok(Reply::Skip),
         Answer::Text(text) => return Ok(Reply::Value(text.into())),
         Answer::Control('P') => return Ok(Reply::Back),
-        Answer::Control('F') => from_file(context),
-        Answer::Control('E') => from_editor(id, args.allow_disk, context),
+        Answer::Control('F') => from_file,
+        Answer::Control('E') => from_editor,
         Answer::Control(_) => {
             context.ui.tell(KEYS);
             return Ok(Reply::Again);
         }
     };
+    drop(silence.take());
+    let given = asks(id, args.allow_disk, context);
+    *silence = Some(terminal::silence()?);
     Ok(match given {
         Ok(Some(value)) => Reply::Value(value),
         Ok(None) => Reply::Again,
@@ -225,11 +250,18 @@ fn describe(environment: &Environment, id: &SecretId, context: &Context<'_>) {
     }
 }
 
-fn from_file(context: &Context<'_>) -> Result<Option<SecretValue>, CliError> {
-    match context.ui.ask_line("File: ")? {
-        Some(path) if !path.is_empty() => read_file(&context.settings.typed_path(&path)).map(Some),
-        _ => Ok(None),
-    }
+fn from_file(
+    _: &SecretId,
+    _: bool,
+    context: &Context<'_>,
+) -> Result<Option<SecretValue>, CliError> {
+    let path = match context.ui.ask_line("File: ")? {
+        Some(path) if !path.is_empty() => context.settings.typed_path(&path),
+        _ => return Ok(None),
+    };
+    let value = read_file(&path)?;
+    warn_of_line_feed(&value, "go back with ↑ to give it without", context.ui);
+    Ok(Some(value))
 }
 
 fn from_editor(

@@ -1,9 +1,10 @@
 //! What comes in: values and answers, from prompts, standard input and files.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
+use rustix::termios::{QueueSelector, tcflush};
 use zeroize::Zeroizing;
 
 use super::error::CliError;
@@ -11,6 +12,14 @@ use super::settings::is_stdin;
 use super::terminal::{Answer, ask_hidden};
 use super::ui::Ui;
 use crate::model::SecretValue;
+use crate::wiped;
+
+/// How to do without a question.
+pub(super) const YES: &str = "pass --yes to say yes beforehand";
+
+/// The largest value, in bytes. Nothing that Vault would take is larger, and
+/// sealed it is no larger than what is read again.
+pub(super) const MAX_VALUE: usize = 16 << 20;
 
 /// How a value gets in where nobody can be asked.
 const PASS_IT: &str = "pass it on standard input, or with --from-file FILE";
@@ -78,7 +87,7 @@ impl Ui {
 
     /// Refuses to go on where nobody could answer.
     pub(super) fn need_terminal(&self, instead: &str) -> Result<(), CliError> {
-        match self.stdin_is_terminal && self.stderr_is_terminal {
+        match self.can_ask() {
             true => Ok(()),
             false => {
                 Err(CliError::usage("there is no terminal to ask at").hint(instead.to_owned()))
@@ -97,12 +106,15 @@ impl Ui {
         size.map_or(80, |(width, _)| usize::from(width.0)).clamp(20, 100)
     }
 
-    /// Asks a question that is answered by yes or no.
-    pub(super) fn confirm(&self, question: &str) -> Result<bool, CliError> {
-        if !self.stdin_is_terminal {
+    /// Asks a question that is answered by yes or no. `instead` says how to do
+    /// without it, for where nobody is there to answer.
+    pub(super) fn confirm(&self, question: &str, instead: &str) -> Result<bool, CliError> {
+        if !self.can_ask() {
             return Err(CliError::usage(format!("there is no terminal to ask at: {question}"))
-                .hint("pass --yes to say yes beforehand".to_owned()));
+                .hint(instead.to_owned()));
         }
+        // What was typed before the question is no answer to it.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
         let answer = self.ask_line(&format!("{question} [y/N] "))?;
         Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
     }
@@ -112,12 +124,17 @@ impl Ui {
 /// standard input.
 pub(super) fn read_file(path: &Path) -> Result<SecretValue, CliError> {
     if is_stdin(path) {
+        // It would show what is typed.
+        if io::stdin().is_terminal() {
+            return Err(CliError::usage("standard input is a terminal, which shows what is typed")
+                .hint("name a file, or send the value through a pipe"));
+        }
         return read_all(io::stdin().lock());
     }
     let cannot = |cause: String| {
         let mut failed = CliError::usage(format!("{} cannot be read", path.display()));
         failed.causes.push(cause);
-        failed
+        failed.hint("name a file that you can read")
     };
     let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
     read_all(file).map_err(|error| cannot(error.message))
@@ -125,12 +142,20 @@ pub(super) fn read_file(path: &Path) -> Result<SecretValue, CliError> {
 
 /// Reads everything into memory that is wiped.
 fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
-    /// Nothing that Vault would take is larger.
-    const MAX: u64 = 16 << 20;
     let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
-    input.by_ref().take(MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX {
-        return Err(CliError::usage("the input is larger than 16 MiB"));
+    let mut chunk = Zeroizing::new([0; 64 << 10]);
+    loop {
+        let length = match input.read(&mut chunk[..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            length => length?,
+        };
+        if length == 0 {
+            return Ok(bytes.into());
+        }
+        wiped::append(&mut bytes, chunk.get(..length).unwrap_or_default());
+        if bytes.len() > MAX_VALUE {
+            return Err(CliError::usage("the input is larger than 16 MiB")
+                .hint("nothing that Vault would take is larger"));
+        }
     }
-    Ok(bytes.into())
 }

@@ -38,7 +38,7 @@ impl PrivateFolder {
         let candidates = settings.temporary_folders();
         let place = match candidates.iter().find(|folder| is_in_memory(folder)) {
             Some(folder) => folder.clone(),
-            None if allow_disk => std::env::temp_dir(),
+            None if allow_disk => settings.temporary_folder(),
             None => return Err(no_memory(&candidates)),
         };
         remove_abandoned(&place);
@@ -129,8 +129,12 @@ fn remove_abandoned(place: &Path) {
         let is_own = entry
             .metadata()
             .is_ok_and(|found| found.is_dir() && found.uid() == rustix::process::getuid().as_raw());
+        // Opening what is another's, such as a pipe, could take for ever.
+        if !is_own {
+            continue;
+        }
         let Ok(folder) = File::open(entry.path()) else { continue };
-        if is_own && folder.try_lock().is_ok() {
+        if folder.try_lock().is_ok() {
             // Still locked, so that nobody begins to use it.
             let _ = std::fs::remove_dir_all(entry.path());
         }

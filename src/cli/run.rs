@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::Command;
 
 use super::completion::{applications, environments};
 use super::connection::{Credentials, ServerArgs};
 use super::private_folder::PrivateFolder;
-use super::settings::IDENTITY_VARIABLES;
-use super::signals::RunningChild;
+use super::settings::KEYS_TO_MORE;
+use super::signals::{Signals, end_like_child, run_child};
 use super::{CliError, Context, Exit, RevisionArgs, checkout, terminal};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId, SecretValue,
@@ -41,7 +42,13 @@ pub(super) struct Args {
     files: bool,
 
     /// What the names of environment variables begin with
-    #[arg(long, value_name = "TEXT", default_value = "", conflicts_with = "files")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        conflicts_with = "files",
+        value_parser = parse_prefix
+    )]
     prefix: String,
 
     /// Take everything from Vault, generated secrets too
@@ -79,8 +86,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    // They open the rest of the store, which this is not for.
-    for name in IDENTITY_VARIABLES {
+    // They open the rest of the store or of Vault, which this is not for.
+    for name in KEYS_TO_MORE {
         command.env_remove(name);
     }
     if args.files {
@@ -99,10 +106,17 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     Err(not_started(program, &command.exec()))
 }
 
+/// A program that cannot be started, with the exit code that shells give then.
 fn not_started(program: &std::ffi::OsStr, error: &std::io::Error) -> CliError {
     let mut failed = CliError::usage(format!("{} cannot be started", program.display()));
     failed.causes.push(error.to_string());
-    failed.hint("name a program, and its arguments after it; for a shell: -- sh -c '…'")
+    failed.exit = Exit::OfProcess(if error.kind() == ErrorKind::NotFound { 127 } else { 126 });
+    failed.hint(match error.kind() {
+        ErrorKind::ArgumentListTooLong => {
+            "environment variables hold no such large values: --files"
+        }
+        _ => "name a program, and its arguments after it; for a shell: -- sh -c '…'",
+    })
 }
 
 fn with_files(
@@ -116,14 +130,34 @@ fn with_files(
         folder.write(&file_stem(key), value)?;
     }
     command.env(FOLDER, folder.path());
-    let _modes = terminal::keep_modes();
-    let mut child = command.spawn().map_err(|error| not_started(command.get_program(), &error))?;
-    let running = RunningChild::new(&child);
-    let status = child.wait()?;
-    drop(running);
-    let signal = || status.signal().map(|signal| 128 + signal);
-    let code = status.code().or_else(signal).and_then(|code| u8::try_from(code).ok());
+    let modes = terminal::keep_modes();
+    let status = run_child(&mut command, Signals::PassedOn)
+        .map_err(|error| not_started(command.get_program(), &error))?;
+    if let Some(signal) = status.signal() {
+        drop(folder);
+        drop(modes);
+        // So that whoever started this one sees what ended that one.
+        end_like_child(signal);
+    }
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(Exit::OfProcess(code.unwrap_or(u8::MAX)))
+}
+
+/// What a variable may begin with.
+fn parse_prefix(prefix: &str) -> Result<String, String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match prefix.chars().all(is_name) && !prefix.starts_with(|c: char| c.is_ascii_digit()) {
+        true => Ok(prefix.to_owned()),
+        false => Err("letters, digits and _ alone, with no digit first".to_owned()),
+    }
+}
+
+/// Whether a variable decides which programs and libraries are run, so that
+/// whoever writes a spec could have others run theirs.
+fn steers_programs(name: &str) -> bool {
+    matches!(name, "PATH" | "HOME" | "SHELL" | "IFS" | "ENV" | "BASH_ENV" | "PYTHONPATH")
+        || name.starts_with("LD_")
+        || name.starts_with("DYLD_")
 }
 
 /// The names of the variables.
@@ -134,6 +168,11 @@ fn names<'a>(
     let mut names: BTreeMap<String, &KeyName> = BTreeMap::new();
     for key in secrets.keys() {
         let name = variable_name(prefix, key);
+        if steers_programs(&name) {
+            return Err(CliError::usage(format!("{key} would be {name}, which steers programs"))
+                .hint("have the names begin with something: --prefix APP_")
+                .hint("or give files instead: --files"));
+        }
         if let Some(other) = names.insert(name.clone(), key) {
             return Err(CliError::usage(format!("{other} and {key} would both be {name}"))
                 .hint("give files instead, whose names differ: --files"));
@@ -162,7 +201,7 @@ fn from_store(
     let declared = environment.applications.get(&args.application);
     let mut secrets = Secrets::new();
     let mut wanted: BTreeMap<SecretId, Vec<KeyName>> = BTreeMap::new();
-    let mut left_out = Vec::new();
+    let (mut without_value, mut generated) = (Vec::new(), Vec::new());
     for (key, spec) in declared.into_iter().flat_map(|declared| &declared.secrets) {
         let mut place = (&args.application, key, &spec.kind);
         let mut seen = BTreeSet::new();
@@ -182,8 +221,8 @@ fn from_store(
                     SecretId::new(environment.name.clone(), application.clone(), source.clone());
                 wanted.entry(id).or_default().push(key.clone());
             }
-            (_, _, Kind::Static) => left_out.push(format!("{key} has no value")),
-            (_, _, kind) => left_out.push(format!("{key} is of kind {}", kind.name())),
+            (_, _, Kind::Static) => without_value.push(key.to_string()),
+            _ => generated.push(key.to_string()),
         }
     }
     if !wanted.is_empty() {
@@ -193,9 +232,13 @@ fn from_store(
             }
         }
     }
-    if !left_out.is_empty() {
-        let left_out = left_out.join("; ");
-        context.ui.warn(&format!("left out: {left_out} (--from-vault gives what Vault has)"));
+    if !without_value.is_empty() {
+        let without_value = without_value.join(", ");
+        context.ui.warn(&format!("left out, since no value is stored: {without_value}"));
+    }
+    if !generated.is_empty() {
+        let generated = generated.join(", ");
+        context.ui.detail(&format!("In Vault alone (--from-vault): {generated}"));
     }
     Ok(secrets)
 }

@@ -14,8 +14,19 @@ use crate::vault::{CiTokenRequest, Login, Proof, VaultSettings};
 
 /// The variable that names an identity file or holds an identity.
 const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
-/// The variables that may hold an identity itself.
-pub(super) const IDENTITY_VARIABLES: [&str; 2] = [IDENTITY, "SOPS_AGE_KEY"];
+/// The variables that may hold an identity itself, or what opens Vault or
+/// 1Password.
+pub(super) const KEYS_TO_MORE: [&str; 9] = [
+    IDENTITY,
+    "SOPS_AGE_KEY",
+    "OP_CONNECT_TOKEN",
+    "VAULT_TOKEN",
+    "BAO_TOKEN",
+    "VAULT_SECRET_ID",
+    "BAO_SECRET_ID",
+    "VAULT_AUTH_JWT",
+    "BAO_AUTH_JWT",
+];
 /// Where a pod has the token of its Kubernetes service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// The variable that names the trusted commit.
@@ -62,8 +73,13 @@ impl Settings {
     /// Where temporary files may go, those in memory first.
     pub(super) fn temporary_folders(&self) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> = self.path("XDG_RUNTIME_DIR").into_iter().collect();
-        folders.extend([PathBuf::from("/dev/shm"), std::env::temp_dir()]);
+        folders.extend([PathBuf::from("/dev/shm"), self.temporary_folder()]);
         folders
+    }
+
+    /// Where temporary files go.
+    pub(super) fn temporary_folder(&self) -> PathBuf {
+        self.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
     }
 
     /// Whether the terminal understands more than text.
@@ -71,8 +87,14 @@ impl Settings {
         self.text("TERM").is_some_and(|kind| kind != "dumb")
     }
 
-    /// A path that was typed at a prompt, where no shell has seen it.
+    /// A path that was typed at a prompt, where no shell has seen it: maybe in
+    /// quotes, as terminals give the name of a file that is dragged into them.
     pub(super) fn typed_path(&self, path: &str) -> PathBuf {
+        let unquoted = match path.starts_with(['\'', '"']) {
+            true => shell_words::split(path).ok().filter(|words| words.len() == 1),
+            false => None,
+        };
+        let path = unquoted.as_deref().and_then(<[_]>::first).map_or(path, String::as_str);
         match (path.strip_prefix("~/"), self.home()) {
             (Some(below), Some(home)) => home.join(below),
             _ => PathBuf::from(path),
@@ -81,13 +103,18 @@ impl Settings {
 
     /// The user's editor, as a shell would write it.
     pub(super) fn editor(&self) -> Option<String> {
-        self.text("VISUAL").or_else(|| self.text("EDITOR"))
+        let is_set = |line: &String| !line.trim().is_empty();
+        self.text("VISUAL").filter(is_set).or_else(|| self.text("EDITOR").filter(is_set))
     }
 
     /// The program of a name, where the shell would find it.
     pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
         if name.contains('/') {
-            return Some(PathBuf::from(name));
+            let path = self.typed_path(name);
+            return Some(match &self.current_folder {
+                Ok(here) => here.join(path),
+                Err(_) => path,
+            });
         }
         let path = (self.variable)("PATH")?;
         std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())

@@ -6,37 +6,57 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 
-use super::terminal::Modes;
+use super::terminal::{Modes, is_in_foreground};
 
 /// What is open at the moment.
-static OPEN: Mutex<Open> = Mutex::new(Open { modes: None, folders: Vec::new(), child: None });
+static OPEN: Mutex<Open> = Mutex::new(Open { modes: Vec::new(), folders: Vec::new(), child: None });
 
 struct Open {
-    modes: Option<Modes>,
+    /// Those that the terminal gets back, the earliest first.
+    modes: Vec<Modes>,
     folders: Vec<PathBuf>,
-    child: Option<Pid>,
+    child: Option<(Pid, Signals)>,
+}
+
+/// What a signal means while a child runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signals {
+    /// The end, of the child as well.
+    End,
+    /// Whatever the child makes of it.
+    PassedOn,
 }
 
 fn open() -> MutexGuard<'static, Open> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Watches for signals from now on.
+/// Watches for signals from now on. Those that the process was started to
+/// ignore, as by `nohup`, it goes on ignoring.
 ///
 /// # Errors
 /// A system that does not let it.
 pub(super) fn watch() -> io::Result<()> {
-    static WATCHING: OnceLock<()> = OnceLock::new();
-    if WATCHING.set(()).is_err() {
+    static WATCHING: Mutex<bool> = Mutex::new(false);
+    let mut is_watching = WATCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    if *is_watching {
         return Ok(());
     }
-    let mut signals = Signals::new([SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM])?;
+    let ignored = ignored();
+    let is_ignored = |signal: i32| ignored & (1 << (signal - 1)) != 0;
+    let watched = [SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2].into_iter();
+    let mut signals =
+        SignalsInfo::<SignalOnly>::new(watched.filter(|signal| !is_ignored(*signal)))?;
+    *is_watching = true;
     std::thread::spawn(move || {
         for signal in signals.forever() {
             match signal {
@@ -48,33 +68,43 @@ pub(super) fn watch() -> io::Result<()> {
     Ok(())
 }
 
+/// The signals that the process ignores, a bit each; none where the system does
+/// not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or(0)
+}
+
 /// A shell may have changed the terminal while the process was stopped: what
 /// is typed must not show now.
 fn go_on() {
-    if let Some(modes) = &open().modes {
+    if let Some(modes) = open().modes.last() {
         modes.hide_again();
     }
 }
 
 fn end_by(signal: i32) {
     let mut open = open();
-    if let Some(child) = open.child {
+    if let Some((child, signals)) = open.child {
         // The terminal gives these to the child too, which knows what they
         // mean to it.
-        if matches!(signal, SIGINT | SIGQUIT) {
+        let is_given = matches!(signal, SIGINT | SIGQUIT);
+        if !(is_given && is_in_foreground()) {
+            let _ = Signal::from_named_raw(signal).map(|signal| kill_process(child, signal));
+        }
+        if is_given || signals == Signals::PassedOn {
             return;
         }
-        let passed_on = if signal == SIGHUP { Signal::HUP } else { Signal::TERM };
-        let _ = kill_process(child, passed_on);
         wait_for(child);
-    }
-    if let Some(modes) = open.modes.take() {
-        modes.end_line();
-        modes.restore();
     }
     for folder in open.folders.drain(..) {
         let _ = std::fs::remove_dir_all(folder);
     }
+    if let Some(modes) = open.modes.last() {
+        modes.end_line();
+    }
+    open.modes.drain(..).rev().for_each(Modes::restore);
     let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
 
@@ -84,7 +114,7 @@ fn wait_for(child: Pid) {
         if test_kill_process(child).is_err() {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
     let _ = kill_process(child, Signal::KILL);
 }
@@ -94,14 +124,14 @@ pub(super) struct RestoredModes(());
 
 impl RestoredModes {
     pub(super) fn new(modes: Modes) -> Self {
-        open().modes = Some(modes);
+        open().modes.push(modes);
         Self(())
     }
 }
 
 impl Drop for RestoredModes {
     fn drop(&mut self) {
-        if let Some(modes) = open().modes.take() {
+        if let Some(modes) = open().modes.pop() {
             modes.restore();
         }
     }
@@ -130,18 +160,30 @@ impl Drop for RemovedFolder {
     }
 }
 
-/// A child that has the terminal for itself.
-pub(super) struct RunningChild(());
-
-impl RunningChild {
-    pub(super) fn new(child: &std::process::Child) -> Self {
-        open().child = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Self(())
+/// Runs a child that has the terminal for itself, to its end. A signal that
+/// comes while it starts waits until it is known.
+///
+/// # Errors
+/// A program that cannot be started.
+pub(super) fn run_child(command: &mut Command, signals: Signals) -> io::Result<ExitStatus> {
+    let mut child = {
+        let mut open = open();
+        let child = command.spawn()?;
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        open.child = pid.map(|pid| (pid, signals));
+        child
+    };
+    let status = child.wait();
+    if !status.as_ref().is_ok_and(ExitStatus::success) {
+        // What ended it may be on its way to this process as well, and was for
+        // the child alone.
+        std::thread::sleep(Duration::from_millis(50));
     }
+    open().child = None;
+    status
 }
 
-impl Drop for RunningChild {
-    fn drop(&mut self) {
-        open().child = None;
-    }
+/// Ends this process as a child was ended, by a signal.
+pub(super) fn end_like_child(signal: i32) {
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
 }

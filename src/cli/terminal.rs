@@ -11,11 +11,14 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::getpgrp;
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+    InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush,
+    tcgetattr, tcgetpgrp, tcsetattr,
 };
 use zeroize::Zeroizing;
 
+use super::input::MAX_VALUE;
 use super::signals::{self, RestoredModes};
 use crate::wiped;
 
@@ -27,12 +30,9 @@ const MARK_PASTES: &[u8] = b"\x1b[?2004h";
 const MARK_NO_PASTES: &[u8] = b"\x1b[?2004l";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// How soon after a line the next one comes that was pasted with it, in a
-/// terminal that does not mark what is pasted. In nanoseconds.
-const PASTED_WITHIN: i64 = 40_000_000;
-
-/// Larger than any value that Vault would take.
-const LONGEST: usize = 16 << 20;
+/// How soon after a line the next one comes that was pasted with it, in
+/// nanoseconds: where what is pasted is marked, and where it is not.
+const PASTED_WITHIN: [i64; 2] = [80_000_000, 400_000_000];
 
 /// What was typed.
 pub(super) enum Answer {
@@ -44,6 +44,32 @@ pub(super) enum Answer {
     Control(char),
     /// The end of the input.
     End,
+}
+
+/// Has the terminal show nothing of what is typed, until dropped.
+pub(super) fn silence() -> io::Result<RestoredModes> {
+    signals::watch()?;
+    hide(&open()?, false)
+}
+
+/// Leaves out what was typed and not asked for, and tells whether there was
+/// any. Only where the terminal is silent.
+pub(super) fn discard_input() -> io::Result<bool> {
+    let terminal = open()?;
+    let is_some = is_readable(&terminal, 0)?;
+    tcflush(&terminal, QueueSelector::IFlush)?;
+    Ok(is_some)
+}
+
+/// Whether there is something to read within some nanoseconds.
+fn is_readable(terminal: &File, nanoseconds: i64) -> io::Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(terminal.as_fd(), PollFlags::IN)];
+    let wait = Timespec { tv_sec: 0, tv_nsec: nanoseconds };
+    match poll(&mut fds, Some(&wait)) {
+        Ok(count) => Ok(count > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Opens the terminal.
@@ -61,9 +87,19 @@ pub(super) fn ask_hidden(prompt: &str, marks_pastes: bool) -> io::Result<Answer>
         terminal.write_all(MARK_PASTES)?;
     }
     terminal.write_all(prompt.as_bytes())?;
-    let answer = Reader::new(&terminal).answer();
+    let pasted_within = PASTED_WITHIN[usize::from(!marks_pastes)];
+    let answer = Reader::new(&terminal, pasted_within).answer();
     terminal.write_all(b"\n")?;
     answer
+}
+
+/// Whether this process is in the foreground of a terminal.
+pub(super) fn is_in_foreground() -> bool {
+    open().is_ok_and(|terminal| is_ours(&terminal))
+}
+
+fn is_ours(terminal: &File) -> bool {
+    tcgetpgrp(terminal).is_ok_and(|foreground| foreground == getpgrp())
 }
 
 /// The modes that a terminal had.
@@ -78,23 +114,40 @@ pub(super) struct Modes {
 
 impl Modes {
     pub(super) fn hide_again(&self) {
-        if let Some(hidden) = &self.hidden {
+        if let Some(hidden) = self.hidden.as_ref().filter(|_| self.is_ours()) {
             let _ = tcsetattr(&self.terminal, OptionalActions::Now, hidden);
+            if self.marks_pastes {
+                let _ = (&self.terminal).write_all(MARK_PASTES);
+            }
         }
     }
 
     /// Has what comes next begin on a line of its own, where a prompt stands.
     pub(super) fn end_line(&self) {
-        if self.hidden.is_some() {
+        if self.hidden.is_some() && self.is_ours() {
             let _ = (&self.terminal).write_all(b"\n");
         }
     }
 
+    /// Whether they may be changed. In the background a process would be
+    /// stopped by that, and a shell has set them as it wants them by then.
+    fn is_ours(&self) -> bool {
+        is_ours(&self.terminal)
+    }
+
     pub(super) fn restore(self) {
+        if !self.is_ours() {
+            return;
+        }
         if self.marks_pastes {
             let _ = (&self.terminal).write_all(MARK_NO_PASTES);
         }
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.modes);
+        let when = match self.modes.local_modes.contains(LocalModes::ECHO) {
+            // What is left of a text that was pasted must not go to a shell.
+            true => OptionalActions::Flush,
+            false => OptionalActions::Now,
+        };
+        let _ = tcsetattr(&self.terminal, when, &self.modes);
     }
 }
 
@@ -122,20 +175,22 @@ fn hide(terminal: &File, marks_pastes: bool) -> io::Result<RestoredModes> {
     let modes =
         Modes { terminal: terminal_again, modes: before, hidden: hidden_again, marks_pastes };
     let restored = RestoredModes::new(modes);
-    tcsetattr(terminal, OptionalActions::Drain, &hidden)?;
+    // What was typed before the question is no answer to it.
+    tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
     Ok(restored)
 }
 
 /// Reads keys.
 struct Reader<'a> {
     terminal: &'a File,
+    pasted_within: i64,
     buffer: Zeroizing<Vec<u8>>,
     next: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(terminal: &'a File) -> Self {
-        Self { terminal, buffer: Zeroizing::new(Vec::with_capacity(4096)), next: 0 }
+    fn new(terminal: &'a File, pasted_within: i64) -> Self {
+        Self { terminal, pasted_within, buffer: Zeroizing::new(Vec::with_capacity(4096)), next: 0 }
     }
 
     /// The next byte; `None` at the end of the input.
@@ -166,20 +221,14 @@ impl<'a> Reader<'a> {
         if self.next < self.buffer.len() {
             return Ok(true);
         }
-        let mut fds = [PollFd::from_borrowed_fd(self.terminal.as_fd(), PollFlags::IN)];
-        let wait = Timespec { tv_sec: 0, tv_nsec: PASTED_WITHIN };
-        match poll(&mut fds, Some(&wait)) {
-            Ok(count) => Ok(count > 0),
-            Err(rustix::io::Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        is_readable(self.terminal, self.pasted_within)
     }
 
     fn answer(&mut self) -> io::Result<Answer> {
         let mut text = Zeroizing::new(Vec::with_capacity(4096));
         let mut is_marked = false;
         loop {
-            if text.len() > LONGEST {
+            if text.len() > MAX_VALUE {
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long"));
             }
             let Some(byte) = self.byte()? else { return Ok(Answer::End) };
@@ -207,19 +256,26 @@ impl<'a> Reader<'a> {
                         is_marked = true;
                     }
                     b"[A" | b"OA" if text.is_empty() => return Ok(Answer::Control('P')),
-                    _ => {}
+                    _ => self.ring(),
                 },
                 0x04 if text.is_empty() => return Ok(Answer::End),
                 0x15 => text.clear(),
+                0x17 => remove_last_word(&mut text),
                 0x08 | 0x7f => remove_last_character(&mut text),
                 b'\t' => wiped::append(&mut text, b"\t"),
                 0x01..0x20 if text.is_empty() => {
                     return Ok(Answer::Control(char::from(byte + b'@')));
                 }
-                0x00..0x20 => {}
+                0x00..0x20 => self.ring(),
                 byte => wiped::append(&mut text, &[byte]),
             }
         }
+    }
+
+    /// Says that a key does nothing here.
+    fn ring(&self) {
+        let mut terminal = self.terminal;
+        let _ = terminal.write_all(b"\x07");
     }
 
     /// What follows an escape character: nothing, or the rest of a key's
@@ -251,7 +307,7 @@ impl<'a> Reader<'a> {
                 text.truncate(length);
                 break;
             }
-            if text.len() > LONGEST {
+            if text.len() > MAX_VALUE {
                 break;
             }
         }
@@ -260,6 +316,14 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
+}
+
+/// Takes back a word, and the blanks behind it.
+fn remove_last_word(text: &mut Vec<u8>) {
+    let is_blank = |byte: &u8| byte.is_ascii_whitespace();
+    let end = text.iter().rposition(|byte| !is_blank(byte)).unwrap_or(0);
+    let start = text.iter().take(end).rposition(is_blank).map_or(0, |blank| blank + 1);
+    text.truncate(start);
 }
 
 /// Takes back a character of UTF-8.

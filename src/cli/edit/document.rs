@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::{Changes, Text};
 use crate::cli::CliError;
@@ -18,6 +19,9 @@ const ERROR: &str = "#! ";
 
 /// The width of descriptions.
 const WIDTH: usize = 76;
+
+/// The most bytes that one byte of a value takes: those of `\U00000000`.
+const LONGEST_ESCAPE: usize = 10;
 
 /// An application's values as they were.
 pub(super) struct Document<'a> {
@@ -41,10 +45,18 @@ impl<'a> Document<'a> {
         Self { ids, values, environment }
     }
 
-    /// The document.
-    pub(super) fn text(&self) -> SecretValue {
-        let sizes = self.values.values().map(|value| 6 * value.expose().len() + 256);
-        let mut text = Text::new(String::with_capacity(16384 + 2 * sizes.sum::<usize>()));
+    /// The document, with what was typed in it and is not stored yet.
+    pub(super) fn text(&self, typed: &Changes) -> SecretValue {
+        let typed_values = typed.values().flatten();
+        let sizes = self.values.values().copied().chain(typed_values);
+        let sizes = sizes.map(|value| LONGEST_ESCAPE * value.expose().len());
+        let descriptions = self.ids.iter().filter_map(|id| {
+            self.environment.spec(&id.application, &id.key)?.description.as_deref()
+        });
+        let words = descriptions.map(|description| 2 * description.len() + 1024);
+        // Room for everything, so that the text is not moved as it grows.
+        let size = sizes.sum::<usize>() + words.sum::<usize>() + 1024 * self.ids.len() + 4096;
+        let mut text = Text::new(String::with_capacity(size));
         if let Some(id) = self.ids.first() {
             let _ = writeln!(text, "# Static values of {} in {}.", id.application, id.environment);
         }
@@ -57,7 +69,11 @@ impl<'a> Document<'a> {
             text.push('\n');
             self.describe(&mut text, id);
             let key = key(id.key.as_str());
-            let _ = match self.values.get(id.key.as_str()).map(|value| value.expose_str()) {
+            let value = match typed.get(id) {
+                Some(typed) => typed.as_ref(),
+                None => self.values.get(id.key.as_str()).copied(),
+            };
+            let _ = match value.map(SecretValue::expose_str) {
                 Some(Some(value)) => writeln!(text, "{key} = {}", string(value).as_str()),
                 Some(None) => writeln!(
                     text,
@@ -74,7 +90,7 @@ impl<'a> Document<'a> {
         match self.environment.spec(&id.application, &id.key) {
             Some(spec) => {
                 for line in readable(spec.description.as_deref().unwrap_or_default(), WIDTH) {
-                    let _ = writeln!(text, "# {line}");
+                    let _ = writeln!(text, "{}", format!("# {line}").trim_end());
                 }
             }
             None if self.environment.applications.contains_key(&id.application) => {
@@ -93,7 +109,10 @@ impl<'a> Document<'a> {
             return Err(CliError::usage("what you saved is not UTF-8 text")
                 .hint("save it as UTF-8; nothing was stored"));
         };
-        let Read(mut values) = toml_file::parse(text).map_err(|problem| {
+        // Ends of lines that the editor has made its own; the document has
+        // carriage returns as escapes alone.
+        let text = Zeroizing::new(text.replace("\r\n", "\n"));
+        let Read(mut values) = toml_file::parse(&text).map_err(|problem| {
             let place = problem.line.map_or_else(String::new, |line| format!("line {line}: "));
             CliError::usage(format!("{place}{}", problem.message)).hint(
                 "each line is a key and a text: key = \"value\"; lines that begin with # do \
@@ -137,11 +156,16 @@ impl<'a> Document<'a> {
     }
 }
 
-/// What somebody saved, with the mistake in it at the top.
-pub(super) fn with_error(edited: &SecretValue, error: &str) -> SecretValue {
-    let mut text = Text::new(String::with_capacity(edited.expose().len() + 1024));
-    for line in error.lines() {
+/// What somebody saved, with the mistake in it at the top, and what to do about
+/// it. Lines are counted from below that.
+pub(super) fn with_error(edited: &SecretValue, error: &CliError) -> SecretValue {
+    let mut text = Text::new(String::with_capacity(edited.expose().len() + 4096));
+    let lines = error.message.lines().chain(error.hints.iter().flat_map(|hint| hint.lines()));
+    for line in lines {
         let _ = writeln!(text, "{ERROR}{line}");
+    }
+    if error.message.starts_with("line ") {
+        let _ = writeln!(text, "{ERROR}(Lines are counted from below this one.)");
     }
     text.push_str(edited.expose_str().unwrap_or_default());
     SecretValue::from(text.as_bytes().to_vec())
@@ -167,11 +191,15 @@ fn key(key: &str) -> String {
 /// A text as TOML has it: on lines of its own where it has several, and to the
 /// letter whatever is in it.
 fn string(value: &str) -> Text {
-    let mut text = Text::new(String::with_capacity(6 * value.len() + 16));
+    let mut text = Text::new(String::with_capacity(LONGEST_ESCAPE * value.len() + 16));
     let in_lines = value.contains('\n') && !value.contains('\r');
     text.push_str(if in_lines { "\"\"\"\n" } else { "\"" });
-    for character in value.chars() {
+    let mut characters = value.chars().peekable();
+    while let Some(character) = characters.next() {
+        let ends_line = characters.peek().is_none_or(|next| *next == '\n');
         match character {
+            // Editors may take blanks away there.
+            ' ' if ends_line => text.push_str("\\u0020"),
             '\n' if in_lines => text.push('\n'),
             '\n' => text.push_str("\\n"),
             '\r' => text.push_str("\\r"),
@@ -225,8 +253,8 @@ mod tests {
     #[test]
     fn an_error_comes_and_goes() {
         let edited = SecretValue::from("a = \"#! x\"\n");
-        let shown = with_error(&edited, "one\ntwo");
-        assert_eq!(shown.expose_str(), Some("#! one\n#! two\na = \"#! x\"\n"));
+        let shown = with_error(&edited, &CliError::usage("one\ntwo").hint("three"));
+        assert_eq!(shown.expose_str(), Some("#! one\n#! two\n#! three\na = \"#! x\"\n"));
         assert_eq!(without_error(&shown), edited);
     }
 }

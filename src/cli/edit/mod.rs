@@ -12,12 +12,12 @@ use zeroize::Zeroizing;
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
 use super::editor::{Editor, file_name, without_added_line_feed};
-use super::new_value::{ValueArgs, check_id, check_value, readers};
+use super::new_value::{ValueArgs, check_id, check_value, readers, warn_of_line_feed};
 use super::{CliError, Context, Exit};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId, SecretValue,
 };
-use crate::store::{FileChange, is_backup, sealed_path};
+use crate::store::{ValueChange, is_backup};
 
 mod document;
 
@@ -70,18 +70,32 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for id in &ids {
         readers(store, id)?;
     }
-    let before = open(&ids, context)?;
     let editor = Editor::start(context, args.allow_disk)?;
-    let changes = match (&args.key, ids.as_slice()) {
-        (Some(_), [id]) => edit_value(args, id, &before, &environment, &editor, context)?,
-        _ => edit_application(args, &ids, &before, &environment, &editor, context)?,
+    // What was typed and is not stored yet.
+    let mut typed = Changes::new();
+    let (changes, touched) = loop {
+        let before = open(&ids, context)?;
+        let changes = match (&args.key, ids.as_slice()) {
+            (Some(_), [id]) => edit_value(args, id, &before, &typed, &environment, &editor)?,
+            _ => edit_application(args, &ids, &before, &typed, &environment, &editor)?,
+        };
+        if changes.is_empty() {
+            context.ui.status("Nothing was changed.");
+            return Ok(Exit::Done);
+        }
+        match put(&changes, &before, context) {
+            Ok(touched) => break (changes, touched),
+            Err(error) if !context.ui.can_ask() => return Err(error),
+            Err(error) => {
+                context.ui.error(&error);
+                if gives_up(context)? {
+                    return Err(CliError::store("nothing was stored").hint("edit it again"));
+                }
+                typed = changes;
+            }
+        }
     };
     drop(editor);
-    if changes.is_empty() {
-        context.ui.status("Nothing was changed.");
-        return Ok(Exit::Done);
-    }
-    let touched = put(&changes, &before, context)?;
     let Args { environment, application, .. } = args;
     let what = match changes.len() {
         1 => changes.keys().map(|id| id.key.to_string()).collect(),
@@ -90,6 +104,11 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let message = format!("secrets({environment}): edit {application} {what}");
     commit.end(touched, &message, context.ui)?;
     Ok(Exit::Done)
+}
+
+/// Asks whether what was typed is to be lost; if not, the editor opens again.
+fn gives_up(context: &Context<'_>) -> Result<bool, CliError> {
+    context.ui.confirm("Give up what you typed, rather than edit it again?", "run it at a terminal")
 }
 
 /// The secrets to edit: static ones, and what is stored beside them.
@@ -152,15 +171,19 @@ fn edit_value(
     args: &Args,
     id: &SecretId,
     before: &BTreeMap<SecretId, Before>,
+    typed: &Changes,
     environment: &Environment,
     editor: &Editor<'_>,
-    context: &Context<'_>,
 ) -> Result<Changes, CliError> {
+    let context = editor.context();
     let old = before.get(id).map(|before| &before.value);
     if old.is_some_and(|old| old.expose_str().is_none()) {
         return Err(not_text(id));
     }
-    let mut text = old.cloned().unwrap_or_else(|| SecretValue::from(""));
+    let mut text = match typed.get(id) {
+        Some(Some(typed)) => typed.clone(),
+        _ => old.cloned().unwrap_or_else(|| SecretValue::from("")),
+    };
     loop {
         let edited = editor.edit(&file_name(id), &text)?;
         let new = without_added_line_feed(&edited, old);
@@ -168,11 +191,15 @@ fn edit_value(
             return Ok(Changes::new());
         }
         match check_value(id, &new, environment, args.value) {
-            Ok(()) => return Ok(Changes::from([(id.clone(), Some(new))])),
+            Ok(()) => {
+                let remedy = "an edit of all values of the application can leave it out";
+                warn_of_line_feed(&new, remedy, context.ui);
+                return Ok(Changes::from([(id.clone(), Some(new))]));
+            }
             Err(error) if edited == text || !context.ui.can_ask() => return Err(error),
             Err(error) => {
                 context.ui.error(&error);
-                if !context.ui.confirm("Edit it again?")? {
+                if gives_up(context)? {
                     return Ok(Changes::new());
                 }
                 text = edited;
@@ -195,13 +222,14 @@ fn edit_application(
     args: &Args,
     ids: &[SecretId],
     before: &BTreeMap<SecretId, Before>,
+    typed: &Changes,
     environment: &Environment,
     editor: &Editor<'_>,
-    context: &Context<'_>,
 ) -> Result<Changes, CliError> {
+    let context = editor.context();
     let document = Document::new(ids, |id| before.get(id).map(|one| &one.value), environment);
     let name = format!("{}.toml", args.application);
-    let mut text = document.text();
+    let mut text = document.text(typed);
     let mut mistaken: Option<SecretValue> = None;
     loop {
         let edited = document::without_error(&editor.edit(&name, &text)?);
@@ -215,6 +243,8 @@ fn edit_application(
         });
         match changes {
             Ok(changes) if may_remove(&changes, context)? => return Ok(changes),
+            // Left as it was after a no: that is a way to give up.
+            Ok(_) if edited == text => return Ok(Changes::new()),
             Ok(_) => text = edited,
             // Nobody mended it, so nobody is there to.
             Err(error)
@@ -225,7 +255,7 @@ fn edit_application(
             }
             Err(error) => {
                 context.ui.error(&error);
-                text = document::with_error(&edited, &error.message);
+                text = document::with_error(&edited, &error);
                 mistaken = Some(edited);
             }
         }
@@ -242,7 +272,8 @@ fn may_remove(changes: &Changes, context: &Context<'_>) -> Result<bool, CliError
     if removed.is_empty() {
         return Ok(true);
     }
-    context.ui.confirm(&format!("Remove the stored values of {}?", removed.join(", ")))
+    let question = format!("Remove the stored values of {}?", removed.join(", "));
+    context.ui.confirm(&question, "without one, remove them with: phalanx-secrets remove")
 }
 
 fn put(
@@ -251,17 +282,12 @@ fn put(
     context: &Context<'_>,
 ) -> Result<Vec<String>, CliError> {
     let store = context.store_to_change()?;
-    let now = store.time_of_change(Timestamp::now())?;
-    let mut files = Vec::new();
-    for (id, value) in changes {
-        let after = match value {
-            Some(value) => Some(store.seal(id, value, store.time_of_change_of(id, now)?)?),
-            None => None,
-        };
-        let before = before.get(id).map(|before| before.sealed.clone());
-        files.push(FileChange { file: sealed_path(id), before, after });
-    }
-    store.write(&files)?;
+    let all = changes.iter().map(|(id, value)| ValueChange {
+        id,
+        before: before.get(id).map(|before| before.sealed.clone()),
+        after: value.as_ref(),
+    });
+    store.change_together(all, Timestamp::now())?;
     for (id, value) in changes {
         context.ui.status(&match value {
             Some(_) => {
