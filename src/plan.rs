@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, SecretValue};
 use crate::resolve::{Desired, Policy, Resolved};
+use crate::static_values::is_same_pull_secret;
 use crate::vault::{CurrentSecrets, CurrentValue, Entry};
 
 /// The one key of the pull secret's entry.
@@ -160,13 +161,16 @@ impl Plan {
             self.changes.insert(application, EntryChange::Create { keys });
             return;
         };
+        let is_same = |now: &SecretValue| is_same_pull_secret(desired, now);
         let desired = Desired::Value(desired.clone());
         let mut keys: BTreeMap<String, KeyChange> = data
             .keys()
             .filter(|key| *key != DOCKERCONFIGJSON)
             .map(|key| (key.clone(), KeyChange::Delete))
             .collect();
-        if let Some(change) = key_change(&desired, data.get(DOCKERCONFIGJSON)) {
+        let now = data.get(DOCKERCONFIGJSON);
+        let is_same = now.and_then(CurrentValue::text).is_some_and(is_same);
+        if let Some(change) = key_change(&desired, now).filter(|_| !is_same) {
             keys.insert(DOCKERCONFIGJSON.to_owned(), change);
         }
         if !keys.is_empty() {

@@ -1,12 +1,13 @@
 //! `copy-env`: give a new environment the values of another.
 
+use super::checkout::unknown_application;
 use super::commit::CommitArgs;
-use super::completion::environments;
-use super::import::{Offer, Options, bring};
+use super::completion::{applications, environments};
+use super::offer::{Offer, OfferArgs};
 use super::{CliError, Context, Exit};
 use crate::exposed;
-use crate::layout::{OIDC_CLIENTS, VAULT_WRITE_TOKEN};
-use crate::model::{ApplicationName, EnvironmentName, SecretId};
+use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
+use crate::model::{ApplicationName, Environment, EnvironmentName, SecretId};
 use crate::static_values::StaticValues;
 use crate::store::is_backup;
 
@@ -25,7 +26,7 @@ pub(super) struct Args {
     to: EnvironmentName,
 
     /// Leave out an application; repeatable
-    #[arg(short, long, value_name = "APPLICATION")]
+    #[arg(short, long, value_name = "APPLICATION", add = applications())]
     exclude: Vec<ApplicationName>,
 
     /// Replace stored values that differ, without asking
@@ -47,6 +48,15 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     if from.name == to.name {
         return Err(CliError::usage("an environment cannot be copied to itself")
             .hint("name two environments: phalanx-secrets copy-env ENV1 ENV2"));
+    }
+    for application in &args.exclude {
+        let is_known = |environment: &Environment| {
+            RESERVED_APPLICATIONS.contains(&application.as_str())
+                || environment.applications.contains_key(application)
+        };
+        if !is_known(&from) && !is_known(&to) {
+            return Err(unknown_application(&from, application));
+        }
     }
     let is_wanted = |id: &SecretId| {
         let is_own = [OIDC_CLIENTS, VAULT_WRITE_TOKEN].contains(&id.application.as_str());
@@ -75,5 +85,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         });
     }
     let offer = Offer { values, unknown: Some(unknown), place: "environment" };
-    bring(&to, offer, Options::of_stored(args.replace, args.dry_run), args.commit, context)
+    let options = OfferArgs::of_stored(args.replace, args.dry_run);
+    offer.store(&to, options, args.commit, context)?;
+    Ok(Exit::Done)
 }

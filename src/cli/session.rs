@@ -150,8 +150,10 @@ pub(super) fn read_yaml(path: &std::path::Path) -> Result<StaticValues, CliError
 
 /// Reads static-secrets YAML that has a name.
 pub(super) fn parse_yaml(name: &str, bytes: &SecretValue) -> Result<StaticValues, CliError> {
-    let text =
-        bytes.expose_str().ok_or_else(|| CliError::store(format!("{name} is not UTF-8 text")))?;
+    let text = bytes.expose_str().ok_or_else(|| {
+        CliError::store(format!("{name} is not UTF-8 text"))
+            .hint("is it a static-secrets YAML file? One that is encrypted must be opened first")
+    })?;
     StaticValues::from_yaml(text).map_err(|error| {
         let mut failed = CliError::from(error);
         failed.message = format!("{name}: {}", failed.message);

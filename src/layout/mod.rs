@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::LayoutError;
 pub(crate) use phalanx::has_conditions;
-pub use yaml::{YamlProblem, parse as parse_yaml};
+pub use yaml::{YamlProblem, parse_strictly};
 
 use crate::model::{Environment, EnvironmentName};
 use crate::store::{RECIPIENTS, SECRETS};

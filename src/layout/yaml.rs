@@ -16,15 +16,32 @@ pub struct YamlProblem {
     pub line: Option<u64>,
     /// What is wrong, on one line. It may quote names from the document.
     pub message: String,
+    /// The same without a word from the document, as far as that can be said.
+    pub without_content: Option<String>,
 }
 
 /// Parses a document; an empty one gives the type's default.
 ///
 /// # Errors
 /// Where it is not YAML, or not of the type.
-pub fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
+pub(super) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
+    parse_with(text, DuplicateKeyPolicy::LastWins)
+}
+
+/// The same, but that no key may be there twice.
+///
+/// # Errors
+/// As [`parse`], and a key that is there twice.
+pub fn parse_strictly<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
+    parse_with(text, DuplicateKeyPolicy::Error)
+}
+
+fn parse_with<T: DeserializeOwned + Default>(
+    text: &str,
+    duplicates: DuplicateKeyPolicy,
+) -> Result<T, YamlProblem> {
     let options = serde_saphyr::options! {
-        duplicate_keys: DuplicateKeyPolicy::LastWins,
+        duplicate_keys: duplicates,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
@@ -35,7 +52,24 @@ pub fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem
 fn problem(error: &Error) -> YamlProblem {
     let error = error.without_snippet();
     let line = error.location().map(|location| location.line()).filter(|line| *line > 0);
-    YamlProblem { line, message: message(error) }
+    YamlProblem { line, message: message(error), without_content: without_content(error) }
+}
+
+/// What is wrong, in words that are all our own.
+fn without_content(error: &Error) -> Option<String> {
+    match error {
+        Error::Unexpected { .. }
+        | Error::InvalidScalar { .. }
+        | Error::MultipleDocuments { .. }
+        | Error::SerdeInvalidType { .. } => Some(message(error)),
+        Error::SerdeUnknownField { expected, .. } => {
+            Some(format!("a field is none of: {}", expected.join(", ")))
+        }
+        Error::SerdeMissingField { field, .. } => Some(format!("the field {field} is missing")),
+        Error::DuplicateMappingKey { .. } => Some("a key is there for the second time".to_owned()),
+        Error::UnknownAnchor { .. } => Some("an alias has no anchor".to_owned()),
+        _ => None,
+    }
 }
 
 /// What is wrong, in words for who wrote the document. Where the library's

@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use super::error::{NO_VAULT, SEVERAL_ITEMS, SEVERAL_VAULTS};
-use super::{Fields, OnepasswordError, given};
-use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
+use super::{Contents, Items, OnepasswordError, contents};
+use crate::layout::RESERVED_APPLICATIONS;
 use crate::model::{Environment, OnepasswordLocation, SecretValue};
 use crate::printable::printable;
 use crate::suggest::nearest;
@@ -75,20 +75,25 @@ impl ConnectClient {
     }
 
     /// The items that the environment is about, by title.
-    pub(super) async fn items(
-        &self,
-        environment: &Environment,
-    ) -> Result<BTreeMap<String, Fields>, OnepasswordError> {
+    pub(super) async fn items(&self, environment: &Environment) -> Result<Items, OnepasswordError> {
         let vault = self.vault().await?;
         let path = format!("v1/vaults/{vault}/items");
         let listed: Vec<ItemSummary> = self.list(&path, None, "the items of the vault").await?;
         let mut wanted: Vec<ItemSummary> = Vec::new();
+        let mut unknown = Vec::new();
+        let is_ours = |title: &str| {
+            environment.applications.contains_key(title) || RESERVED_APPLICATIONS.contains(&title)
+        };
+        let archived =
+            |item: &ItemSummary| matches!(item.state.as_deref(), Some("ARCHIVED" | "DELETED"));
+        let (gone, listed): (Vec<_>, Vec<_>) = listed.into_iter().partition(archived);
         for item in listed {
-            let is_application = environment.applications.contains_key(item.title.as_str());
-            let is_special =
-                [PULL_SECRET, OIDC_CLIENTS, VAULT_WRITE_TOKEN].contains(&item.title.as_str());
-            let is_gone = matches!(item.state.as_deref(), Some("ARCHIVED" | "DELETED"));
-            if is_gone || !(is_application || is_special) {
+            if !is_ours(&item.title) {
+                // What was meant to be one, most likely.
+                let alike = item.title.trim().to_lowercase().replace(' ', "-");
+                if is_ours(&alike) {
+                    unknown.push(format!("the item {:?} (its title is not {alike})", item.title));
+                }
                 continue;
             }
             if wanted.iter().any(|other| other.title == item.title) {
@@ -101,10 +106,16 @@ impl ConnectClient {
             let path = format!("{path}/{}", segment(&item.id));
             let what = format!("the item {}", printable(&item.title));
             let (_, _, body) = self.get(&path, None, &what).await?;
-            let fields = serde_json::from_slice(&body).ok().and_then(|item| given(&item));
-            Ok((item.title, fields.ok_or_else(|| self.something_else(&what))?))
+            let contents = serde_json::from_slice(&body).ok().and_then(contents);
+            Ok((item.title, contents.ok_or_else(|| self.something_else(&what))?))
         });
-        stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await
+        let read: Result<BTreeMap<String, Contents>, OnepasswordError> =
+            stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await;
+        let by_title = read?;
+        let gone = gone.into_iter().map(|item| item.title);
+        let gone = gone.filter(|title| is_ours(title) && !by_title.contains_key(title));
+        unknown.extend(gone.map(|title| format!("the item {title} (it is archived)")));
+        Ok(Items { by_title, unknown })
     }
 
     /// The id of the vault.
@@ -144,10 +155,14 @@ impl ConnectClient {
             let (status, range, body) = self.get(path, Some(&query), what).await?;
             let part: Vec<T> =
                 serde_json::from_slice(&body).map_err(|_| self.something_else(what))?;
-            let is_last = status != StatusCode::PARTIAL_CONTENT || part.is_empty();
+            let is_empty = part.is_empty();
             all.extend(part);
             let total = range.and_then(|range| range.rsplit_once('/')?.1.trim().parse().ok());
-            if is_last || total.is_some_and(|total: usize| all.len() >= total) {
+            let is_last = match total {
+                Some(total) => all.len() >= total,
+                None => status != StatusCode::PARTIAL_CONTENT,
+            };
+            if is_empty || is_last {
                 return Ok(all);
             }
         }

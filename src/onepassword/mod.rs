@@ -35,16 +35,19 @@ const WRITE_TOKEN_FIELD: &str = "vault-token";
 pub struct OnepasswordValues {
     /// The static values.
     pub values: StaticValues,
-    /// Fields with a value that no static secret is, as `ITEM FIELD`.
+    /// What has a value that no secret gets, as `ITEM FIELD`, or why nothing of
+    /// an item is taken.
     pub unknown: Vec<String>,
 }
 
 #[derive(Deserialize)]
 struct Item<'a> {
     #[serde(borrow, default)]
-    fields: Vec<Field<'a>>,
+    fields: Option<Vec<Field<'a>>>,
     #[serde(default)]
-    sections: Vec<Section>,
+    sections: Option<Vec<Section>>,
+    #[serde(default)]
+    files: Option<Vec<Attachment>>,
 }
 
 #[derive(Deserialize)]
@@ -62,16 +65,32 @@ struct Section {
     label: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Attachment {
+    name: Option<String>,
+}
+
 /// A field with a value.
 struct Given {
     label: String,
     value: SecretValue,
     section: Option<String>,
+    /// Whether it is in a section, which may have no name.
+    is_in_section: bool,
     is_note: bool,
 }
 
-/// An item's fields with a value.
-type Fields = Vec<Given>;
+/// What an item has: fields with a value, and files.
+struct Contents {
+    fields: Vec<Given>,
+    files: Vec<String>,
+}
+
+/// The items that an environment is about, and what is said of others.
+struct Items {
+    by_title: BTreeMap<String, Contents>,
+    unknown: Vec<String>,
+}
 
 impl ConnectClient {
     /// Reads the static values of an environment. Secrets without a field are
@@ -83,89 +102,146 @@ impl ConnectClient {
         &self,
         environment: &Environment,
     ) -> Result<OnepasswordValues, OnepasswordError> {
-        let items = self.items(environment).await?;
-        let mut read = OnepasswordValues::default();
-        for (name, application) in &environment.applications {
-            let Some(fields) = items.get(name.as_str()) else { continue };
-            let statics = application.secrets.iter().filter(|(_, spec)| spec.kind == Kind::Static);
-            for (key, spec) in statics {
-                let given = fields.iter().find(|field| field.label == key.as_str());
-                let Some(Given { value, .. }) = given else { continue };
-                let value = match spec.onepassword_encoded {
-                    true => decoded(name, key, value)?,
-                    false => value.clone(),
-                };
-                read.values
-                    .applications
-                    .entry(name.clone())
-                    .or_default()
-                    .insert(key.clone(), value);
-            }
-            let is_static = |field: &&Given| {
-                let spec = application.secrets.iter().find(|(key, _)| key.as_str() == field.label);
-                spec.is_some_and(|(_, spec)| spec.kind == Kind::Static)
+        OnepasswordValues::pick(environment, self.items(environment).await?)
+    }
+}
+
+impl OnepasswordValues {
+    fn pick(environment: &Environment, items: Items) -> Result<Self, OnepasswordError> {
+        let Items { by_title, unknown } = items;
+        let mut picked = Self { unknown, ..Self::default() };
+        for (title, item) in &by_title {
+            let is_used: Vec<bool> = match title.as_str() {
+                PULL_SECRET => picked.pull_secret(item)?,
+                OIDC_CLIENTS => picked.oidc_clients(item)?,
+                VAULT_WRITE_TOKEN => picked.write_token(item),
+                title => picked.application(environment, title, item)?,
             };
-            let unknown = fields.iter().filter(|field| !is_static(field) && !field.is_note);
-            read.unknown.extend(unknown.map(|field| format!("{name} {}", printable(&field.label))));
+            for (field, is_used) in item.fields.iter().zip(is_used) {
+                if !is_used && !field.is_note {
+                    let section = match &field.section {
+                        Some(section) => format!(" (section {})", printable(section)),
+                        None if field.is_in_section => " (section without a name)".to_owned(),
+                        None => String::new(),
+                    };
+                    picked.unknown.push(format!("{title} {}{section}", printable(&field.label)));
+                }
+            }
+            let files = item.files.iter();
+            picked
+                .unknown
+                .extend(files.map(|file| format!("{title} {} (a file)", printable(file))));
         }
-        let registries = sections(&items, PULL_SECRET, &["username", "password"]);
-        for (registry, fields) in registries {
+        Ok(picked)
+    }
+
+    /// Takes an application's fields, and tells which were taken. Those in no
+    /// section count first, as Phalanx wants them; and of several the first.
+    fn application(
+        &mut self,
+        environment: &Environment,
+        title: &str,
+        item: &Contents,
+    ) -> Result<Vec<bool>, OnepasswordError> {
+        let mut is_used = vec![false; item.fields.len()];
+        let Some((name, application)) = environment.applications.get_key_value(title) else {
+            return Ok(is_used);
+        };
+        let statics = application.secrets.iter().filter(|(_, spec)| spec.kind == Kind::Static);
+        for (key, spec) in statics {
+            let fields = item.fields.iter().zip(&mut is_used);
+            let mut named: Vec<_> =
+                fields.filter(|(field, _)| field.label == key.as_str()).collect();
+            named.sort_by_key(|(field, _)| field.is_in_section);
+            let Some((Given { value, .. }, _)) = named.first() else { continue };
+            let taken = match spec.onepassword_encoded {
+                true => decoded(name, key, value)?,
+                false => value.clone(),
+            };
+            // Another value under the same name is worth a word.
+            let value = value.clone();
+            for (field, is_used) in named {
+                *is_used = field.value == value;
+            }
+            let values = self.values.applications.entry(name.clone()).or_default();
+            values.insert(key.clone(), taken);
+        }
+        Ok(is_used)
+    }
+
+    fn pull_secret(&mut self, item: &Contents) -> Result<Vec<bool>, OnepasswordError> {
+        let (sections, is_used) = sections(item, &["username", "password"]);
+        for (registry, fields) in sections {
             let text = |label| text_of(PULL_SECRET, &registry, &fields, label);
             let credentials =
                 RegistryCredentials { username: text("username")?, password: text("password")? };
-            read.values.pull_secret.insert(registry, credentials);
+            self.values.pull_secret.insert(registry, credentials);
         }
-        for (name, fields) in sections(&items, OIDC_CLIENTS, &["id", "secret", "return_uri"]) {
+        Ok(is_used)
+    }
+
+    fn oidc_clients(&mut self, item: &Contents) -> Result<Vec<bool>, OnepasswordError> {
+        let (sections, is_used) = sections(item, &["id", "secret", "return_uri"]);
+        for (name, fields) in sections {
             let text = |label| text_of(OIDC_CLIENTS, &name, &fields, label);
             let client = OidcClient {
                 id: text("id")?,
                 secret: text("secret")?,
                 return_uri: text("return_uri")?,
             };
-            read.values.oidc_clients.insert(name, client);
+            self.values.oidc_clients.insert(name, client);
         }
-        let token = items.get(VAULT_WRITE_TOKEN).into_iter().flatten();
-        let mut token = token.filter(|field| field.label == WRITE_TOKEN_FIELD);
-        read.values.vault_write_token = token.next().map(|field| field.value.clone());
-        Ok(read)
+        Ok(is_used)
+    }
+
+    fn write_token(&mut self, item: &Contents) -> Vec<bool> {
+        let position = item.fields.iter().position(|field| field.label == WRITE_TOKEN_FIELD);
+        let token = position.and_then(|position| item.fields.get(position));
+        self.values.vault_write_token = token.map(|field| field.value.clone());
+        (0..item.fields.len()).map(|index| Some(index) == position).collect()
     }
 }
 
-/// The fields of an item that have a value.
-fn given(item: &Item<'_>) -> Option<Fields> {
+/// What an item has.
+fn contents(item: Item<'_>) -> Option<Contents> {
+    let sections = item.sections.unwrap_or_default();
     let mut fields = Vec::new();
-    for field in &item.fields {
-        let Some(label) = field.label.clone() else { continue };
+    for field in item.fields.unwrap_or_default() {
+        let Some(label) = field.label else { continue };
         let Some(raw) = field.value.filter(|raw| raw.get() != "null") else { continue };
         let value = SecretValue::from(json_text::unescape(raw.get())?);
         if value.is_empty() {
             continue;
         }
         let section = field.section.as_ref().and_then(|section| {
-            let named = item.sections.iter().find(|named| named.id == section.id);
+            let named = sections.iter().find(|named| named.id == section.id);
             named.unwrap_or(section).label.clone()
         });
+        let is_in_section = field.section.is_some();
         let is_note = field.purpose.as_deref() == Some("NOTES");
-        fields.push(Given { label, value, section, is_note });
+        fields.push(Given { label, value, section, is_in_section, is_note });
     }
-    Some(fields)
+    let files = item.files.unwrap_or_default().into_iter();
+    let files = files.map(|file| file.name.unwrap_or_else(|| "(unnamed)".to_owned())).collect();
+    Some(Contents { fields, files })
 }
 
-/// The fields of an item by their section, as far as they are wanted.
-fn sections<'a>(
-    items: &'a BTreeMap<String, Fields>,
-    title: &str,
-    wanted: &[&str],
-) -> IndexMap<String, Vec<&'a Given>> {
-    let mut sections: IndexMap<String, Vec<&Given>> = IndexMap::new();
-    for field in items.get(title).into_iter().flatten() {
-        if let Some(section) = &field.section
-            && wanted.contains(&field.label.as_str())
-        {
+type Sections<'a> = IndexMap<String, Vec<&'a Given>>;
+
+/// The fields of an item by their section, as far as they are wanted, and
+/// which those are. Of several fields of a name the last counts, as in Phalanx.
+fn sections<'a>(item: &'a Contents, wanted: &[&str]) -> (Sections<'a>, Vec<bool>) {
+    let mut sections = Sections::new();
+    let mut is_used = Vec::new();
+    for field in &item.fields {
+        let section = field.section.as_ref().filter(|section| !section.is_empty());
+        let section = section.filter(|_| wanted.contains(&field.label.as_str()));
+        is_used.push(section.is_some());
+        if let Some(section) = section {
             sections.entry(section.clone()).or_default().push(field);
         }
     }
-    sections
+    (sections, is_used)
 }
 
 fn text_of(
@@ -174,7 +250,7 @@ fn text_of(
     fields: &[&Given],
     label: &str,
 ) -> Result<Zeroizing<String>, OnepasswordError> {
-    let found = fields.iter().find(|field| field.label == label);
+    let found = fields.iter().rfind(|field| field.label == label);
     match found.and_then(|field| field.value.expose_str()) {
         Some(text) => Ok(Zeroizing::new(text.to_owned())),
         None => Err(OnepasswordError::Malformed {

@@ -1,10 +1,13 @@
 //! Registry credentials and OpenID Connect clients: as the store keeps them,
 //! and as the JSON documents that go to Vault.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use indexmap::IndexMap;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -43,6 +46,33 @@ pub enum InvalidDocument {
     /// Anything that must be text.
     #[error("it is not UTF-8 text")]
     NotText,
+}
+
+/// Whether two pull secrets say the same: the order of the registries is of no
+/// account, and differs from one writer to another.
+#[must_use]
+pub fn is_same_pull_secret(one: &SecretValue, other: &SecretValue) -> bool {
+    match (registry_texts(one), registry_texts(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// What a pull secret has, to the letter, by registry and field; `None` where
+/// it has anything else.
+fn registry_texts(value: &SecretValue) -> Option<BTreeMap<(&str, &str), &str>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Document<'a> {
+        #[serde(borrow)]
+        auths: BTreeMap<&'a str, BTreeMap<&'a str, &'a RawValue>>,
+    }
+    let document: Document<'_> = serde_json::from_slice(value.expose()).ok()?;
+    let mut texts = BTreeMap::new();
+    for (registry, fields) in document.auths {
+        texts.extend(fields.into_iter().map(|(field, raw)| ((registry, field), raw.get())));
+    }
+    Some(texts)
 }
 
 impl std::fmt::Debug for RegistryCredentials {

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -17,9 +15,9 @@ use crate::plan::DOCKERCONFIGJSON;
 use crate::printable::printable;
 use crate::vault::{CurrentValue, json_text};
 
-/// An entry in Vault that is not the document it should be.
+/// A value of an entry that is not what it should be.
 #[derive(Debug, Error)]
-#[error("{entry} {key} in Vault {what}")]
+#[error("{entry} {key} {what}")]
 pub struct InvalidEntry {
     entry: String,
     key: String,
@@ -33,12 +31,14 @@ pub struct EntryValues {
     pub values: StaticValues,
     /// What no spec of the environment names, as `APPLICATION KEY`.
     pub unknown: Vec<String>,
+    /// What is there of secrets that are generated, as `APPLICATION KEY`.
+    pub generated: Vec<String>,
 }
 
 impl EntryValues {
     /// Picks the static values out of an environment's entries: what the specs
     /// call static, the registries of the pull secret, and the clients in a
-    /// secret that is made of them.
+    /// secret that is made of them, which are named by their ids.
     ///
     /// # Errors
     /// A value that is not the text or document it should be.
@@ -70,6 +70,9 @@ impl EntryValues {
                         for client in clients {
                             picked.values.oidc_clients.insert(client.id.to_string(), client);
                         }
+                    }
+                    (_, Some(Kind::Generate(_))) => {
+                        picked.generated.push(format!("{name} {}", printable(key)));
                     }
                     (_, Some(_)) => {}
                     (_, None) => {
@@ -106,8 +109,8 @@ fn registries(document: &SecretValue) -> Option<indexmap::IndexMap<String, Regis
                 RegistryCredentials { username: text(username)?, password: text(password)? }
             }
             (_, _, Some(auth)) => {
-                let joined = Zeroizing::new(STANDARD.decode(text(auth)?.as_bytes()).ok()?);
-                RegistryCredentials::from_plaintext(&joined.to_vec().into()).ok()?
+                let joined = SecretValue::from_base64(&text(auth)?)?;
+                RegistryCredentials::from_plaintext(&joined).ok()?
             }
             _ => return None,
         };

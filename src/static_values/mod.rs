@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-pub use documents::{InvalidDocument, OidcClient, RegistryCredentials};
+pub use documents::{InvalidDocument, OidcClient, RegistryCredentials, is_same_pull_secret};
 pub use from_store::InvalidStoredValue;
 pub use from_vault::{EntryValues, InvalidEntry};
 pub use yaml::{Template, YamlError};

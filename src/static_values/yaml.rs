@@ -13,7 +13,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{OidcClient, RegistryCredentials, StaticValues};
-use crate::layout::parse_yaml;
+use crate::layout::parse_strictly;
 use crate::model::{ApplicationName, Environment, InvalidName, KeyName, Kind, SecretValue, Spec};
 
 /// What the template says of the pull secret.
@@ -29,12 +29,12 @@ const ENCODED_WARNING: &str =
 #[derive(Debug, Error)]
 pub enum YamlError {
     /// It is not of the documented form. What stands there is not repeated.
-    #[error(
-        "line {line} is not what a static-secrets file has there (or the YAML is malformed at it)"
-    )]
+    #[error("line {line}: {what}")]
     Malformed {
         /// The line, from 1.
         line: u64,
+        /// What is wrong there.
+        what: String,
     },
     /// A name in it that cannot be one.
     #[error("a name in it cannot be used")]
@@ -108,8 +108,12 @@ impl StaticValues {
     /// The line that is not of the documented form, or a name that cannot be
     /// one.
     pub fn from_yaml(text: &str) -> Result<Self, YamlError> {
-        let file: File = parse_yaml(text)
-            .map_err(|problem| YamlError::Malformed { line: problem.line.unwrap_or(1) })?;
+        let file: File = parse_strictly(text).map_err(|problem| YamlError::Malformed {
+            line: problem.line.unwrap_or(1),
+            what: problem.without_content.unwrap_or_else(|| {
+                "the YAML is malformed, or is not that of a static-secrets file".to_owned()
+            }),
+        })?;
         let mut values = Self::default();
         for (application, secrets) in file.applications.unwrap_or_default() {
             let application = ApplicationName::try_from(application)?;

@@ -7,15 +7,16 @@ use std::process::{Command, Stdio};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::Offer;
 use crate::cli::connection::{Credentials, ServerArgs, block_on};
 use crate::cli::input::read_file;
+use crate::cli::offer::Offer;
 use crate::cli::session::{parse_yaml, read_yaml};
-use crate::cli::settings::is_stdin;
 use crate::cli::{CliError, Context, Exit};
-use crate::model::{ApplicationName, Environment};
+use crate::layout::{OIDC_CLIENTS, PULL_SECRET};
+use crate::model::{ApplicationName, Environment, SecretId, SecretValue};
 use crate::onepassword::{ConnectClient, OnepasswordError};
-use crate::static_values::{EntryValues, InvalidEntry};
+use crate::static_values::{EntryValues, InvalidEntry, StaticValues};
+use crate::suggest::nearest;
 use crate::vault::{CurrentValue, VaultClient, is_unprotected};
 
 /// Where from.
@@ -43,7 +44,7 @@ pub(super) struct SourceArgs {
 impl SourceArgs {
     /// The file or folder, if it is one, that holds the values in the clear.
     pub(super) fn in_the_clear(&self) -> Option<&Path> {
-        self.file.as_deref().filter(|path| !is_stdin(path))
+        self.file.as_deref().filter(|path| path.is_file() || path.is_dir())
     }
 
     /// Reads what there is.
@@ -66,16 +67,43 @@ impl SourceArgs {
             return from_sops(file, context);
         }
         match &self.file {
-            Some(path) if path.is_dir() => from_folder(environment, path),
-            Some(path) if path.extension().is_some_and(|end| end == "json") => {
-                let entries = BTreeMap::from([read_entry(path)?]);
-                Ok(of_entries(environment, &entries)?)
-            }
-            Some(path) => Ok(Offer { values: read_yaml(path)?, unknown: None, place: "file" }),
+            Some(path) => from_path(path, environment, context),
             None => Err(CliError::usage("there is nothing to import from")
                 .hint("name a file; see: phalanx-secrets import --help")),
         }
     }
+}
+
+/// Reads a static-secrets file, or what `vault export-secrets` wrote.
+pub(super) fn from_path(
+    path: &Path,
+    environment: &Environment,
+    context: &Context<'_>,
+) -> Result<Offer, CliError> {
+    if path.is_dir() {
+        return from_folder(path, environment, context);
+    }
+    if !path.extension().is_some_and(|end| end == "json") {
+        return Ok(Offer { values: read_yaml(path)?, unknown: None, place: "file" });
+    }
+    let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_entry = environment.applications.contains_key(name) || name == PULL_SECRET;
+    if is_entry {
+        let entries = BTreeMap::from([read_entry(path)?]);
+        return of_entries(path, environment, &entries, context);
+    }
+    // JSON is YAML as well, so it may be a static-secrets file.
+    if let Ok(values) = read_yaml(path) {
+        return Ok(Offer { values, unknown: None, place: "file" });
+    }
+    let names = environment.applications.keys().map(ApplicationName::as_str);
+    Err(CliError::usage(format!(
+        "{} is named after no application of {}",
+        path.display(),
+        environment.name
+    ))
+    .hint(nearest(name, names).map(|near| format!("did you mean {near}.json?")))
+    .hint("of JSON, it takes what was written by: phalanx-secrets vault export-secrets"))
 }
 
 fn from_onepassword(environment: &Environment, context: &Context<'_>) -> Result<Offer, CliError> {
@@ -115,22 +143,71 @@ fn from_vault(
     };
     let current = server.with_vault(Credentials::Entries, environment, context, read)?;
     let entries = current.entries.into_iter();
-    let entries = entries.filter_map(|(name, entry)| Some((name, entry.data?))).collect();
-    Ok(of_entries(environment, &entries)?)
+    let entries: Entries = entries.filter_map(|(name, entry)| Some((name, entry.data?))).collect();
+    let EntryValues { mut values, unknown, .. } =
+        EntryValues::pick(environment, &entries).map_err(|error| invalid("Vault", &error))?;
+    name_as_stored(&mut values, environment, context)?;
+    Ok(Offer { values, unknown: Some(unknown), place: "entry" })
 }
 
 type Entries = BTreeMap<ApplicationName, BTreeMap<String, CurrentValue>>;
 
-fn of_entries(environment: &Environment, entries: &Entries) -> Result<Offer, InvalidEntry> {
-    let EntryValues { values, unknown } = EntryValues::pick(environment, entries)?;
+/// What entries have that came from files: of what is generated, Vault may have
+/// nothing any more.
+fn of_entries(
+    path: &Path,
+    environment: &Environment,
+    entries: &Entries,
+    context: &Context<'_>,
+) -> Result<Offer, CliError> {
+    let EntryValues { mut values, mut unknown, generated } =
+        EntryValues::pick(environment, entries).map_err(|error| invalid(path.display(), &error))?;
+    if !generated.is_empty() {
+        context.ui.warn(&format!(
+            "values of secrets that are generated are left out ({}): where Vault has none of its \
+             own, write these there before a sync makes new ones",
+            generated.join(", ")
+        ));
+        unknown.extend(generated.into_iter().map(|name| format!("{name} (generated)")));
+    }
+    name_as_stored(&mut values, environment, context)?;
     Ok(Offer { values, unknown: Some(unknown), place: "entry" })
 }
 
+/// Gives clients the names that they are stored under: where they come from
+/// they have none but their ids.
+fn name_as_stored(
+    values: &mut StaticValues,
+    environment: &Environment,
+    context: &Context<'_>,
+) -> Result<(), CliError> {
+    let contents = context.checkout.store()?.contents(&environment.name)?;
+    let is_client = |id: &SecretId| id.application.as_str() == OIDC_CLIENTS;
+    if values.oidc_clients.is_empty() || !contents.ids().any(|id| is_client(&id)) {
+        return Ok(());
+    }
+    let stored = StaticValues::from_stored(context.open(&contents, is_client)?)?.oidc_clients;
+    for (id, client) in std::mem::take(&mut values.oidc_clients) {
+        let named = stored.iter().find(|(_, stored)| stored.id == client.id);
+        values.oidc_clients.insert(named.map_or(id, |(name, _)| name.clone()), client);
+    }
+    Ok(())
+}
+
 /// What `vault export-secrets` wrote.
-fn from_folder(environment: &Environment, folder: &Path) -> Result<Offer, CliError> {
+fn from_folder(
+    folder: &Path,
+    environment: &Environment,
+    context: &Context<'_>,
+) -> Result<Offer, CliError> {
     let mut entries = Entries::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    let cannot = |error: std::io::Error| {
+        let mut failed = CliError::usage(format!("{} cannot be read", folder.display()));
+        failed.causes.push(error.to_string());
+        failed.hint("may you list what is in it?")
+    };
+    for entry in std::fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
         if path.extension().is_some_and(|end| end == "json") {
             entries.extend([read_entry(&path)?]);
         }
@@ -139,7 +216,7 @@ fn from_folder(environment: &Environment, folder: &Path) -> Result<Offer, CliErr
         return Err(CliError::usage(format!("{} holds no JSON files", folder.display()))
             .hint("they are written by: phalanx-secrets vault export-secrets ENVIRONMENT DIR"));
     }
-    Ok(of_entries(environment, &entries)?)
+    of_entries(folder, environment, &entries, context)
 }
 
 /// Reads `APPLICATION.json`: an object with the application's secrets.
@@ -166,14 +243,18 @@ fn from_sops(file: &Path, context: &Context<'_>) -> Result<Offer, CliError> {
     let fail = |cause: String| {
         let mut failed = CliError::store(format!("sops cannot decrypt {}", file.display()));
         failed.causes.push(cause);
-        failed.hint("does this work? sops --decrypt FILE (sops is at github.com/getsops/sops)")
+        failed
+            .hint("does this work? sops --decrypt FILE (sops is at github.com/getsops/sops)")
+            .hint("a YAML file needs a name that ends in .yaml, or sops takes it for JSON")
     };
     if context.settings.program("sops").is_none() {
         return Err(fail("there is no program sops".to_owned()));
     }
+    // A name that begins with a dash would be an option.
+    let path = if file.is_relative() { Path::new(".").join(file) } else { file.to_owned() };
     let output = Command::new("sops")
         .args(["--decrypt", "--output-type", "yaml"])
-        .arg(file)
+        .arg(path)
         .stdin(Stdio::inherit())
         .stderr(Stdio::inherit())
         .output()
@@ -183,7 +264,7 @@ fn from_sops(file: &Path, context: &Context<'_>) -> Result<Offer, CliError> {
         return Err(fail(format!("it ended with {}", output.status)));
     }
     let name = format!("{} (decrypted)", file.display());
-    let values = parse_yaml(&name, &plain.to_vec().into())?;
+    let values = parse_yaml(&name, &SecretValue::from(plain))?;
     Ok(Offer { values, unknown: None, place: "file" })
 }
 
@@ -193,8 +274,7 @@ impl From<OnepasswordError> for CliError {
     }
 }
 
-impl From<InvalidEntry> for CliError {
-    fn from(error: InvalidEntry) -> Self {
-        Self::new(Exit::Store, &error).hint("leave it out, or correct it there; nothing was stored")
-    }
+/// A value that is not what it should be, with where it is.
+fn invalid(place: impl std::fmt::Display, error: &InvalidEntry) -> CliError {
+    CliError::store(format!("{place}: {error}")).hint("correct it there; nothing was stored")
 }

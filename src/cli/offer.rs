@@ -1,0 +1,397 @@
+//! Values from elsewhere: shown, decided about, and stored.
+//!
+//! Everything or nothing: all values are sealed in memory and put on disk
+//! beside their places before the first file is replaced. Should the machine
+//! stop between two files, the same offer does the rest.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::commit::CommitArgs;
+use super::input::YES;
+use super::{CliError, Context, Exit};
+use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
+use crate::model::{Environment, Kind, SecretId, SecretValue};
+use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
+use crate::store::{Identities, LockedStore, Store, ValueChange};
+
+/// Values from elsewhere.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) values: StaticValues,
+    /// What no static secret is, which is left out; `None` where it is among
+    /// the values, and to be decided about.
+    pub(super) unknown: Option<Vec<String>>,
+    /// What a value is in.
+    pub(super) place: &'static str,
+}
+
+/// What is to happen to which values.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct OfferArgs {
+    /// Replace stored values that differ, without asking
+    #[arg(short = 'y', long, visible_alias = "yes")]
+    replace: bool,
+
+    /// Store values of a YAML file too that no spec of the environment asks for
+    /// (yet)
+    #[arg(long, conflicts_with = "skip_unknown")]
+    allow_unknown: bool,
+
+    /// Leave out values that no spec of the environment asks for
+    #[arg(long)]
+    skip_unknown: bool,
+
+    /// Store empty values too
+    #[arg(long)]
+    allow_empty: bool,
+
+    /// Show what would be done, and do nothing
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+impl OfferArgs {
+    /// For values that are stored already, so that all of them are in order.
+    pub(super) fn of_stored(replace: bool, dry_run: bool) -> Self {
+        Self { replace, dry_run, allow_empty: true, ..Self::default() }
+    }
+}
+
+/// What became of an offer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is stored, but for what was left out.
+    Stored {
+        /// The names of values that are not stored.
+        left_out: Vec<String>,
+    },
+    /// Nothing was stored.
+    NotStored,
+}
+
+/// What is to become of each value.
+#[derive(Debug, Default)]
+struct Sorted {
+    new: Vec<(SecretId, SecretValue)>,
+    different: Vec<Different>,
+    equal: Vec<SecretId>,
+    /// Of secrets that are generated or copied: nothing would ever use them.
+    not_static: Vec<SecretId>,
+    unknown: Vec<SecretId>,
+    missing: Vec<SecretId>,
+}
+
+/// A value that differs from the stored one.
+#[derive(Debug)]
+struct Different {
+    id: SecretId,
+    value: SecretValue,
+    /// The file of the stored one.
+    sealed: Vec<u8>,
+}
+
+impl Offer {
+    /// Shows what would become of each value, and stores them.
+    pub(super) fn store(
+        self,
+        environment: &Environment,
+        args: OfferArgs,
+        commit: CommitArgs,
+        context: &Context<'_>,
+    ) -> Result<Outcome, CliError> {
+        let ui = context.ui;
+        if args.allow_unknown && self.unknown.is_some() {
+            let message = format!("what no spec asks for is never stored from an {}", self.place);
+            return Err(CliError::usage(message)
+                .hint("leave out --allow-unknown, and store it with: phalanx-secrets set"));
+        }
+        let commit = if args.dry_run { None } else { Some(commit.begin(context)?) };
+        // While somebody thinks about a question, others may change the store:
+        // it is compared again with what it held.
+        let is_alone = !args.dry_run && !ui.can_ask();
+        let locked = if is_alone { Some(context.store_to_change()?) } else { None };
+        let store: &Store = match &locked {
+            Some(locked) => locked,
+            None => context.checkout.store()?,
+        };
+        let sorted = self.sort(args, store, environment, context)?;
+        if !args.allow_empty {
+            self.refuse_empty(&sorted)?;
+        }
+        let is_asked = !args.replace && !sorted.different.is_empty() && ui.can_ask();
+        sorted.preview(self.unknown.as_deref().unwrap_or_default(), is_asked, context);
+        if args.dry_run {
+            if let Err(error) = sorted.refuse(args) {
+                error.hints.iter().for_each(|hint| ui.hint(&format!("then {hint}")));
+            }
+        } else {
+            let replace = args.replace || is_asked;
+            sorted.refuse(OfferArgs { replace, ..args })?;
+            if is_asked && !ui.confirm(&sorted.question(), YES)? {
+                ui.status("Nothing was stored.");
+                return Ok(Outcome::NotStored);
+            }
+        }
+        let left_out = self.left_out(&sorted, args, context);
+        let verb = if args.dry_run { "Would store" } else { "Stored" };
+        let locked = match (args.dry_run, locked) {
+            (true, _) => None,
+            (false, Some(locked)) => Some(locked),
+            (false, None) => Some(context.store_to_change()?),
+        };
+        if let Some(store) = &locked {
+            let _progress = ui.progress("Sealing".to_owned());
+            sorted.put(store)?;
+        }
+        ui.status(&format!(
+            "{verb} {} new and {} different values; {} were stored already.",
+            sorted.new.len(),
+            sorted.different.len(),
+            sorted.equal.len()
+        ));
+        if !sorted.missing.is_empty() {
+            let have = match sorted.missing.len() {
+                1 => "1 static secret still has no value".to_owned(),
+                count => format!("{count} static secrets still have no value"),
+            };
+            ui.status(&format!(
+                "{have}; give them with: phalanx-secrets fill {}",
+                environment.name
+            ));
+        }
+        let (Some(commit), Some(locked)) = (commit, locked) else {
+            return Ok(Outcome::NotStored);
+        };
+        let touched = locked.into_touched();
+        let count = match touched.len() {
+            1 => "1 value".to_owned(),
+            count => format!("{count} values"),
+        };
+        let message = format!("secrets({}): import {count}", environment.name);
+        commit.end(touched, &message, ui)?;
+        Ok(Outcome::Stored { left_out })
+    }
+
+    /// The names of what is not stored as it is now: neither these values nor
+    /// what is left out.
+    pub(super) fn not_stored(
+        &self,
+        environment: &Environment,
+        context: &Context<'_>,
+    ) -> Result<Vec<String>, CliError> {
+        let store = context.checkout.store()?;
+        let sorted = self.sort(OfferArgs::default(), store, environment, context)?;
+        let ids = sorted.new.iter().map(|(id, _)| id);
+        let ids = ids.chain(sorted.different.iter().map(|one| &one.id));
+        let ids = ids.chain(&sorted.not_static).chain(&sorted.unknown);
+        let names = ids.map(name).chain(self.unknown.iter().flatten().cloned());
+        Ok(names.collect())
+    }
+
+    fn sort(
+        &self,
+        args: OfferArgs,
+        store: &Store,
+        environment: &Environment,
+        context: &Context<'_>,
+    ) -> Result<Sorted, CliError> {
+        self.refuse_misplaced()?;
+        let values = self.values.to_stored(&environment.name).map_err(|error| {
+            CliError::new(Exit::Store, &error).hint(format!("correct it in the {}", self.place))
+        })?;
+        let contents = store.contents(&environment.name)?;
+        let mut sorted = Sorted::default();
+        let mut stored = BTreeMap::new();
+        for (id, value) in values {
+            let is_reserved = RESERVED_APPLICATIONS.contains(&id.application.as_str());
+            match environment.spec(&id.application, &id.key).map(|spec| &spec.kind) {
+                Some(Kind::Static) => {}
+                _ if is_reserved => {}
+                Some(_) => {
+                    sorted.not_static.push(id);
+                    continue;
+                }
+                None => {
+                    sorted.unknown.push(id.clone());
+                    if !args.allow_unknown {
+                        continue;
+                    }
+                }
+            }
+            if contents.has(&id.application, &id.key) {
+                let sealed = store.sealed(&id)?;
+                stored.insert(id.clone(), Different { id, value, sealed });
+            } else {
+                sorted.new.push((id, value));
+            }
+        }
+        let is_new = |id: &SecretId| sorted.new.iter().any(|(new, _)| new == id);
+        sorted.missing = contents.missing(environment).filter(|id| !is_new(id)).collect();
+        if stored.is_empty() {
+            return Ok(sorted);
+        }
+
+        // What is stored already must be opened, to leave alone what is equal.
+        let identities: Identities = context.identities()?;
+        let (opened, failures) = contents.open_all(|id| stored.contains_key(id), &identities);
+        if !failures.is_empty() && !args.replace {
+            let error = CliError::open_failures(&failures, &store.holders, &identities);
+            return Err(error.hint(
+                "--replace stores the new values without comparing them with the stored ones",
+            ));
+        }
+        for value in opened {
+            let given = stored.get(&value.id).map(|one| &one.value);
+            if given.is_some_and(|given| says_the_same(&value.id, given, &value.opened.value)) {
+                stored.remove(&value.id);
+                sorted.equal.push(value.id);
+            }
+        }
+        sorted.different = stored.into_values().collect();
+        Ok(sorted)
+    }
+
+    /// Says what is not stored, and gives its names.
+    fn left_out(&self, sorted: &Sorted, args: OfferArgs, context: &Context<'_>) -> Vec<String> {
+        let (ui, place) = (context.ui, self.place);
+        for id in &sorted.not_static {
+            ui.warn(&format!("{id} is not static, so its value in the {place} is left out"));
+        }
+        for id in &sorted.unknown {
+            match (args.skip_unknown, args.allow_unknown) {
+                (true, _) => ui.warn(&format!(
+                    "no spec asks for {id}, so its value in the {place} is left out"
+                )),
+                (_, true) => ui.warn(&format!("no spec asks for {id}; it is stored all the same")),
+                // A dry run has said what is to be decided.
+                _ => {}
+            }
+        }
+        let unknown = sorted.unknown.iter().filter(|_| !args.allow_unknown);
+        let names = sorted.not_static.iter().chain(unknown).map(name);
+        names.chain(self.unknown.iter().flatten().cloned()).collect()
+    }
+
+    /// Stops at what the store would give back as something else.
+    fn refuse_misplaced(&self) -> Result<(), CliError> {
+        let place = self.place;
+        for application in self.values.applications.keys() {
+            if RESERVED_APPLICATIONS.contains(&application.as_str()) {
+                let message = format!("the {place} has {application} among its applications");
+                return Err(CliError::store(message).hint(format!(
+                    "that has a section of its own, {application}, beside applications"
+                )));
+            }
+        }
+        for (registry, credentials) in &self.values.pull_secret {
+            let stored = RegistryCredentials::from_plaintext(&credentials.to_plaintext());
+            if stored.as_ref() != Ok(credentials) {
+                return Err(CliError::store(format!(
+                    "the credentials for registry {registry:?} are not usable: the username holds \
+                     a colon, or the username or the password is empty"
+                ))
+                .hint(format!("correct them in the {place}; nothing was stored")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops at values that are empty: mostly they were forgotten.
+    fn refuse_empty(&self, sorted: &Sorted) -> Result<(), CliError> {
+        let new = sorted.new.iter().map(|(id, value)| (id, value));
+        let all = new.chain(sorted.different.iter().map(|one| (&one.id, &one.value)));
+        let empty: Vec<String> =
+            all.filter(|(_, value)| value.is_empty()).map(|(id, _)| id.to_string()).collect();
+        if empty.is_empty() {
+            return Ok(());
+        }
+        let place = self.place;
+        let error = CliError::store(format!("the {place} has empty values; nothing was stored"));
+        let hint = match self.unknown {
+            None => "null stands for a value that is missing; ",
+            Some(_) => "",
+        };
+        Err(error.detail(empty).hint(format!("{hint}if they should be empty: --allow-empty")))
+    }
+}
+
+impl Sorted {
+    /// Shows what would become of each value.
+    fn preview(&self, left_out: &[String], is_asked: bool, context: &Context<'_>) {
+        let ui = context.ui;
+        let line = |what: &str, name: &str| format!("  {what:<10} {name}");
+        let show = |what, id: &SecretId| ui.status(&line(what, &name(id)));
+        for (id, _) in &self.new {
+            show("new", id);
+        }
+        for Different { id, .. } in &self.different {
+            // Whoever is asked must know what about.
+            match is_asked {
+                true => ui.tell(&line("different", &name(id))),
+                false => show("different", id),
+            }
+        }
+        self.equal.iter().for_each(|id| show("equal", id));
+        self.unknown.iter().for_each(|id| show("unknown", id));
+        left_out.iter().for_each(|name| ui.status(&line("unknown", name)));
+        self.missing.iter().for_each(|id| show("missing", id));
+    }
+
+    /// Stops where something must be decided first.
+    fn refuse(&self, args: OfferArgs) -> Result<(), CliError> {
+        if !self.unknown.is_empty() && !args.allow_unknown && !args.skip_unknown {
+            let message = "there are values that no spec of the environment asks for; nothing was \
+                           stored";
+            return Err(CliError::store(message)
+                .detail(self.unknown.iter().map(ToString::to_string))
+                .hint(
+                    "store them too with --allow-unknown, or leave them out with --skip-unknown",
+                ));
+        }
+        if !self.different.is_empty() && !args.replace {
+            let message = "other values are stored for some secrets; nothing was stored";
+            return Err(CliError::store(message)
+                .detail(self.different.iter().map(|one| one.id.to_string()))
+                .hint("replace them with --replace"));
+        }
+        Ok(())
+    }
+
+    fn question(&self) -> String {
+        match self.different.len() {
+            1 => "Replace the stored value that differs?".to_owned(),
+            count => format!("Replace the {count} stored values that differ?"),
+        }
+    }
+
+    fn put(&self, store: &LockedStore) -> Result<(), CliError> {
+        let new =
+            self.new.iter().map(|(id, value)| ValueChange { id, before: None, after: Some(value) });
+        let different = self.different.iter().map(|one| ValueChange {
+            id: &one.id,
+            before: Some(one.sealed.clone()),
+            after: Some(&one.value),
+        });
+        Ok(store.change_together(new.chain(different), Timestamp::now())?)
+    }
+}
+
+fn name(id: &SecretId) -> String {
+    format!("{} {}", id.application, id.key)
+}
+
+/// Whether a value from elsewhere is the stored one. A client is a JSON
+/// document, which `set` keeps as it was written; bytes are base64 wherever
+/// only text can be.
+fn says_the_same(id: &SecretId, given: &SecretValue, stored: &SecretValue) -> bool {
+    let is_same_client =
+        || match (OidcClient::from_plaintext(given), OidcClient::from_plaintext(stored)) {
+            (Ok(given), Ok(stored)) => given == stored,
+            _ => false,
+        };
+    given == stored
+        || (id.application.as_str() == OIDC_CLIENTS && is_same_client())
+        || (stored.expose_str().is_none() && *given == stored.to_base64())
+}
