@@ -260,20 +260,25 @@ fn names_and_ignored_files_are_what_git_makes_of_them() {
     store
         .sandbox
         .write(store.sandbox.home().join(".gitconfig"), "[user]\n\tuseConfigOnly = true\n");
+    let before = store.sealed_files();
     let refused = set(&store).run().fails_with(3);
-    assert!(refused.stderr().contains("changed, but not committed"), "{refused:?}");
-    let named =
-        set(&store).env("GIT_AUTHOR_NAME", "Bob").env("GIT_AUTHOR_EMAIL", "bob@example.org");
-    let named = named.env("GIT_COMMITTER_NAME", "B").env("GIT_COMMITTER_EMAIL", "b@example.org");
-    named.run().success();
+    assert!(refused.stderr().contains("git does not know who you are"), "{refused:?}");
+    assert_eq!(store.sealed_files(), before);
+    let named = |command: Command| {
+        let command = command.env("GIT_AUTHOR_NAME", "Bob").env("GIT_COMMITTER_NAME", "B");
+        command
+            .env("GIT_AUTHOR_EMAIL", "bob@example.org")
+            .env("GIT_COMMITTER_EMAIL", "b@example.org")
+    };
+    named(set(&store)).run().success();
     assert_eq!(
         git(&store, &["show", "--no-patch", "--format=%an %ae %cn"]),
         "Bob bob@example.org B"
     );
 
     store.write(".gitignore", "secrets/demo/other\n");
-    let ignored = store.command(["set", "demo", "other", "shared", "--commit"]).stdin("x").run();
-    let ignored = ignored.fails_with(3);
+    let ignored = store.command(["set", "demo", "other", "shared", "--commit"]).stdin("x");
+    let ignored = named(ignored).run().fails_with(3);
     assert!(ignored.stderr().contains("changed, but not committed"), "{ignored:?}");
     assert!(ignored.stderr().contains(".gitignore"), "{ignored:?}");
 }

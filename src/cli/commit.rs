@@ -28,6 +28,11 @@ pub(super) struct Commit {
 }
 
 impl CommitArgs {
+    /// For a commit that is wanted.
+    pub(super) fn wanted() -> Self {
+        Self { commit: true, no_commit: false }
+    }
+
     /// The same for another command.
     pub(super) fn as_arguments(self) -> &'static [&'static str] {
         match (self.commit, self.no_commit) {
@@ -50,14 +55,15 @@ impl CommitArgs {
         if !self.commit && (self.no_commit || !is_rule) {
             return Ok(Commit { place: None });
         }
-        check(place).map_err(|error| {
+        may_commit(place).map_err(|error| {
             error.hint(is_rule.then(|| "to go on without a commit: --no-commit".to_owned()))
         })?;
         Ok(Commit { place: Some(place.to_owned()) })
     }
 }
 
-fn check(place: &Path) -> Result<(), CliError> {
+/// Makes sure that there can be a commit.
+pub(super) fn may_commit(place: &Path) -> Result<(), CliError> {
     let cannot = |why: &str| Err(CliError::store(format!("there can be no commit: {why}")));
     let repository = match GitRepository::discover(place) {
         Err(RepositoryError::Absent { .. }) => {
@@ -85,7 +91,7 @@ fn check(place: &Path) -> Result<(), CliError> {
                 error.hint("finish it first, or leave out --commit".to_owned())
             });
     }
-    repo::check_git()?;
+    repo::check_git(place)?;
     Ok(())
 }
 
@@ -107,7 +113,10 @@ impl Commit {
                 let files: Vec<String> = files.iter().map(|file| quoted(file)).collect();
                 let by_hand = match files.as_slice() {
                     [file] => format!("git add {file} && git commit -m {} {file}", quoted(message)),
-                    _ => format!("git add secrets recipients && git commit -m {}", quoted(message)),
+                    _ => format!(
+                        "git add secrets recipients .gitattributes && git commit -m {}",
+                        quoted(message)
+                    ),
                 };
                 let mut failed = CliError::new(Exit::Store, &error);
                 failed.causes.insert(0, failed.message);
@@ -121,6 +130,14 @@ impl Commit {
 
 impl From<CommitError> for CliError {
     fn from(error: CommitError) -> Self {
-        Self::new(Exit::Store, &error)
+        let failed = Self::new(Exit::Store, &error);
+        match error {
+            CommitError::Nobody => failed.hint(
+                "tell it with: git config --global user.name NAME, and user.email; or leave out \
+                 --commit",
+            ),
+            CommitError::Program(_) => failed.hint("install git, or leave out --commit"),
+            CommitError::Refused { .. } => failed.hint("git said why, above"),
+        }
     }
 }

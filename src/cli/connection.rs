@@ -26,6 +26,11 @@ pub(super) enum Credentials {
 }
 
 impl ServerArgs {
+    /// The same for another command.
+    pub(super) fn as_arguments(&self) -> Vec<&str> {
+        self.vault_url.iter().flat_map(|url| ["--vault-url", url]).collect()
+    }
+
     /// Where an environment is.
     pub(super) fn location(&self, location: &VaultLocation) -> VaultLocation {
         let url = self.vault_url.clone().unwrap_or_else(|| location.url.clone());

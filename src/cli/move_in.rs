@@ -4,12 +4,22 @@
 //! Each step is one of the other commands, and could be taken without this
 //! one. Whatever ends the walk leaves what was done; the next one goes on.
 
-use super::checkout::Checkout;
-use super::commit::CommitArgs;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::commit::{CommitArgs, may_commit};
 use super::completion::environments;
-use super::{CliError, Context, Exit, settings::is_stdin};
+use super::connection::ServerArgs;
+use super::settings::is_stdin;
+use super::{CliError, Context, Exit, import};
+use crate::layout::{OIDC_CLIENTS, PULL_SECRET};
 use crate::model::EnvironmentName;
+use crate::repo::{RepositoryError, Revision};
 use crate::shell::quoted;
+use crate::store::{Identities, RECIPIENTS, SECRETS, STORE_FILE};
+
+/// How to do without a question of the walk.
+const AT_TERMINAL: &str = "answer at a terminal";
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -21,6 +31,9 @@ pub(super) struct Args {
     /// Environment
     #[arg(add = environments())]
     environment: EnvironmentName,
+
+    #[command(flatten)]
+    server: ServerArgs,
 
     #[command(flatten)]
     commit: CommitArgs,
@@ -43,9 +56,18 @@ impl Source {
             Self::Onepassword => "in 1Password, behind a Connect server",
             Self::Yaml => "in a static-secrets YAML file",
             Self::Sops => "in such a file that sops encrypted",
-            Self::Vault => "in Vault alone",
+            Self::Vault => "in Vault alone, typed in by hand",
             Self::Exported => "in files of vault export-secrets",
-            Self::Nowhere => "nowhere, or none of these",
+            Self::Nowhere => "nowhere yet, or in none of these places",
+        }
+    }
+
+    /// What must be named of it.
+    fn asks_for(self) -> Option<&'static str> {
+        match self {
+            Self::Yaml | Self::Sops => Some("File"),
+            Self::Exported => Some("Folder"),
+            Self::Onepassword | Self::Vault | Self::Nowhere => None,
         }
     }
 }
@@ -56,38 +78,52 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         "without one, take the steps apart: phalanx-secrets init, import {name} …, sync {name}, \
          audit {name}"
     ))?;
-    let commit = match args.commit.as_arguments() {
-        [] if may_commit(name, context)? => &["--commit"],
-        decided => decided,
-    };
     // Whatever it is called wrongly with, now rather than later.
     let environment = context.checkout.environment(&args.environment)?;
-    if context.checkout.store_if_any().is_none() {
-        context.ui.heading("There is no store here yet.");
-        if !context.ui.confirm("Make one, with you as its first key-holder?")? {
-            return Ok(stopped(context));
-        }
-        context.again(&[&["init"], commit].concat())?;
-    }
-    let mut plaintext = Vec::new();
-    if !bring_in(name, commit, environment.onepassword.is_some(), &mut plaintext, context)? {
+    let walk = Walk {
+        name,
+        commit: commit_arguments(args, context)?,
+        server: args.server.as_arguments(),
+        context,
+    };
+    if context.checkout.store_if_any().is_none() && !walk.make_store()? {
         return Ok(stopped(context));
     }
-    let exit = compare(name, context)?;
-    tidy_up(name, commit.contains(&"--commit"), &plaintext, exit, context);
+    let mut plaintext = BTreeSet::new();
+    if !walk.bring_in(environment.onepassword.is_some(), &mut plaintext)? {
+        return Ok(stopped(context));
+    }
+    walk.commit_rest()?;
+    let exit = walk.compare()?;
+    walk.tidy_up(&plaintext, exit)?;
     Ok(exit)
 }
 
 /// Asks whether each step shall be committed, where there will be one, it can
 /// be and nobody has said so yet.
-fn may_commit(name: &str, context: &Context<'_>) -> Result<bool, CliError> {
+fn commit_arguments(
+    args: &Args,
+    context: &Context<'_>,
+) -> Result<&'static [&'static str], CliError> {
+    let said = args.commit.as_arguments();
     let store = context.checkout.store_if_any();
     let is_rule = store.is_some_and(|store| store.settings.commit);
-    let is_done = store.is_some() && count_missing(name, context)? == 0;
-    if is_rule || is_done || context.checkout.repository().is_err() {
-        return Ok(false);
+    let is_done = match store {
+        Some(store) => {
+            let environment = context.checkout.environment(&args.environment)?;
+            store.contents(&environment.name)?.missing(&environment).next().is_none()
+        }
+        None => false,
+    };
+    if !said.is_empty() || is_rule || is_done || context.checkout.repository().is_err() {
+        return Ok(said);
     }
-    context.ui.confirm("Commit each step, so that Vault remembers from which commit it is?")
+    if let Err(error) = may_commit(&context.checkout.place) {
+        context.ui.warn(&format!("the steps are not committed: {}", error.message));
+        return Ok(&[]);
+    }
+    let question = "Commit after each step, so that Vault remembers from which commit it is?";
+    Ok(if context.ui.confirm(question, AT_TERMINAL)? { &["--commit"] } else { &[] })
 }
 
 fn stopped(context: &Context<'_>) -> Exit {
@@ -95,180 +131,319 @@ fn stopped(context: &Context<'_>) -> Exit {
     Exit::Findings
 }
 
-/// The secrets without a value, as the store is by now.
-fn count_missing(name: &str, context: &Context<'_>) -> Result<usize, CliError> {
-    let checkout = Checkout::find(context.global.config.as_deref(), context.settings)?;
-    let environment = checkout.environment(&name.parse()?)?;
-    Ok(checkout.store()?.contents(&environment.name)?.missing(&environment).count())
+/// What the steps of a walk have in common.
+struct Walk<'a> {
+    name: &'a str,
+    commit: &'static [&'static str],
+    server: Vec<&'a str>,
+    context: &'a Context<'a>,
 }
 
-/// Imports and asks, until every value is there or the person wants to go on.
-fn bring_in(
-    name: &str,
-    commit: &[&str],
-    is_in_onepassword: bool,
-    plaintext: &mut Vec<String>,
-    context: &Context<'_>,
-) -> Result<bool, CliError> {
-    let ui = context.ui;
-    let mut sources = vec![Source::Yaml, Source::Sops, Source::Vault, Source::Exported];
-    if is_in_onepassword {
-        sources.insert(0, Source::Onepassword);
+impl Walk<'_> {
+    /// Asks for a yes.
+    fn confirm(&self, question: &str) -> Result<bool, CliError> {
+        self.context.ui.confirm(question, AT_TERMINAL)
     }
-    sources.push(Source::Nowhere);
-    loop {
-        let count = count_missing(name, context)?;
-        if count == 0 {
-            ui.heading(&format!("\nEvery static secret of {name} has a value."));
-            return Ok(true);
-        }
-        let have = if count == 1 { "secret has" } else { "secrets have" };
-        ui.heading(&format!(
-            "\n{count} static {have} no value. Where are the values of {name} kept?"
-        ));
-        let texts: Vec<&str> = sources.iter().map(|source| source.text()).collect();
-        let Some(source) = ui.choose(&texts)?.and_then(|index| sources.get(index)) else {
+
+    /// Takes a step, and says by which command it could be taken alone.
+    fn step(&self, words: &[&str]) -> Result<Exit, CliError> {
+        let shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        self.context.ui.status(&format!("$ phalanx-secrets {}", shown.join(" ")));
+        self.context.again(words)
+    }
+
+    /// Makes a store, if the person wants one.
+    fn make_store(&self) -> Result<bool, CliError> {
+        let context = self.context;
+        context.ui.heading("There is no store here yet.");
+        if !self.confirm("Make one, with you as its first key-holder?")? {
             return Ok(false);
-        };
-        let mut in_the_clear = None;
-        let import: Vec<String> = match source {
-            Source::Onepassword => vec!["--from-onepassword".to_owned()],
-            Source::Vault => vec!["--from-vault".to_owned()],
-            Source::Nowhere => match without_source(name, commit, context)? {
-                Some(goes_on) => return Ok(goes_on),
-                None => continue,
-            },
-            Source::Yaml | Source::Sops | Source::Exported => {
-                let what = if *source == Source::Exported { "Folder" } else { "File" };
-                let path = match ui.ask_line(&format!("{what}: "))? {
+        }
+        let sources = context.settings.identity_sources(&context.global.identities);
+        let has_identity =
+            !Identities::load_asking(&sources, &context.ui.ask())?.found().is_empty();
+        let mut init = vec!["init"];
+        if !has_identity {
+            context.ui.heading("No identity of yours was found, by which you could open values.");
+            if !self.confirm("Make one?")? {
+                return Ok(false);
+            }
+            init.push("--new-identity");
+        }
+        init.extend(self.commit);
+        match self.step(&init) {
+            // It may have been made, and not been committed.
+            Err(error) if context.renewed()?.checkout.store_if_any().is_some() => {
+                context.ui.error(&error);
+                Ok(true)
+            }
+            made => made.map(|_| true),
+        }
+    }
+
+    /// The secrets without a value, and whether there is anything that no spec
+    /// counts, as the store is by now.
+    fn missing(&self) -> Result<(usize, bool), CliError> {
+        let context = self.context.renewed()?;
+        let environment = context.checkout.environment(&self.name.parse()?)?;
+        let contents = context.checkout.store()?.contents(&environment.name)?;
+        let mut ids = contents.ids();
+        let has_more = ids.any(|id| [PULL_SECRET, OIDC_CLIENTS].contains(&id.application.as_str()));
+        Ok((contents.missing(&environment).count(), has_more))
+    }
+
+    /// Imports and asks, until every value is there or the person wants to go
+    /// on.
+    fn bring_in(
+        &self,
+        is_in_onepassword: bool,
+        plaintext: &mut BTreeSet<String>,
+    ) -> Result<bool, CliError> {
+        let (name, context) = (self.name, self.context);
+        let ui = context.ui;
+        let mut sources = vec![Source::Yaml, Source::Sops, Source::Vault, Source::Exported];
+        if is_in_onepassword {
+            sources.insert(0, Source::Onepassword);
+        }
+        sources.push(Source::Nowhere);
+        let mut has_asked_for_more = false;
+        loop {
+            let (count, has_more) = self.missing()?;
+            if count == 0 {
+                ui.heading(&format!("\nEvery static secret of {name} has a value."));
+                // Nothing tells whether there ought to be any.
+                if has_more
+                    || std::mem::replace(&mut has_asked_for_more, true)
+                    || !self.confirm(
+                        "Are a pull secret or OpenID Connect clients kept somewhere, to import \
+                         them too?",
+                    )?
+                {
+                    return Ok(true);
+                }
+                ui.heading(&format!("\nWhere are those of {name} kept?"));
+            } else {
+                let have = if count == 1 { "secret has" } else { "secrets have" };
+                ui.heading(&format!(
+                    "\n{count} static {have} no value. Where are the values of {name} kept?"
+                ));
+            }
+            let texts: Vec<&str> = sources.iter().map(|source| source.text()).collect();
+            let Some(source) = ui.choose(&texts)?.and_then(|index| sources.get(index)) else {
+                return Ok(false);
+            };
+            if *source == Source::Nowhere {
+                match self.without_source(count)? {
+                    Some(goes_on) => return Ok(goes_on),
+                    None => continue,
+                }
+            }
+            let path = match source.asks_for() {
+                None => String::new(),
+                Some(what) => match ui.ask_line(&format!("{what}: "))? {
                     None => return Ok(false),
                     Some(path) if path.is_empty() || is_stdin(path.as_ref()) => continue,
                     Some(path) => context.settings.typed_path(&path).display().to_string(),
-                };
-                if *source != Source::Sops {
-                    in_the_clear = Some(path.clone());
+                },
+            };
+            match self.step(&self.import(*source, &path)) {
+                Ok(_) if matches!(source, Source::Yaml | Source::Exported) => {
+                    plaintext.insert(path);
                 }
-                match source {
-                    Source::Sops => vec!["--from-sops".to_owned(), path],
-                    _ if path.starts_with('-') => vec!["--".to_owned(), path],
-                    _ => vec![path],
-                }
+                Ok(_) => {}
+                Err(error) => ui.error(&error),
             }
+        }
+    }
+
+    /// The command that imports from a source.
+    fn import<'b>(&'b self, source: Source, path: &'b str) -> Vec<&'b str> {
+        let mut words = vec!["import", self.name];
+        words.extend(self.commit);
+        match source {
+            Source::Onepassword => words.push("--from-onepassword"),
+            Source::Vault => {
+                words.push("--from-vault");
+                words.extend(&self.server);
+            }
+            Source::Sops => words.extend(["--skip-unknown", "--from-sops", path]),
+            Source::Yaml => words.extend(["--skip-unknown", "--", path]),
+            Source::Exported | Source::Nowhere => words.extend(["--", path]),
+        }
+        words
+    }
+
+    /// Asks what is to become of values that are nowhere: `None` leads back to
+    /// the question where they are, `false` ends the walk.
+    fn without_source(&self, count: usize) -> Result<Option<bool>, CliError> {
+        if count == 0 {
+            return Ok(Some(true));
+        }
+        let choices =
+            ["give them now, one by one", "leave them for later", "look for another place"];
+        match self.context.ui.choose(&choices)? {
+            None => Ok(Some(false)),
+            Some(0) => {
+                if let Err(error) = self.step(&[&["fill", self.name], self.commit].concat()) {
+                    self.context.ui.error(&error);
+                }
+                Ok(None)
+            }
+            Some(1) => Ok(Some(true)),
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// The files of the store that differ from the last commit; `None` where
+    /// git has no say.
+    fn uncommitted(&self) -> Result<Option<Vec<String>>, CliError> {
+        let checkout = self.context.renewed()?.checkout;
+        let Ok(repository) = checkout.repository() else { return Ok(None) };
+        let mut files = match Revision::of_work_tree(&repository, checkout.layout) {
+            Ok(revision) => revision.modified,
+            // There is no commit at all.
+            Err(RepositoryError::Empty) => vec![STORE_FILE.to_owned()],
+            Err(error) => return Err(error.into()),
         };
-        let skip: &[&str] = match source {
-            Source::Yaml | Source::Sops => &["--skip-unknown"],
-            _ => &[],
+        let is_ours = |file: &str| {
+            [SECRETS, RECIPIENTS]
+                .iter()
+                .any(|folder| file.strip_prefix(folder).is_some_and(|below| below.starts_with('/')))
         };
-        let import: Vec<&str> = import.iter().map(String::as_str).collect();
-        match step(&[&["import", name], skip, commit, &import].concat(), context) {
-            Ok(_) => plaintext.extend(in_the_clear),
-            Err(error) => ui.error(&error),
-        }
+        files.retain(|file| is_ours(file));
+        Ok(Some(files))
     }
-}
 
-/// Takes a step, and says by which command it could be taken alone.
-fn step(words: &[&str], context: &Context<'_>) -> Result<Exit, CliError> {
-    let shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-    context.ui.status(&format!("$ phalanx-secrets {}", shown.join(" ")));
-    context.again(words)
-}
-
-/// Asks what is to become of values that are nowhere: `None` leads back to the
-/// question where they are, `false` ends the walk.
-fn without_source(
-    name: &str,
-    commit: &[&str],
-    context: &Context<'_>,
-) -> Result<Option<bool>, CliError> {
-    let choices = ["give them now, one by one", "leave them for later", "look for another place"];
-    match context.ui.choose(&choices)? {
-        None => Ok(Some(false)),
-        Some(0) => {
-            context.again(&[&["fill", name], commit].concat())?;
-            Ok(None)
+    /// Commits what an earlier walk, or somebody before it, left uncommitted.
+    fn commit_rest(&self) -> Result<(), CliError> {
+        let files = self.uncommitted()?.unwrap_or_default();
+        if !self.commit.contains(&"--commit") || files.is_empty() {
+            return Ok(());
         }
-        Some(1) => Ok(Some(true)),
-        Some(_) => Ok(None),
+        let files = files.into_iter().chain([".gitattributes".to_owned()]).collect();
+        let message = format!("secrets({}): move in", self.name);
+        let commit = CommitArgs::wanted().begin(self.context);
+        let ended = commit.and_then(|commit| commit.end(files, &message, self.context.ui));
+        if let Err(error) = ended {
+            self.context.ui.error(&error);
+        }
+        Ok(())
     }
-}
 
-/// Compares with Vault, and brings that in line where the person wants it.
-fn compare(name: &str, context: &Context<'_>) -> Result<Exit, CliError> {
-    let ui = context.ui;
-    // What a sync does not change by itself is what no spec names.
-    let syncs: [(&[&str], &str); 2] = [
-        (&[], "Bring Vault in line now?"),
-        (&["--delete"], "Remove from Vault what no spec names, as well?"),
-    ];
-    let mut exit = audit(name, context)?;
-    for (options, question) in syncs {
-        if exit != Exit::Findings {
-            break;
-        }
-        ui.heading("\nWhat a sync would do:");
-        let sync = [&["sync", name], options].concat();
-        if let Err(error) = step(&[&sync[..], &["--dry-run"]].concat(), context) {
-            ui.error(&error);
-            return Ok(exit);
-        }
-        if !ui.confirm(question)? {
-            ui.status(&format!("Later: phalanx-secrets {}", sync.join(" ")));
-            return Ok(exit);
-        }
-        if let Err(error) = step(&sync, context) {
-            ui.error(&error);
-            return Ok(error.exit);
-        }
-        exit = audit(name, context)?;
-    }
-    if exit == Exit::Done {
-        ui.heading(&format!("Vault holds what {name} needs."));
-    }
-    Ok(exit)
-}
-
-/// Audits, again where that failed and the person wants it.
-fn audit(name: &str, context: &Context<'_>) -> Result<Exit, CliError> {
-    let ui = context.ui;
-    loop {
-        ui.heading("\nComparing with Vault.");
-        match step(&["audit", name], context) {
-            Ok(exit) => return Ok(exit),
-            Err(error) => {
+    /// Compares with Vault, and brings that in line where the person wants it.
+    fn compare(&self) -> Result<Exit, CliError> {
+        let ui = self.context.ui;
+        // What a sync does not change by itself is what no spec names.
+        let syncs: [(&[&str], &str); 2] = [
+            (&[], "Bring Vault in line now?"),
+            (&["--delete"], "Remove from Vault what no spec names, as well?"),
+        ];
+        let mut exit = self.audit()?;
+        for (options, question) in syncs {
+            if exit != Exit::Findings {
+                break;
+            }
+            ui.heading("\nWhat a sync would do:");
+            let sync = [&["sync", self.name], options, &self.server].concat();
+            if let Err(error) = self.step(&[&sync[..], &["--dry-run"]].concat()) {
                 ui.error(&error);
-                if !ui.confirm("Try again?")? {
-                    ui.status(&format!("Later: phalanx-secrets audit {name}"));
-                    return Ok(error.exit);
+                return Ok(exit);
+            }
+            if !self.confirm(question)? {
+                ui.status(&format!("Later: phalanx-secrets {}", sync.join(" ")));
+                return Ok(exit);
+            }
+            if let Err(error) = self.step(&sync) {
+                ui.error(&error);
+                return Ok(error.exit);
+            }
+            exit = self.audit()?;
+        }
+        if exit == Exit::Done {
+            ui.heading(&format!("Vault holds what {} needs.", self.name));
+        }
+        Ok(exit)
+    }
+
+    /// Audits, again where that failed and the person wants it.
+    fn audit(&self) -> Result<Exit, CliError> {
+        let ui = self.context.ui;
+        loop {
+            ui.heading("\nComparing with Vault.");
+            match self.step(&[&["audit", self.name], &self.server[..]].concat()) {
+                Ok(exit) => return Ok(exit),
+                Err(error) => {
+                    ui.error(&error);
+                    if !self.confirm("Try again?")? {
+                        ui.status(&format!("Later: phalanx-secrets audit {}", self.name));
+                        return Ok(error.exit);
+                    }
                 }
             }
         }
     }
+
+    /// Says what to commit and what to remove, as it is by now.
+    fn tidy_up(&self, plaintext: &BTreeSet<String>, exit: Exit) -> Result<(), CliError> {
+        let (name, ui) = (self.name, self.context.ui);
+        ui.heading("\nWhat remains to be done:");
+        match self.uncommitted()?.as_deref() {
+            None => ui.status("  • keep secrets/, recipients/ and .gitattributes in git"),
+            Some([]) => ui.status("  • push the commits, or open a pull request"),
+            Some(_) => {
+                let root = quoted(&self.context.checkout.place.display().to_string());
+                ui.status("  • commit the sealed values and key-holders, and push them:");
+                ui.status(&format!("      cd {root}"));
+                ui.status("      git add secrets recipients .gitattributes");
+                ui.status(&format!("      git commit -m 'secrets({name}): move in'"));
+            }
+        }
+        if plaintext.is_empty() {
+            ui.status(
+                "  • if the values came from a file: once that is pushed, delete it, and copies of \
+                 it",
+            );
+        }
+        for path in plaintext {
+            match self.not_stored(path)?.as_slice() {
+                [] => {
+                    ui.status(
+                        "  • once that is pushed, delete the values in the clear, and copies:",
+                    );
+                    ui.status(&format!("      {}", delete_command(Path::new(path))));
+                }
+                names => {
+                    ui.status(&format!(
+                        "  • {path} has values that are not stored. Delete it once"
+                    ));
+                    ui.status("    you know what is to become of them:");
+                    for name in names {
+                        ui.status(&format!("      {name}"));
+                    }
+                }
+            }
+        }
+        if exit != Exit::Done {
+            ui.status(&format!("  • until this finds nothing: phalanx-secrets audit {name}"));
+        }
+        ui.status("  • give others access: phalanx-secrets recipients add --help");
+        Ok(())
+    }
+
+    /// What a file or folder has that is not stored.
+    fn not_stored(&self, path: &str) -> Result<Vec<String>, CliError> {
+        let context = self.context.renewed()?;
+        let environment = context.checkout.environment(&self.name.parse()?)?;
+        import::not_stored(Path::new(path), &environment, &context)
+    }
 }
 
-/// Says what to commit and what to remove.
-fn tidy_up(
-    name: &str,
-    is_committed: bool,
-    plaintext: &[String],
-    exit: Exit,
-    context: &Context<'_>,
-) {
-    let ui = context.ui;
-    ui.heading("\nWhat remains to be done:");
-    if is_committed {
-        ui.status("  • push the commits, or open a pull request");
-    } else {
-        ui.status("  • commit the sealed values and key-holders, and push them:");
-        ui.status("      git add secrets recipients .gitattributes");
-        ui.status(&format!("      git commit -m 'secrets({name}): move in'"));
+/// How to delete a file or folder, so that little is left of it.
+fn delete_command(path: &Path) -> String {
+    let name = quoted(&path.display().to_string());
+    let shred = if cfg!(target_os = "linux") { "shred --remove" } else { "rm" };
+    match path.is_dir() {
+        true => format!("find {name} -type f -exec {shred} {{}} + && rmdir {name}"),
+        false => format!("{shred} -- {name}"),
     }
-    for path in plaintext {
-        ui.status("  • once that is pushed, delete the values in the clear, and copies of them:");
-        ui.status(&format!("      shred --remove {}", quoted(path)));
-    }
-    if exit != Exit::Done {
-        ui.status(&format!("  • come to a clean: phalanx-secrets audit {name}"));
-    }
-    ui.status("  • give others access: phalanx-secrets recipients add --help");
 }

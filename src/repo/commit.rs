@@ -17,6 +17,9 @@ pub enum CommitError {
     /// The program cannot be run.
     #[error("git cannot be run")]
     Program(#[source] io::Error),
+    /// It does not know in whose name.
+    #[error("git does not know who you are")]
+    Nobody,
     /// It said no, and why.
     #[error("git did not {what} ({status})")]
     Refused {
@@ -27,14 +30,20 @@ pub enum CommitError {
     },
 }
 
-/// Whether there is a program to commit with.
+/// Whether there is a program to commit with, and it knows in whose name.
 ///
 /// # Errors
-/// There is none.
-pub fn check_git() -> Result<(), CommitError> {
-    let mut command = Command::new("git");
-    let status = command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).status();
-    status.map(|_| ()).map_err(CommitError::Program)
+/// There is none, or it does not know.
+pub fn check_git(root: &Path) -> Result<(), CommitError> {
+    for who in ["GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"] {
+        let mut command = Command::new("git");
+        command.args(["var", who]).current_dir(root);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if !command.status().map_err(CommitError::Program)?.success() {
+            return Err(CommitError::Nobody);
+        }
+    }
+    Ok(())
 }
 
 /// Commits files as they are in the work tree, and nothing else: what is

@@ -130,7 +130,7 @@ impl Snapshot {
         // The size alone first: the object may be larger than memory.
         let (size, _) = objects.read_header(id).map_err(io::Error::other)?;
         if size as u64 > limit {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 24 MiB"));
         }
         let object = objects.read(id).map_err(io::Error::other)?;
         Ok(Some(object.data().to_vec()))

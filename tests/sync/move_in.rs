@@ -114,11 +114,12 @@ fn sops_decrypts_what_it_encrypted() {
     assert_eq!(get(&world, "app", "password"), "hunter2");
     assert_eq!(get(&world, "app", "token"), "017");
     let output = import("nowhere").fails_with(3);
-    assert_snapshot!(world.redact(output.stderr()), @r"
-    cat: nowhere: No such file or directory
+    assert_snapshot!(world.redact(output.stderr()), @"
+    cat: ./nowhere: No such file or directory
     Error: sops cannot decrypt nowhere
     Caused by: it ended with exit status: 1
     Hint: does this work? sops --decrypt FILE (sops is at github.com/getsops/sops)
+    Hint: a YAML file needs a name that ends in .yaml, or sops takes it for JSON
     ");
     let output =
         world.command(&["import", "demo", "--from-sops", "x"]).env("PATH", "/nowhere").run();
