@@ -8,7 +8,10 @@ pub(crate) fn nearest<'a>(
 ) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| {
+            let (name, lower) = (name.to_lowercase(), candidate.to_lowercase());
+            (strsim::jaro_winkler(&name, &lower), candidate)
+        })
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
@@ -21,6 +24,7 @@ mod tests {
     #[test]
     fn only_what_could_have_been_meant() {
         assert_eq!(nearest("idfdve", ["idfdev", "summit"]), Some("idfdev"));
+        assert_eq!(nearest("IDFDEV", ["summit", "idfdev"]), Some("idfdev"));
         assert_eq!(nearest("xyz", ["idfdev", "summit"]), None);
     }
 }

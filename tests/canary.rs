@@ -169,7 +169,7 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run_spied_on(&["run", "demo", "app", "--files", "--"], look).code(), 0);
     assert_eq!(cases.run(&["run", "demo", "app", "--", "true"]).code(), 0);
     assert_eq!(cases.run(&["run", "demo", "app", "--from-vault", "--", "true"]).code(), 0);
-    assert_eq!(cases.run(&["run", "demo", "app", "--", "nowhere-to-be-found"]).code(), 2);
+    assert_eq!(cases.run(&["run", "demo", "app", "--", "nowhere-to-be-found"]).code(), 127);
     unset(&mut cases, "token");
     assert_eq!(cases.run(&["rename", "demo", "app", "password", "token"]).code(), 0);
     assert_eq!(cases.run(&["rename", "demo", "app", "token", "dex.clientSecret"]).code(), 3);

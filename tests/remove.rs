@@ -49,19 +49,20 @@ fn a_value_that_is_not_stored_is_refused() {
     let store = SmallStore::new();
     store.set("app", "password", "hunter2");
     let output = store.run(["remove", "demo", "app", "token", "--yes"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: no value is stored for demo/app/token: secrets/demo/app/token.age does not exist
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: see what there is with: phalanx-secrets list demo
     ");
     let output = store.run(["remove", "demo", "app", "pasword", "--yes"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: no value is stored for demo/app/pasword: secrets/demo/app/pasword.age does not exist
     Hint: did you mean password?
+    Hint: see what there is with: phalanx-secrets list demo
     ");
     let output = store.run(["remove", "dmo", "app", "password", "--yes"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
-    Error: no value is stored for dmo/app/password: secrets/dmo/app/password.age does not exist
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    assert_snapshot!(store.stderr(&output), @"
+    Error: there is no environment dmo: secrets/environments/dmo.toml does not exist
+    Hint: did you mean demo?
     ");
     assert_eq!(store.sealed_files(), ["secrets/demo/app/password.age"]);
 }

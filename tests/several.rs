@@ -1,5 +1,5 @@
 //! What concerns several secrets or environments: `set` in several, `rename`,
-//! `copy-env`, `run`.
+//! `copy-env`.
 
 use insta::assert_snapshot;
 
@@ -132,7 +132,34 @@ fn what_cannot_be_renamed_says_why() {
         assert!(output.stderr().contains(said), "{arguments:?}: {output:?}");
         assert_eq!(store.sealed_files(), before);
     }
+    // What would be no use in its new place.
+    for (new, application, said) in [
+        ("ghcr.io", "pull-secret", "demo/pull-secret/ghcr.io was not stored"),
+        ("made", "app", "is of kind generate"),
+    ] {
+        let to = ["demo", "app", "password", new, "--to-application", application];
+        let output = rename(&store, &[&to[..], &["--allow-unknown"]].concat()).fails_with(2);
+        assert!(output.stderr().contains(said), "{output:?}");
+    }
     rename(&store, &["demo", "app", "password", "toke", "--allow-unknown"]).success();
+}
+
+/// Killed between two environments, it goes on from there, and its commit has
+/// what the killed one did.
+#[test]
+fn a_renaming_of_several_that_was_interrupted_is_finished_and_committed() {
+    let store = store();
+    store.command(["set", "demo,prod", "app", "password"]).stdin("x").run().success();
+    let git = |arguments: &[&str]| store.sandbox.git_in(&store.root, arguments);
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "x"]);
+    rename(&store, &["demo", "app", "password", "token"]).success();
+    let output = rename(&store, &["demo,prod", "app", "password", "token", "--commit"]).success();
+    assert!(output.stderr().contains("demo/app/password is named demo/app/token already"));
+    assert_eq!(git(&["status", "--porcelain"]), "");
+    assert_eq!(get(&store, "demo", "app", "token"), b"x");
+    assert_eq!(get(&store, "prod", "app", "token"), b"x");
 }
 
 /// Nobody's exposure is forgotten by way of another name.
@@ -210,89 +237,8 @@ fn a_new_environment_gets_what_it_needs() {
     assert_eq!(get(&store, "new", "app", "password"), b"own");
     walk().expect("[y/N] ").send("y\n").expect("Stored 0 new and 1 different").run().success();
     assert_eq!(get(&store, "new", "app", "password"), b"x");
+    let output = store.run(["copy-env", "demo", "prod", "-e", "ap"]).fails_with(2);
+    assert!(output.stderr().contains("did you mean app?"), "{output:?}");
     let output = store.run(["copy-env", "demo", "demo"]).fails_with(2);
     assert!(output.stderr().contains("cannot be copied to itself"));
-}
-
-#[test]
-fn a_process_gets_an_applications_secrets() {
-    let store = store();
-    store.set("app", "password", "x\n");
-    store.set("app", "dex.clientSecret", "é");
-    store.set("other", "shared", "copied");
-    let script = "printf '%s|%s|%s|%s|' \"$PASSWORD\" \"$DEX_CLIENTSECRET\" \"$COPIED\" \"$FIXED\"; echo \"${TOKEN-none}\"; exit 7";
-    let output = store.run(["run", "demo", "app", "--", "sh", "-c", script]).fails_with(7);
-    assert_eq!(output.stdout(), "x\n|é|copied|a literal|none\n");
-    assert_snapshot!(store.stderr(&output), @"Warning: left out: .dockerconfigjson has no value; made is of kind generate; token has no value; with space has no value (--from-vault gives what Vault has)");
-    let output =
-        store.run(["run", "demo", "other", "--prefix", "MY_", "--", "printenv", "MY_SHARED"]);
-    assert_eq!(output.success().stdout(), "copied\n");
-    // Neither does it get what opens all others.
-    let identity = store.sandbox.read(store.own_identity());
-    let command = store.command(["run", "demo", "other", "--", "env"]);
-    let output = command.env("PHALANX_SECRETS_IDENTITY", &identity).run().success();
-    assert!(!output.stdout().contains("AGE-SECRET-KEY"), "{output:?}");
-    // Nothing of it is in the arguments.
-    let script = "cat /proc/$$/cmdline | tr '\\0' ' '";
-    let output = store.run(["run", "demo", "other", "--", "sh", "-c", script]).success();
-    assert!(!output.stdout().contains("copied"), "{output:?}");
-}
-
-#[test]
-fn files_are_as_private_as_their_folder_and_go_with_the_process() {
-    let store = store();
-    store.set("app", "password", "x\n");
-    store
-        .command(["set", "demo", "app", "with space", "--allow-binary"])
-        .stdin([0, 255])
-        .run()
-        .success();
-    let script = "cd \"$PHALANX_SECRETS_FOLDER\" && pwd && stat -c '%a %n' . * && cat password && od -An -tx1 with%20space && exit 9";
-    let output =
-        store.run(["run", "demo", "app", "--files", "--", "sh", "-c", script]).fails_with(9);
-    let mut lines = output.stdout().lines();
-    let folder = lines.next().unwrap();
-    assert_eq!(
-        lines.collect::<Vec<_>>(),
-        ["700 .", "600 fixed", "600 password", "600 with%20space", "x", " 00 ff"]
-    );
-    assert!(!std::path::Path::new(folder).exists());
-    let script = "echo $PHALANX_SECRETS_FOLDER; kill -TERM $$";
-    let output =
-        store.run(["run", "demo", "app", "--files", "--", "sh", "-c", script]).fails_with(143);
-    assert!(!std::path::Path::new(output.stdout().trim()).exists());
-    // A signal ends both.
-    let script = "echo $PHALANX_SECRETS_FOLDER > place; echo waiting; exec sleep 60";
-    let command = store.command(["run", "demo", "app", "--files", "--", "sh", "-c", script]);
-    Walk::through(command).expect("waiting").signal(15).run().ended_by(15);
-    let place = store.sandbox.read(store.root.join("place"));
-    assert!(!std::path::Path::new(place.trim()).exists());
-}
-
-#[test]
-fn what_cannot_be_run_says_why() {
-    let store = store();
-    store
-        .command(["set", "demo", "app", "with space", "--allow-binary"])
-        .stdin([0, 255])
-        .run()
-        .success();
-    for (arguments, code, said) in [
-        (
-            &["app", "--", "true"][..],
-            2,
-            "with space is no text that an environment variable can hold",
-        ),
-        (&["ap", "--", "true"], 2, "did you mean app?"),
-        (&["other", "--", "nowhere-to-be-found"], 2, "nowhere-to-be-found cannot be started"),
-        (&["other"], 2, "required"),
-    ] {
-        let output = store.run([&["run", "demo"], arguments].concat()).fails_with(code);
-        assert!(output.stderr().contains(said), "{arguments:?}: {output:?}");
-    }
-    store.write("secrets/applications/other.toml", "[secrets.a-b]\n[secrets.\"a.b\"]\n");
-    store.set("other", "a-b", "x");
-    store.set("other", "a.b", "y");
-    let output = store.run(["run", "demo", "other", "--", "true"]).fails_with(2);
-    assert!(output.stderr().contains("a-b and a.b would both be A_B"), "{output:?}");
 }

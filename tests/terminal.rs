@@ -83,12 +83,31 @@ fn shells_complete_names_from_the_checkout() {
 fn bash_takes_the_completions() {
     let store = SmallStore::new();
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_phalanx-secrets")).parent().unwrap();
-    let script = format!(
-        "PATH={}:$PATH; source <(phalanx-secrets completions bash); complete -p phalanx-secrets",
-        program.display()
-    );
-    let output = store.sandbox.program("bash", ["-c", &script]).run().success();
-    assert!(output.stdout().contains("-F _clap_complete_phalanx_secrets"), "{output:?}");
+    let script = |line: &str| {
+        let script = format!(
+            "PATH={}:$PATH; source <(phalanx-secrets completions bash); {line}",
+            program.display()
+        );
+        let bash = store.sandbox.program("bash", ["-c", &script]).current_dir(&store.root);
+        bash.run().success().stdout().to_owned()
+    };
+    let registered = script("complete -p phalanx-secrets");
+    assert!(registered.contains("-F _phalanx_secrets_quoted phalanx-secrets"), "{registered}");
+    // A key with a space is one word, quoted or not.
+    let completed = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| format!("$'{word}'")).collect();
+        script(&format!(
+            "COMP_WORDS=(phalanx-secrets {}); COMP_CWORD={}; _phalanx_secrets_quoted \
+             phalanx-secrets {} x; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words.join(" "),
+            words.len(),
+            words.last().unwrap()
+        ))
+    };
+    assert_eq!(completed(&["get", "demo", "app", "wi"]), "with\\ space\n");
+    assert_eq!(completed(&["get", "demo", "app", "with\\\\ s"]), "with\\ space\n");
+    assert_eq!(completed(&["get", "demo", "app", "\\'with s"]), "with space\n");
+    assert_eq!(completed(&["set", "demo,d"]), "\n");
 }
 
 #[test]

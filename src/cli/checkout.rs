@@ -8,9 +8,9 @@ use super::error::CliError;
 use super::settings::Settings;
 use super::ui::Ui;
 use crate::layout::Layout;
-use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName};
+use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, SecretId};
 use crate::repo::{GitRepository, RepositoryError};
-use crate::store::{STORE_FILE, Store, StoredValue, sealed_path};
+use crate::store::{Contents, STORE_FILE, Store, StoreError, StoredValue, is_backup, sealed_path};
 use crate::suggest::nearest;
 use crate::tree::Tree;
 
@@ -216,6 +216,25 @@ pub(super) fn unknown_secret(
     CliError::usage(format!("{application} needs no secret named {key} in {name}"))
         .hint(hint)
         .hint(format!("see what it needs with: phalanx-secrets list {name}"))
+}
+
+/// What to say of a secret that has no value, where that is all that matters.
+pub(super) fn not_stored(contents: &Contents, id: SecretId) -> CliError {
+    let stored: Vec<SecretId> = contents.ids().filter(|id| !is_backup(id)).collect();
+    let beside = stored.iter().filter(|stored| stored.application == id.application);
+    let key = nearest(id.key.as_str(), beside.map(|stored| stored.key.as_str()));
+    let applications = stored.iter().map(|stored| stored.application.as_str());
+    let application = nearest(id.application.as_str(), applications);
+    let near = match (key, application) {
+        (Some(key), _) => Some(format!("did you mean {key}?")),
+        (None, Some(near)) if near != id.application.as_str() => {
+            Some(format!("did you mean {near}?"))
+        }
+        _ => None,
+    };
+    let list = format!("see what there is with: phalanx-secrets list {}", id.environment);
+    let file = sealed_path(&id);
+    CliError::from(StoreError::NotStored { id, file }).hint(near).hint(list)
 }
 
 /// Warns of values whose seals are not what they should be.

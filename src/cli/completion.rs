@@ -20,6 +20,23 @@ use crate::model::{ApplicationName, Environment, HolderName};
 /// The variable by which the shell asks.
 const VARIABLE: &str = "COMPLETE";
 
+/// Has bash quote names with blanks, which it alone of the shells does not by
+/// itself.
+const QUOTE_IN_BASH: &str = r#"
+_phalanx_secrets_quoted() {
+    _clap_complete_phalanx_secrets "$@"
+    [[ "${COMP_WORDS[COMP_CWORD]}" == [\"\']* ]] && return
+    local i
+    for i in "${!COMPREPLY[@]}"; do
+        if [[ "${COMPREPLY[i]}" == *[!A-Za-z0-9_,./:=@%+~-]* ]]; then
+            printf -v "COMPREPLY[$i]" %q "${COMPREPLY[i]}"
+        fi
+    done
+}
+complete -o nospace -o bashdefault -o nosort -F _phalanx_secrets_quoted phalanx-secrets \
+    2> /dev/null || complete -o nospace -o bashdefault -F _phalanx_secrets_quoted phalanx-secrets
+"#;
+
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Put one of these where your shell starts:\n  bash   source <(phalanx-secrets \
@@ -58,6 +75,9 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit, CliError> {
     if let Some(shell) = Shells::builtins().completer(args.shell.name()) {
         shell.write_registration(VARIABLE, name, name, name, &mut script)?;
     }
+    if matches!(args.shell, Shell::Bash) {
+        script.extend(QUOTE_IN_BASH.as_bytes());
+    }
     ui.data(&script)?;
     Ok(Exit::Done)
 }
@@ -65,7 +85,8 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit, CliError> {
 /// Answers the shell, if it is the one who asks.
 pub(super) fn answer() -> bool {
     let asked = CompleteEnv::with_factory(Cli::definition).var(VARIABLE);
-    asked.try_complete(words(), None).unwrap_or_default()
+    let here = Settings::from_process().current_folder.ok();
+    asked.try_complete(words(), here.as_deref()).unwrap_or_default()
 }
 
 /// The arguments, for which the library has completers look themselves.
@@ -82,7 +103,8 @@ pub(super) fn environments() -> ArgValueCompleter {
             None => (String::new(), current),
         };
         let names = Line::read().map(|line| line.environments()).unwrap_or_default();
-        let names = names.into_iter().filter(|name| name.starts_with(last));
+        let is_there = |name: &String| before.split(',').any(|there| there == name);
+        let names = names.into_iter().filter(|name| name.starts_with(last) && !is_there(name));
         names.map(|name| CompletionCandidate::new(format!("{before}{name}"))).collect()
     })
 }
@@ -132,11 +154,20 @@ fn completer(
     names: impl Fn(&Line) -> Option<Vec<String>> + Send + Sync + 'static,
 ) -> ArgValueCompleter {
     ArgValueCompleter::new(move |current: &OsStr| {
-        let Some(current) = current.to_str() else { return Vec::new() };
+        let Some(current) = current.to_str().map(unquoted) else { return Vec::new() };
         let names = Line::read().and_then(|line| names(&line)).unwrap_or_default();
-        let names = names.into_iter().filter(|name| name.starts_with(current));
+        let names = names.into_iter().filter(|name| name.starts_with(&current));
         names.map(CompletionCandidate::new).collect()
     })
+}
+
+/// A word that was begun, without its quotes.
+fn unquoted(word: &str) -> String {
+    match shell_words::split(word) {
+        Ok(words) => words.into_iter().next().unwrap_or_default(),
+        // Of those that are open yet.
+        Err(_) => word.trim_start_matches(['"', '\'']).trim_end_matches('\\').to_owned(),
+    }
 }
 
 /// The line that is being completed, and the checkout that it is about.
@@ -148,9 +179,12 @@ struct Line {
 impl Line {
     fn read() -> Option<Self> {
         let words = words().into_iter().skip_while(|word| word != "--").skip(2);
-        let words: Vec<String> = words.filter_map(|word| word.into_string().ok()).collect();
+        let words: Vec<String> =
+            words.filter_map(|word| word.into_string().ok()).map(|word| unquoted(&word)).collect();
         let named = words.iter().position(|word| word == "-c" || word == "--config");
-        let root = named.and_then(|position| words.get(position + 1)).map(PathBuf::from);
+        let joined = words.iter().find_map(|word| word.strip_prefix("--config="));
+        let root = named.and_then(|position| words.get(position + 1)).map(String::as_str);
+        let root = root.or(joined).map(PathBuf::from);
         let checkout = Checkout::find(root.as_deref(), &Settings::from_process()).ok()?;
         Some(Self { words, checkout })
     }

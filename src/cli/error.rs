@@ -6,11 +6,12 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use crate::check::CheckError;
 use crate::history::HistoryError;
 use crate::layout::LayoutError;
-use crate::model::{EnvironmentName, InvalidName};
+use crate::model::{EnvironmentName, InvalidName, SecretId};
 use crate::repo::RepositoryError;
 use crate::resolve::Problem;
 use crate::static_values::{InvalidStoredValue, YamlError};
@@ -66,7 +67,7 @@ pub(super) struct CliError {
 
 impl CliError {
     /// An error of an error, with its causes.
-    pub(super) fn new(exit: Exit, error: &dyn Error) -> Self {
+    pub(super) fn new(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         let mut causes = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -77,7 +78,7 @@ impl CliError {
             }
             source = cause.source();
         }
-        let (details, hints) = (Vec::new(), Vec::new());
+        let (details, hints) = (Vec::new(), hint_of_system(error).into_iter().collect());
         Self { exit, message: error.to_string(), causes, details, hints }
     }
 
@@ -176,6 +177,24 @@ impl CliError {
             }
         }
     }
+}
+
+/// What to do about what the file system says.
+fn hint_of_system(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return match error.kind() {
+                io::ErrorKind::StorageFull => Some("make space there, and run it again"),
+                io::ErrorKind::ReadOnlyFilesystem => Some("nothing can be written there"),
+                io::ErrorKind::PermissionDenied => Some("whose is it, and who may change it?"),
+                _ => None,
+            }
+            .map(str::to_owned);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// What can be a hint.
@@ -302,6 +321,28 @@ impl From<IdentityError> for CliError {
     }
 }
 
+impl From<InvalidStoredValue> for CliError {
+    fn from(error: InvalidStoredValue) -> Self {
+        let SecretId { environment, application, key } = &error.id;
+        let again =
+            format!("store it again: phalanx-secrets set {environment} {application} {key}");
+        Self::new(Exit::Store, &error).hint(again)
+    }
+}
+
+impl From<YamlError> for CliError {
+    fn from(error: YamlError) -> Self {
+        let hint = match &error {
+            YamlError::NotText { application, key } => Some(format!(
+                "it is printed by itself with: phalanx-secrets get ENVIRONMENT {application} {key} \
+                 > FILE"
+            )),
+            _ => None,
+        };
+        Self::new(Exit::Store, &error).hint(hint)
+    }
+}
+
 macro_rules! from_error {
     ($($type:ty => $exit:expr),* $(,)?) => {
         $(impl From<$type> for CliError {
@@ -314,13 +355,11 @@ macro_rules! from_error {
 
 from_error! {
     InvalidName => Exit::Usage,
-    InvalidStoredValue => Exit::Store,
     InvalidToken => Exit::Vault,
     TreeError => Exit::Store,
     WriteError => Exit::Store,
-    YamlError => Exit::Store,
     git2::Error => Exit::Store,
-    std::io::Error => Exit::Store,
+    io::Error => Exit::Store,
     toml::ser::Error => Exit::Store,
     toml_edit::TomlError => Exit::Store,
 }

@@ -33,6 +33,7 @@ mod log;
 mod man;
 mod move_in;
 mod new_value;
+mod offer;
 mod private_folder;
 mod provenance;
 mod recipients;
@@ -296,6 +297,16 @@ impl Context<'_> {
             .map_err(|error| CliError::usage(error.to_string()).hint("see --help"))?;
         cli.global = self.global.clone();
         run(cli, self.settings, self.ui, Rc::clone(&self.identities))
+    }
+
+    /// The same, with the checkout as it is by now.
+    fn renewed(&self) -> Result<Self, CliError> {
+        Ok(Self {
+            checkout: Checkout::find(self.global.config.as_deref(), self.settings)?,
+            identities: Rc::clone(&self.identities),
+            fleet: fleet::Fleet::default(),
+            ..*self
+        })
     }
 
     /// The store, which nobody else changes until it is dropped.

@@ -1,6 +1,6 @@
 //! What may be stored, whichever command brings it.
 
-use super::{CliError, checkout};
+use super::{CliError, Ui, checkout};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
 use crate::model::{Environment, HolderName, Kind, SecretId, SecretValue};
 use crate::static_values::{OidcClient, RegistryCredentials, WRITE_TOKEN_KEY};
@@ -36,13 +36,17 @@ pub(super) fn check_id(
             return Err(CliError::usage(format!(
                 "the key of {VAULT_WRITE_TOKEN} is {WRITE_TOKEN_KEY}, not {}",
                 id.key
+            ))
+            .hint(format!(
+                "store it with: phalanx-secrets set {} {VAULT_WRITE_TOKEN} {WRITE_TOKEN_KEY}",
+                id.environment
             )));
         }
         _ => {}
     }
     match environment.spec(&id.application, &id.key).map(|spec| &spec.kind) {
         Some(Kind::Static) => Ok(()),
-        _ if allow_unknown => Ok(()),
+        None if allow_unknown => Ok(()),
         Some(kind) => {
             let hint = match kind {
                 Kind::Copy(source) => format!("it is always equal to {source}; set that instead"),
@@ -57,6 +61,19 @@ pub(super) fn check_id(
         }
         None => Err(checkout::unknown_secret(environment, &id.application, &id.key)),
     }
+}
+
+/// The same, for a command that has the option to let one pass.
+pub(super) fn check_new_id(
+    id: &SecretId,
+    environment: &Environment,
+    allow_unknown: bool,
+) -> Result<(), CliError> {
+    check_id(id, environment, allow_unknown).map_err(|error| {
+        let would_pass = check_id(id, environment, true).is_ok();
+        let hint = "to store it all the same, for a spec that is yet to come, pass --allow-unknown";
+        error.hint(would_pass.then(|| hint.to_owned()))
+    })
 }
 
 /// The names of those who will be able to read a value.
@@ -100,6 +117,16 @@ pub(super) fn check_value(
         );
     }
     Ok(())
+}
+
+/// Warns of a line feed that is in few values, and at the end of most files.
+pub(super) fn warn_of_line_feed(value: &SecretValue, remedy: &str, ui: &Ui) {
+    let is_one_line = value.expose().iter().filter(|byte| **byte == b'\n').count() == 1;
+    if is_one_line && value.expose().ends_with(b"\n") {
+        ui.warn(&format!(
+            "the value is one line and ends with a line feed, which is kept ({remedy})"
+        ));
+    }
 }
 
 /// What a value looks like, as far as may be shown.

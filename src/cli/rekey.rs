@@ -1,8 +1,11 @@
 //! `rekey`: seal again what is not sealed to exactly today's holders.
 
+use super::checkout::unknown_application;
 use super::commit::CommitArgs;
 use super::ui::Ui;
 use super::{CliError, Context, Exit};
+use crate::layout::RESERVED_APPLICATIONS;
+use crate::model::SecretId;
 use crate::store::{
     Access, FileChange, Holders, Identities, LockedStore, RekeyError, SealFault, StaleValue,
     Withdrawal, Withdrawals, sealed_path,
@@ -25,7 +28,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let ui = context.ui;
-    let in_scope = |id: &crate::model::SecretId| args.scope.covers_secret(id);
+    refuse_unknown(&args.scope, context)?;
+    let in_scope = |id: &SecretId| args.scope.covers_secret(id);
     if args.dry_run {
         let store = context.checkout.store()?;
         let stale = store
@@ -81,6 +85,32 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let message = format!("{what}: seal {} again", values(count));
     commit.end(store.into_touched(), &message, context.ui)?;
     Ok(Exit::Done)
+}
+
+/// A misspelt name must not look as if all were well. What is stored may be for
+/// what no spec knows any more.
+fn refuse_unknown(scope: &Access, context: &Context<'_>) -> Result<(), CliError> {
+    let (name, application) = match scope {
+        Access::Everything => return Ok(()),
+        Access::Environment(name) => (name, None),
+        Access::Application(name, application) => (name, Some(application)),
+    };
+    let contents = context.checkout.store()?.contents(name)?;
+    let is_wanted =
+        |id: &SecretId| application.is_none_or(|application| *application == id.application);
+    if contents.ids().any(|id| is_wanted(&id)) {
+        return Ok(());
+    }
+    let environment = context.checkout.environment(name)?;
+    match application {
+        Some(application)
+            if !environment.applications.contains_key(application)
+                && !RESERVED_APPLICATIONS.contains(&application.as_str()) =>
+        {
+            Err(unknown_application(&environment, application))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The record of withdrawn access, with more appended to it.

@@ -1,11 +1,12 @@
 //! `remove`: remove one stored value.
 
+use super::checkout::not_stored;
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
+use super::input::YES;
 use super::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
-use crate::store::{StoreError, sealed_path};
-use crate::suggest::nearest;
+use crate::store::sealed_path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,20 +30,27 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let commit = args.commit.begin(context)?;
-    let store = context.store_to_change()?;
     let id = SecretId::new(args.environment.clone(), args.application.clone(), args.key.clone());
-    let file = sealed_path(&id);
-    let contents = store.contents(&id.environment)?;
-    if !contents.has(&id.application, &id.key) {
-        let beside = contents.ids().filter(|stored| stored.application == id.application);
-        let keys: Vec<KeyName> = beside.map(|stored| stored.key).collect();
-        let near = nearest(id.key.as_str(), keys.iter().map(KeyName::as_str));
-        let hint = near.map(|near| format!("did you mean {near}?"));
-        return Err(CliError::from(StoreError::NotStored { id, file }).hint(hint));
-    }
-    if !args.yes && !context.ui.confirm(&format!("Remove {file}?"))? {
+    let (file, sealed) = {
+        let store = context.checkout.store()?;
+        let contents = store.contents(&id.environment)?;
+        if !contents.has(&id.application, &id.key) {
+            if contents.ids().next().is_none() {
+                // Values may outlive the environment that they are for.
+                context.checkout.environment(&id.environment)?;
+            }
+            return Err(not_stored(&contents, id));
+        }
+        (sealed_path(&id), store.sealed(&id)?)
+    };
+    if !args.yes && !context.ui.confirm(&format!("Remove {file}?"), YES)? {
         context.ui.status("Nothing was removed.");
         return Ok(Exit::Done);
+    }
+    let store = context.store_to_change()?;
+    if store.has(&id) && store.sealed(&id)? != sealed {
+        return Err(CliError::store(format!("{file} changed meanwhile; nothing was removed"))
+            .hint("look who changed it, and run this again"));
     }
     store.remove(&id)?;
     let touched = store.into_touched();

@@ -1,15 +1,14 @@
 //! `rename`: move a value to another key, or to another application.
 
+use super::checkout::not_stored;
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
-use super::new_value::{check_id, readers};
+use super::new_value::{ValueArgs, check_new_id, check_value, readers};
 use super::set::Environments;
 use super::{CliError, Context, Exit};
 use crate::exposed;
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
-use crate::store::{
-    FileChange, LockedStore, Store, StoreError, StoredValue, UNKNOWN_TIME, is_backup, sealed_path,
-};
+use crate::store::{FileChange, Store, StoredValue, UNKNOWN_TIME, is_backup, sealed_path};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -39,42 +38,55 @@ pub(super) struct Args {
     allow_unknown: bool,
 
     #[command(flatten)]
+    value: ValueArgs,
+
+    #[command(flatten)]
     commit: CommitArgs,
+}
+
+/// What is to be renamed.
+struct Renaming {
+    old: SecretId,
+    new: SecretId,
+    value: StoredValue,
+    /// The file with the old name.
+    before: Vec<u8>,
+    /// The file with the new name, as an interrupted renaming left it.
+    already: Option<Vec<u8>>,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let commit = args.commit.begin(context)?;
-    let store = context.store_to_change()?;
-    // The new files first: whoever stops in between finds both.
-    let (mut added, mut removed) = (Vec::new(), Vec::new());
-    let mut renamed = Vec::new();
+    let mut renamings = Vec::new();
+    let mut touched = Vec::new();
     for name in &args.environments.0 {
         let (old, new) = ids(args, name);
-        check(args, &old, &new, &store, context)?;
-        let before = store.sealed(&old)?;
-        let value = open(&old, &store, context)?;
-        let set_at = match &value.opened.header.seal {
-            Some(seal) => seal.set_at,
-            None => UNKNOWN_TIME,
-        };
-        match already(&new, &value, &store, context)? {
-            true => {}
-            false => added.push(FileChange {
-                file: sealed_path(&new),
-                before: None,
-                after: Some(store.seal(&new, &value.opened.value, set_at)?),
-            }),
-        }
-        removed.push(FileChange { file: sealed_path(&old), before: Some(before), after: None });
-        renamed.push((old, new));
+        touched.extend([sealed_path(&old), sealed_path(&new)]);
+        renamings.extend(prepare(args, old, new, context)?);
     }
-    added.append(&mut removed);
-    store.write(&added)?;
-    for (old, new) in &renamed {
+    if renamings.is_empty() {
+        context.ui.status("Nothing was renamed.");
+    }
+    let store = context.store_to_change()?;
+    let change = |file, before, after| FileChange { file, before, after };
+    // The new files first: whoever stops in between finds both.
+    let mut changes = Vec::new();
+    for Renaming { new, value, already, .. } in &renamings {
+        let set_at = value.opened.header.seal.as_ref().map_or(UNKNOWN_TIME, |seal| seal.set_at);
+        let after = match already {
+            Some(already) => already.clone(),
+            None => store.seal(new, &value.opened.value, set_at)?,
+        };
+        changes.push(change(sealed_path(new), already.clone(), Some(after)));
+    }
+    let removed = renamings.iter().map(|one| (sealed_path(&one.old), one.before.clone()));
+    changes.extend(removed.map(|(file, before)| change(file, Some(before), None)));
+    store.write(&changes)?;
+    for Renaming { old, new, .. } in &renamings {
         let names = readers(&store, new)?.join(", ");
         context.ui.status(&format!("Renamed {old} to {new}, sealed to: {names}"));
     }
-    let touched = store.into_touched();
+    drop(store);
     let Args { environments, application, key, new_key, .. } = args;
     let to = args.to_application.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
     let message = format!("secrets({environments}): rename {application} {key} to {to}{new_key}");
@@ -90,35 +102,37 @@ fn ids(args: &Args, environment: &EnvironmentName) -> (SecretId, SecretId) {
     (id(&args.application, &args.key), id(to, &args.new_key))
 }
 
-fn check(
+/// Looks at what is to be renamed in an environment; `None` where it has its
+/// new name already.
+fn prepare(
     args: &Args,
-    old: &SecretId,
-    new: &SecretId,
-    store: &LockedStore,
+    old: SecretId,
+    new: SecretId,
     context: &Context<'_>,
-) -> Result<(), CliError> {
+) -> Result<Option<Renaming>, CliError> {
     let environment = context.checkout.environment(&old.environment)?;
+    let store = context.checkout.store()?;
     if old == new {
         return Err(
             CliError::usage(format!("{old} has that name already")).hint("give it another one")
         );
     }
-    if is_backup(old) || !store.has(old) {
-        let (id, file) = (old.clone(), sealed_path(old));
-        return Err(CliError::from(StoreError::NotStored { id, file }).hint(format!(
-            "see what there is with: phalanx-secrets export {} or list {0}",
-            old.environment
-        )));
+    if is_backup(&old) || !store.has(&old) {
+        // An interrupted renaming of several has done these.
+        if !is_backup(&old) && store.has(&new) && args.environments.0.len() > 1 {
+            context.ui.status(&format!("{old} is named {new} already"));
+            return Ok(None);
+        }
+        return Err(not_stored(&store.contents(&old.environment)?, old));
     }
-    check_id(new, &environment, args.allow_unknown)
-        .map_err(|error| error.hint("for a spec that is yet to come, pass --allow-unknown"))?;
-    readers(store, new)?;
+    check_new_id(&new, &environment, args.allow_unknown)?;
+    readers(store, &new)?;
     // Somebody who could read it under its old application may have no part in
     // the new one, where it would look like a value that nobody knows.
     if old.application != new.application {
         let withdrawals = store.withdrawals()?;
         let exposures =
-            exposed::stored_values(store, &store.holders, &withdrawals, |id| id == old)?;
+            exposed::stored_values(store, &store.holders, &withdrawals, |id| *id == old)?;
         if !exposures.is_empty() {
             return Err(CliError::store(format!(
                 "{old} is exposed, and would not look so any more"
@@ -129,7 +143,11 @@ fn check(
             )));
         }
     }
-    Ok(())
+    let before = store.sealed(&old)?;
+    let value = open(&old, store, context)?;
+    check_value(&new, &value.opened.value, &environment, args.value)?;
+    let already = already(&new, &value, store, context)?;
+    Ok(Some(Renaming { old, new, value, before, already }))
 }
 
 fn open(id: &SecretId, store: &Store, context: &Context<'_>) -> Result<StoredValue, CliError> {
@@ -140,19 +158,20 @@ fn open(id: &SecretId, store: &Store, context: &Context<'_>) -> Result<StoredVal
         .map_err(|failure| CliError::open_failures(&[failure], &store.holders, &identities))
 }
 
-/// Whether the value has its new name as well, as an interrupted renaming
-/// leaves it. Another value there is not replaced.
+/// The file with the new name, where that has the same value, as an interrupted
+/// renaming leaves it. Another value there is not replaced.
 fn already(
     new: &SecretId,
     value: &StoredValue,
     store: &Store,
     context: &Context<'_>,
-) -> Result<bool, CliError> {
+) -> Result<Option<Vec<u8>>, CliError> {
     if !store.has(new) {
-        return Ok(false);
+        return Ok(None);
     }
+    let sealed = store.sealed(new)?;
     if open(new, store, context)?.opened.value == value.opened.value {
-        return Ok(true);
+        return Ok(Some(sealed));
     }
     Err(CliError::store(format!("{new} has another value already; nothing was renamed")).hint(
         format!(

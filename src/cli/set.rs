@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
-use super::input::read_file;
-use super::new_value::{ValueArgs, check_id, check_value, readers};
+use super::input::{YES, read_file};
+use super::new_value::{ValueArgs, check_new_id, check_value, readers, warn_of_line_feed};
 use super::{CliError, Context, Exit};
 use crate::generate;
 use crate::model::{
@@ -47,7 +47,7 @@ pub(super) struct Args {
     generate: Option<Generated>,
 
     /// Replace stored values by a generated one without asking
-    #[arg(short, long, requires = "generate")]
+    #[arg(short, long)]
     yes: bool,
 
     /// Leave out one line feed at the end of the value
@@ -126,15 +126,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for name in &args.environments.0 {
         let id = SecretId::new(name.clone(), args.application.clone(), args.key.clone());
         let environment = context.checkout.environment(name)?;
-        check_id(&id, &environment, args.allow_unknown).map_err(|error| {
-            match environment.spec(&id.application, &id.key) {
-                None if !crate::store::is_backup(&id) => error.hint(
-                    "to store it all the same, for a spec that is yet to come, pass \
-                     --allow-unknown",
-                ),
-                _ => error,
-            }
-        })?;
+        check_new_id(&id, &environment, args.allow_unknown)?;
         // Before the value is asked for: whether anybody could read it.
         readers(store, &id)?;
         targets.push((id, environment));
@@ -144,7 +136,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         let stored = targets.iter().filter(|(id, _)| store.has(id));
         let stored: Vec<String> = stored.map(|(id, _)| id.to_string()).collect();
         let question = format!("Replace the stored value of {}?", stored.join(", "));
-        if !stored.is_empty() && !context.ui.confirm(&question)? {
+        if !stored.is_empty() && !context.ui.confirm(&question, YES)? {
             context.ui.status("Nothing was stored.");
             return Ok(Exit::Done);
         }
@@ -153,7 +145,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for (id, environment) in &targets {
         check_value(id, &value, environment, args.value)?;
     }
-    warn_of_line_feed(&value, context);
+    warn_of_line_feed(&value, "use --strip-newline to leave it out", context.ui);
     // Only now: a prompt may take its time.
     let store = context.store_to_change()?;
     store.put_together(targets.iter().map(|(id, _)| (id, &value)), Timestamp::now())?;
@@ -168,16 +160,6 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         context.ui,
     )?;
     Ok(Exit::Done)
-}
-
-fn warn_of_line_feed(value: &SecretValue, context: &Context<'_>) {
-    let is_one_line = value.expose().iter().filter(|byte| **byte == b'\n').count() == 1;
-    if is_one_line && value.expose().ends_with(b"\n") {
-        context.ui.warn(
-            "the value is one line and ends with a line feed, which is kept (use --strip-newline \
-             to leave it out)",
-        );
-    }
 }
 
 fn read(args: &Args, context: &Context<'_>) -> Result<SecretValue, CliError> {

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use zeroize::Zeroizing;
 
 use super::ask::{Shown, TerminalAsk};
 use super::error::{CliError, Exit};
 use crate::model::{EnvironmentName, SecretValue};
+use crate::printable::printable;
 use crate::store::Ask;
 
 const BOLD_RED: Style = AnsiColor::Red.on_default().bold();
@@ -93,7 +95,11 @@ impl Ui {
     pub(super) fn data(&self, bytes: &[u8]) -> Result<(), CliError> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let mut failed = CliError::store("standard output cannot be written");
+                failed.causes.push(error.to_string());
+                Err(failed.hint("is there space where it goes to?"))
+            }
             _ => Ok(()),
         }
     }
@@ -116,12 +122,31 @@ impl Ui {
         self.line(&text)
     }
 
-    /// Writes a value: to the byte, but that on a terminal the next prompt
-    /// begins on a line of its own.
+    /// Writes a value: to the byte, but that a terminal gets text alone. What
+    /// would steer it is escaped: whoever may add a value may not be its reader.
     pub(super) fn value(&self, value: &SecretValue) -> Result<(), CliError> {
-        self.data(value.expose())?;
-        if self.stdout_is_terminal && !value.expose().ends_with(b"\n") {
+        if !self.stdout_is_terminal {
+            return self.data(value.expose());
+        }
+        let Some(text) = value.expose_str() else {
+            let message = format!("the value is {} bytes that are no text", value.expose().len());
+            return Err(CliError::usage(message)
+                .hint("send it to a file, or through a pipe, where it goes to the byte"));
+        };
+        let mut is_escaped = false;
+        for line in text.split_inclusive('\n') {
+            let bare = line.strip_suffix('\n').unwrap_or(line);
+            for part in bare.split_inclusive('\t') {
+                let (text, tab) = part.strip_suffix('\t').map_or((part, ""), |text| (text, "\t"));
+                let shown = Zeroizing::new(printable(text));
+                is_escaped |= *shown != text;
+                self.data(shown.as_bytes())?;
+                self.data(tab.as_bytes())?;
+            }
             self.data(b"\n")?;
+        }
+        if is_escaped {
+            self.warn("control characters are shown as escapes; a pipe gets the value to the byte");
         }
         Ok(())
     }
@@ -236,7 +261,10 @@ impl Ui {
 fn general_hint(exit: Exit) -> Option<&'static str> {
     match exit {
         Exit::Usage => Some("what each command takes is shown by: phalanx-secrets help COMMAND"),
-        Exit::Store => Some("all that is wrong with the store is listed by: phalanx-secrets check"),
+        Exit::Store => Some(
+            "what changed last is shown by: git log --patch -- secrets recipients; all that is \
+             wrong with the store, by: phalanx-secrets check",
+        ),
         Exit::Vault => Some(
             "it can be run again: what was written stays, and the rest is done then; --verbose \
              says more",

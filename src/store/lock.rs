@@ -21,6 +21,18 @@ use super::write::{FileChange, remove_file, remove_leftovers, write_file, write_
 use crate::model::{SecretId, SecretValue};
 use crate::tree::Tree;
 
+/// A change of one value among several.
+#[derive(Debug)]
+pub struct ValueChange<'a> {
+    /// The secret.
+    pub id: &'a SecretId,
+    /// What its file must hold for the change to be right; `None` where there
+    /// must be none.
+    pub before: Option<Vec<u8>>,
+    /// The value that it gets; `None` to remove the one it has.
+    pub after: Option<&'a SecretValue>,
+}
+
 /// A store that nobody else changes meanwhile.
 #[derive(Debug)]
 pub struct LockedStore {
@@ -97,16 +109,31 @@ impl LockedStore {
         values: impl IntoIterator<Item = (&'a SecretId, &'a SecretValue)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let set_at = self.time_of_change(now)?;
-        let mut changes = Vec::new();
-        for (id, value) in values {
-            let file = sealed_path(id);
+        let change = |(id, value)| {
             let before = if self.has(id) { Some(self.sealed(id)?) } else { None };
-            let set_at = self.time_of_change_of(id, set_at)?;
-            let after = Some(self.seal(id, value, set_at)?);
-            changes.push(FileChange { file, before, after });
-        }
-        self.write(&changes)
+            Ok(ValueChange { id, before, after: Some(value) })
+        };
+        let changes: Vec<_> = values.into_iter().map(change).collect::<Result<_, StoreError>>()?;
+        self.change_together(changes, now)
+    }
+
+    /// Changes several values: all of them, or none.
+    ///
+    /// # Errors
+    /// A value that nobody could read, or a file that cannot be written, or
+    /// that somebody else changed.
+    pub fn change_together<'a>(
+        &self,
+        changes: impl IntoIterator<Item = ValueChange<'a>>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let set_at = self.time_of_change(now)?;
+        let file = |ValueChange { id, before, after }: ValueChange<'a>| {
+            let seal = |value| self.seal(id, value, self.time_of_change_of(id, set_at)?);
+            Ok(FileChange { file: sealed_path(id), before, after: after.map(seal).transpose()? })
+        };
+        let files: Vec<_> = changes.into_iter().map(file).collect::<Result<_, StoreError>>()?;
+        self.write(&files)
     }
 
     /// Removes a sealed value, and its folder where that leaves it empty.

@@ -33,7 +33,7 @@ pub use identities::{
     Ask, Identities, Identity, IdentityError, IdentitySource, NoAnswer, SkippedIdentity,
     UnlockError,
 };
-pub use lock::LockedStore;
+pub use lock::{LockedStore, ValueChange};
 pub use merging::{MergeConflict, MergedHolders, Versions, merge};
 pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
 pub(crate) use paths::{canonical_file_stem, id_of_path, key_of_file_stem};

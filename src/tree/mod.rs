@@ -15,9 +15,10 @@ use crate::repo::{NotedKind, RepositoryError, Snapshot};
 #[cfg(test)]
 mod tests;
 
-/// The largest file that is read, in bytes. Nothing that the tool reads comes
-/// near; a larger file is a mistake that must not exhaust memory.
-const MAX_FILE: u64 = 16 << 20;
+/// The largest file that is read, in bytes: room for the largest value, sealed,
+/// which is a third larger then. A larger file is a mistake that must not
+/// exhaust memory.
+pub(crate) const MAX_FILE: u64 = 24 << 20;
 
 /// The files at one place.
 #[derive(Debug, Clone)]
@@ -107,7 +108,7 @@ impl Tree {
     /// The content of the file at `path`, or `None` where there is none.
     ///
     /// # Errors
-    /// A file that exists and cannot be read, or is larger than 16 MiB. In
+    /// A file that exists and cannot be read, or is larger than 24 MiB. In
     /// what git has noted, a symbolic link.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, TreeError> {
         let read = match &self.0 {
@@ -158,7 +159,7 @@ pub struct TreeEntry {
 fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.len() > MAX_FILE => {
-            Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"))
+            Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 24 MiB"))
         }
         Ok(_) => std::fs::read(path).map(Some),
         Err(error) if is_absent(&error) => Ok(None),

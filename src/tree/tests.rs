@@ -14,7 +14,7 @@ fn repository() -> (tempfile::TempDir, PathBuf, Repository) {
         crate::store::write_file(folder.path(), file, file.as_bytes()).unwrap();
         index.add_path(Path::new(file)).unwrap();
     }
-    for (file, content) in [("below/bytes", &[0xff][..]), ("below/large", &[b'x'; (16 << 20) + 1])]
+    for (file, content) in [("below/bytes", &[0xff][..]), ("below/large", &[b'x'; (24 << 20) + 1])]
     {
         crate::store::write_file(folder.path(), file, content).unwrap();
         index.add_path(Path::new(file)).unwrap();
@@ -84,7 +84,7 @@ fn a_folder_the_index_and_a_commit_give_the_same_answers() {
         ("z/none", Ok(None)),
         ("other/x", Ok(None)),
         ("a", Err("s a directory")),
-        ("large", Err("larger than 16 MiB")),
+        ("large", Err("larger than 24 MiB")),
         ("bytes", Err("it is not UTF-8 text")),
     ];
     for tree in everywhere(&root) {

@@ -16,9 +16,7 @@ use crate::cli::{CliError, Exit, Settings, Ui};
 use crate::printable::printable;
 use crate::repo::GitRepository;
 use crate::store::{BoundStanza, Identities, id_of_path, inspect, open};
-
-/// The largest file that is looked at, in bytes.
-const MAX_FILE: u64 = 16 << 20;
+use crate::tree::MAX_FILE;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
