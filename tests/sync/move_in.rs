@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use super::World;
 use crate::support::cli::{Command, make_executable};
 use crate::support::notice;
-use crate::support::openbao::{OpenBao, find_on_path};
+use crate::support::openbao::find_on_path;
 use crate::support::small_store::files_below;
 use crate::support::terminal::{SIGHUP, SIGINT, SIGTERM, Walk};
 
@@ -324,58 +324,6 @@ fn without_a_terminal_the_walk_names_its_steps() {
     Error: there is no terminal to ask at
     Hint: without one, take the steps apart: phalanx-secrets init, import demo …, sync demo, audit demo
     ");
-}
-
-#[test]
-fn a_process_gets_what_vault_holds() {
-    let world = world("run");
-    keep_in_vault(&world);
-    let command = ["run", "demo", "app", "--from-vault", "--", "printenv", "MADE", "TOKEN"];
-    assert_eq!(world.command(&command).run().success().stdout(), "m\n017\n");
-    let command = ["run", "demo", "other", "--from-vault", "--", "true"];
-    world.environment(world.server.url(), &world.prefix, &["app", "other"]);
-    world.declare("other", "");
-    let output = world.command(&command).run().fails_with(3);
-    assert!(output.stderr().contains("Vault holds nothing for other"), "{output:?}");
-    let _ = OpenBao::ROOT_TOKEN;
-}
-
-/// Bytes that Vault cannot hold are base64 there, where the spec says so.
-#[test]
-fn a_keytab_reaches_vault_as_base64_where_the_spec_says_so() {
-    let world = World::new(
-        "keytab",
-        &[("app", "[secrets.keytab]\nonepassword = { encoded = true }\n[secrets.plain]\n")],
-    );
-    let set = |key: &str| world.command(&["set", "demo", "app", key]);
-    set("keytab").stdin([5, 2, 0xff, 0xfe]).run().success();
-    set("plain").stdin([5, 2, 0xff, 0xfe]).run().fails_with(2);
-    set("plain").stdin("x").run().success();
-    world.sync(&[]);
-    assert_eq!(world.value("app", "keytab"), "BQL//g==");
-    world.sync_changes_nothing(&[]);
-    // The Python CLI's file has it as Vault does.
-    let exported = world.command(&["export", "demo"]).run().success();
-    assert!(exported.stdout().contains("value: BQL//g=="), "{exported:?}");
-    let files = [
-        "run",
-        "demo",
-        "app",
-        "--files",
-        "--",
-        "sh",
-        "-c",
-        "wc -c < $PHALANX_SECRETS_FOLDER/keytab",
-    ];
-    assert_eq!(world.command(&files).run().success().stdout().trim(), "4");
-    set("plain").args(["--allow-binary"]).stdin([0xff]).run().success();
-    let output = world.sync_is_refused(3, &[]);
-    assert!(output.stderr().contains("not UTF-8 text"), "{output:?}");
-    // A text of such a secret is as it is.
-    set("plain").stdin("x").run().success();
-    set("keytab").stdin("-----BEGIN\n").run().success();
-    world.sync(&[]);
-    assert_eq!(world.value("app", "keytab"), "-----BEGIN\n");
 }
 
 /// One passphrase for all steps, and a Vault that comes up while one waits.
