@@ -9,6 +9,7 @@
 //! - [`standalone`]: small repositories from text in the test.
 //! - [`story`]: documents that tell what happens.
 //! - [`terminal`]: a real one to run the program at.
+//! - [`traces`]: what a marked value leaves behind.
 //! - [`age_tool`]: the stock `age`, where it is installed.
 
 pub mod age_tool;
@@ -21,6 +22,7 @@ pub mod small_store;
 pub mod standalone;
 pub mod story;
 pub mod terminal;
+pub mod traces;
 
 use std::io::Write;
 
