@@ -1,8 +1,12 @@
 //! `fill`: at a terminal, step by step, and interrupted at each.
 
-use crate::support::cli::Command;
+use std::path::Path;
+
+use crate::support::cli::{Command, make_executable};
+use crate::support::memory::Memory;
 use crate::support::small_store::SmallStore;
-use crate::support::terminal::{SIGHUP, SIGINT, SIGKILL, SIGTERM, Walk, without_terminal};
+use crate::support::terminal::{ENDINGS, SIGINT, SIGKILL, Walk, without_terminal};
+use crate::support::traces::{assert_nowhere, new_mark};
 
 const PEM: &str = "-----BEGIN KEY-----\nabc\ndef\n-----END KEY-----\n";
 
@@ -57,7 +61,7 @@ fn one_can_go_back_take_a_file_or_an_editor_and_stop() {
     let keytab = store.sandbox.write("keytab", [5, 2, 0, 255, 254]);
     let text = store.sandbox.write("text", "from a file\nof two lines\n");
     let editor = store.sandbox.write("editor", "#!/bin/sh\nprintf 'by editor\\n' >> \"$1\"\n");
-    crate::support::cli::make_executable(&editor);
+    make_executable(&editor);
     let command = store.command(["fill", "demo", "app"]).env("VISUAL", &editor);
     let walked = Walk::through(command.env("TERM", "xterm"))
         .expect("[1/5]")
@@ -127,37 +131,65 @@ fn the_lines_of_an_unmarked_paste_are_one_value() {
 
 #[test]
 fn interrupted_at_any_step_nothing_is_lost_and_the_terminal_is_as_before() {
-    for signal in [SIGHUP, SIGINT, SIGTERM, SIGKILL] {
-        let store = SmallStore::new();
-        // At the first prompt; with half a value typed; at a visible prompt;
-        // after values were given.
-        let steps: [&dyn Fn(Walk) -> Walk; 4] = [
-            &|walk| walk.expect("Value: "),
-            &|walk| walk.expect("Value: ").send("half-a-va").pause(0.1),
-            &|walk| walk.expect("Value: ").send("\x06").expect("File: "),
-            &|walk| walk.expect("Value: ").send("whole\r").expect("[2/5]").expect("Value: "),
+    for signal in ENDINGS {
+        let (store, mark) = (SmallStore::new(), new_mark());
+        let whole = format!("{mark}\r");
+        // At the first prompt; with half a value typed, and pasted; at a
+        // visible prompt; after a value was given, and back at it.
+        let steps: [&dyn Fn(Walk) -> Walk; 6] = [
+            &|walk| walk,
+            &|walk| walk.send(&mark).pause(0.1),
+            &|walk| walk.send(&format!("\x1b[200~{mark}\r{mark}")).pause(0.1),
+            &|walk| walk.send("\x06").expect("File: "),
+            &|walk| walk.send(&whole).expect("[2/5]").expect("Value: "),
+            &|walk| walk.send(&whole).expect("[2/4]").expect("Value: ").send("\x1b[A").expect("("),
         ];
         for step in steps {
-            let walked = step(walk(&store, &["app"])).signal(signal).run();
-            assert_eq!(walked.signal, Some(signal.into()), "{walked:?}");
-            // Nobody can clean up after that one.
-            assert!(walked.is_restored || signal == SIGKILL, "{walked:?}");
-            assert!(!walked.screen.contains("half-a-va"), "{walked:?}");
+            let walk = walk(&store, &["app"]).expect("Value: ");
+            let walked = step(walk).signal(signal).run().ended_by(signal);
+            assert!(!walked.screen.contains(&mark), "{walked:?}");
         }
-        assert_eq!(store.get("app", ".dockerconfigjson"), b"whole");
-        assert_eq!(store.sealed_files(), ["secrets/demo/app/%2Edockerconfigjson.age"]);
+        for key in [".dockerconfigjson", "dex.clientSecret"] {
+            assert_eq!(store.get("app", key), mark.as_bytes());
+        }
+        assert_eq!(store.sealed_files().len(), 2);
         // Control-C is a signal as well.
         walk(&store, &["app"]).expect("Value: ").send("\x03").run().ended_by(SIGINT);
-        walk(&store, &["app"])
-            .expect("[1/4]")
-            .expect("Value: ")
-            .send("x\r")
-            .expect("[2/4]")
-            .expect("Value: ")
-            .send("\x04")
-            .run()
-            .success();
+        let walk = walk(&store, &["app"]).expect("[1/3]").expect("Value: ").send("x\r");
+        walk.expect("[2/3]").expect("Value: ").send("\x04").run().success();
+        assert_nowhere(&mark, &store.sandbox);
     }
+}
+
+/// What was given in an editor goes with it.
+#[test]
+fn an_editor_that_is_interrupted_leaves_nothing() {
+    let Some(memory) = Memory::new() else { return };
+    let (store, mark) = (SmallStore::new(), new_mark());
+    let script = "#!/usr/bin/env python3\nimport os, sys, time\nopen(sys.argv[1], 'w').write(\
+                  os.environ['MARK'])\nprint('editing', flush=True)\ntime.sleep(60)\n";
+    let editor = store.sandbox.write("editor", script);
+    make_executable(&editor);
+    let walk = |editor: &Path| {
+        let command = store.command(["fill", "demo", "app"]).env("VISUAL", editor);
+        let command = command.env("XDG_RUNTIME_DIR", &*memory).env("MARK", &mark);
+        Walk::through(command.env("TERM", "xterm")).expect("Value: ").send("\x05")
+    };
+    for signal in ENDINGS {
+        let walk = walk(&editor).expect("editing");
+        if signal == SIGINT {
+            // Control-C is for the editor, and leads back to the question.
+            let walk = walk.send("\x03").expect("the editor failed").expect("Value: ");
+            walk.send("\x04").run().success();
+        } else {
+            walk.signal(signal).run().ended_by(signal);
+        }
+        assert_eq!(memory.is_empty(), signal != SIGKILL, "{signal}");
+    }
+    // The next editor cleans up after the one that was killed.
+    walk(Path::new("true")).expect("Value: ").send("\x04").run().success();
+    assert_eq!(store.sealed_files(), Vec::<String>::new());
+    assert_nowhere(&mark, &store.sandbox);
 }
 
 #[test]
@@ -212,7 +244,7 @@ fn what_somebody_else_stored_meanwhile_is_kept() {
         env!("CARGO_BIN_EXE_phalanx-secrets")
     );
     let editor = store.sandbox.write("editor", format!("#!/bin/sh\n{set}\n"));
-    crate::support::cli::make_executable(&editor);
+    make_executable(&editor);
     let command = store.command(["fill", "demo", "app", "--quiet"]).env("VISUAL", &editor);
     Walk::through(command.env("TERM", "xterm"))
         .expect("Type or paste")
