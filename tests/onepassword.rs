@@ -163,11 +163,12 @@ fn what_is_in_the_vault_is_stored() {
 
 #[test]
 fn a_list_in_parts_is_read_to_its_end() {
-    // The last limit lets all come at once, and says so.
-    for (limit, requests) in [(2, 3), (5, 2), (100, 1)] {
+    // A range tells of the rest whatever the status; and the last one, that all
+    // came at once.
+    for (limit, status, requests) in [(2, 206, 3), (5, 206, 2), (2, 200, 3), (100, 200, 1)] {
         let world = World::new();
         world.connect.vault("RSP \"demo\"", everything());
-        world.connect.page(limit);
+        world.connect.page(limit, status);
         world.import().success();
         let asked = world.connect.requests();
         let listed = |line: &&String| line.contains("/items?offset=") || line.ends_with("/items");

@@ -32,8 +32,8 @@ struct State {
     vaults: Vec<(String, String, Vec<Value>)>,
     /// Answers to give before any other: a status, and whether to hang up.
     obstacles: Vec<Obstacle>,
-    /// How many entries of a list to give at once.
-    page: Option<usize>,
+    /// How many entries of a list to give at once, and with which status.
+    page: Option<(usize, u16)>,
     requests: Vec<String>,
 }
 
@@ -113,8 +113,8 @@ impl Connect {
         self.state.lock().unwrap().obstacles = obstacles.iter().rev().copied().collect();
     }
 
-    pub fn page(&self, entries: usize) {
-        self.state.lock().unwrap().page = Some(entries);
+    pub fn page(&self, entries: usize, status: u16) {
+        self.state.lock().unwrap().page = Some((entries, status));
     }
 
     /// The requests since the last time, methods and paths.
@@ -204,7 +204,7 @@ fn list_of(
     mut all: Vec<Value>,
     name: &str,
     url: &reqwest::Url,
-    page: Option<usize>,
+    page: Option<(usize, u16)>,
 ) -> (u16, String, Value) {
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let get = |wanted: &str| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
@@ -217,10 +217,11 @@ fn list_of(
         let wanted = wanted.replace("\\\"", "\"");
         all.retain(|entry| entry[name] == wanted.as_str());
     }
+    let (limit, in_part) = page.unwrap_or((usize::MAX, 200));
     let offset: usize = get("offset").map_or(0, |offset| offset.parse().unwrap());
     let total = all.len();
-    let part: Vec<Value> = all.into_iter().skip(offset).take(page.unwrap_or(usize::MAX)).collect();
-    let status = if part.len() == total { 200 } else { 206 };
+    let part: Vec<Value> = all.into_iter().skip(offset).take(limit).collect();
+    let status = if part.len() == total { 200 } else { in_part };
     let last = (offset + part.len()).saturating_sub(1);
     let range = page.map(|_| format!("Content-Range: items {offset}-{last}/{total}\r\n"));
     (status, range.unwrap_or_default(), Value::from(part))
