@@ -161,6 +161,23 @@ fn interrupted_at_any_step_nothing_is_lost_and_the_terminal_is_as_before() {
     }
 }
 
+/// Also by an editor that is gone before we have heard of the signal.
+#[test]
+fn control_c_in_the_editor_leads_back_to_the_question() {
+    let Some(memory) = Memory::new() else { return };
+    let store = SmallStore::new();
+    let editor = store.sandbox.write("editor", "#!/bin/sh\necho editing\nexec sleep 60\n");
+    make_executable(&editor);
+    let command = store.command(["fill", "demo"]).env("XDG_RUNTIME_DIR", &*memory);
+    let walk = Walk::through(command.env("VISUAL", editor).env("TERM", "xterm"));
+    let interrupted = |walk: Walk, _| {
+        let walk = walk.expect("Value: ").send("\x05").expect("editing").send("\x03");
+        walk.expect("the editor failed")
+    };
+    let walk = (0..30).fold(walk, interrupted);
+    walk.expect("Value: ").send("\x04").run().success();
+}
+
 /// What was given in an editor goes with it.
 #[test]
 fn an_editor_that_is_interrupted_leaves_nothing() {
