@@ -3,22 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use serde_json::json;
 
 use crate::support::age_tool::AgeTool;
-use crate::support::cli::{Output, make_executable};
+use crate::support::cli::{Output, copy_program, make_executable};
 use crate::support::connect::{self, Connect, field, item};
 use crate::support::openbao::{self, OpenBao};
-use crate::support::small_store::{SmallStore, files_below};
+use crate::support::small_store::SmallStore;
 use crate::support::terminal::Walk;
-
-/// What is looked for. No other text of a test holds it.
-const CANARY: &str = "CANARY-3f9c1b7e52";
+use crate::support::traces::{assert_nowhere, new_mark};
 
 /// One command, and what is done so that it meets the canary.
 struct Case {
@@ -33,12 +32,14 @@ struct Cases {
     store: SmallStore,
     server: &'static OpenBao,
     prefix: String,
+    /// What is looked for.
+    canary: &'static str,
     done: Vec<Case>,
 }
 
 impl Cases {
     fn new() -> Self {
-        let (server, prefix) = (openbao::shared(), openbao::unique_prefix("canary"));
+        let (server, prefix) = (openbao::shared_with_approle(), openbao::unique_prefix("canary"));
         let store = SmallStore::new();
         store.write(
             "secrets/environments/demo.toml",
@@ -48,13 +49,12 @@ impl Cases {
                 server.url()
             ),
         );
-        Self { store, server, prefix, done: Vec::new() }
+        Self { store, server, prefix, canary: String::leak(new_mark()), done: Vec::new() }
     }
 
     /// Runs a command with the canary on standard input.
     fn run(&mut self, arguments: &[&str]) -> &Output {
-        let input = CANARY.to_owned();
-        self.run_with(arguments, &input, &[])
+        self.run_with(arguments, self.canary, &[])
     }
 
     fn run_with(&mut self, arguments: &[&str], input: &str, env: &[(&str, &str)]) -> &Output {
@@ -62,10 +62,13 @@ impl Cases {
         let command = command.env("VAULT_TOKEN", self.server.root_token());
         // What makes other programs talk.
         let command = command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
-        let command = env.iter().fold(command, |command, (name, value)| command.env(name, value));
+        let command = env.iter().fold(command, |command, (name, value)| match *value {
+            "" => command.env_remove(name),
+            value => command.env(name, value),
+        });
         let name = arguments.iter().find(|argument| !argument.starts_with('-')).unwrap();
         let name: &'static str = String::leak((*name).to_owned());
-        let shows_it = matches!(name, "get" | "export");
+        let shows_it = matches!(name, "get" | "export") || arguments.contains(&"--values");
         let below = arguments
             .get(1)
             .filter(|_| matches!(name, "recipients" | "git" | "vault"))
@@ -74,36 +77,56 @@ impl Cases {
         &self.done.last().unwrap().output
     }
 
-    /// Runs a command with a program of its own, which looks for the canary
-    /// where all processes of the user could.
-    fn run_spied_on(&mut self, arguments: &[&str], also: &str) -> &Output {
-        let spy = self.store.write(
-            "spy",
+    /// Makes a program that looks for the canary where all processes of the
+    /// user could, writes down where it is, and then does what else it is to.
+    fn spy(&self, name: &str, also: &str) -> String {
+        // The program's own text does not hold it.
+        let (first, second) = self.canary.split_at(self.canary.len() / 2);
+        let spy = self.store.sandbox.write(
+            self.store.sandbox.root().join("spies").join(name),
             format!(
-                "#!/usr/bin/env python3\nimport glob, os, sys\nmark = '-'.join(['CANARY', \
-                 {:?}]).encode()\nfor place in glob.glob('/proc/[0-9]*/cmdline') + \
-                 glob.glob('/proc/[0-9]*/environ'):\n    try:\n        found = mark in \
-                 open(place, 'rb').read()\n    except OSError:\n        continue\n    if \
-                 found:\n        sys.exit(f'{{place}} has it')\n{also}\n",
-                &CANARY["CANARY-".len()..]
+                "#!/usr/bin/env python3\nimport glob, os, sys\nmark = ''.join([{first:?}, \
+                 {second:?}])\nfound = []\nfor place in glob.glob('/proc/[0-9]*/cmdline') + \
+                 glob.glob('/proc/[0-9]*/environ'):\n    try:\n        if mark.encode() in \
+                 open(place, 'rb').read():\n            found.append(place)\n    except \
+                 OSError:\n        continue\nopen({:?}, 'a').write(f'{{found}}\\n')\n{also}\n",
+                self.seen()
             ),
         );
         make_executable(&spy);
-        let command = self.store.command(arguments).env("EDITOR", &spy);
-        let command = command.env("VAULT_TOKEN", self.server.root_token());
-        let command = command.args(if arguments[0] == "run" { vec![spy] } else { Vec::new() });
-        let name: &'static str = String::leak(arguments[0].to_owned());
-        let case = Case { command: name, below: None, shows_it: false, output: command.run() };
-        self.done.push(case);
-        &self.done.last().unwrap().output
+        spy.to_str().unwrap().to_owned()
+    }
+
+    /// Where spies write down what they see.
+    fn seen(&self) -> PathBuf {
+        self.store.sandbox.root().join("seen")
+    }
+
+    /// Asserts that a spy was there, and saw nothing.
+    #[track_caller]
+    fn assert_unseen(&self) {
+        let seen = self.store.sandbox.read(self.seen());
+        assert!(seen.lines().count() > 0 && seen.lines().all(|line| line == "[]"), "{seen}");
+        std::fs::remove_file(self.seen()).unwrap();
+    }
+
+    /// Runs a command with a spy for its editor, or for what it starts.
+    #[track_caller]
+    fn run_spied_on(&mut self, arguments: &[&str], also: &str, code: i32) {
+        let spy = self.spy("spy", also);
+        let started: &[&str] = if arguments[0] == "run" { &[&spy] } else { &[] };
+        let all = [arguments, started].concat();
+        assert_eq!(self.run_with(&all, "", &[("EDITOR", &spy)]).code(), code, "{arguments:?}");
+        self.assert_unseen();
     }
 
     /// Runs a command at a terminal, which shows it to nobody.
     fn run_at_terminal(&mut self, arguments: &[&str], walk: impl FnOnce(Walk) -> Walk) {
-        let command = self.store.command(arguments).env("TERM", "xterm");
+        let spy = self.spy("spy", "open(sys.argv[-1], 'w').write(mark)");
+        let command = self.store.command(arguments).env("TERM", "xterm").env("EDITOR", spy);
         let command = command.env("VAULT_TOKEN", self.server.root_token());
         let walked = walk(Walk::through(command)).run();
-        assert!(!walked.screen.contains(CANARY), "{arguments:?}: {}", walked.screen);
+        assert!(!walked.screen.contains(self.canary), "{arguments:?}: {}", walked.screen);
         assert!(walked.is_restored);
     }
 }
@@ -111,14 +134,15 @@ impl Cases {
 #[test]
 fn a_marked_secret_appears_nowhere_else() {
     let mut cases = Cases::new();
+    let canary = cases.canary;
     let wrong = cases.store.sandbox.age_identity("stranger").path;
     let wrong = wrong.to_str().unwrap();
     let identity = cases.store.sandbox.read(&cases.store.alice.path);
     let identity = identity.lines().last().unwrap().to_owned();
     let yaml = format!(
-        "applications:\n  app:\n    token: {{value: {CANARY}}}\npull-secret: {{registries: \
-         {{ghcr.io: {{username: u, password: {CANARY}}}}}}}\noidc-clients: {{c: {{secret: \
-         {CANARY}, return_uri: u}}}}\nvault-write-token: {CANARY}\n"
+        "applications:\n  app:\n    token: {{value: {canary}}}\npull-secret: {{registries: \
+         {{ghcr.io: {{username: u, password: {canary}}}}}}}\noidc-clients: {{c: {{secret: \
+         {canary}, return_uri: u}}}}\nvault-write-token: {canary}\n"
     );
 
     // As they should be used …
@@ -137,21 +161,34 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["sync", "demo", "--dry-run", "--json"]).code(), 0);
     assert_eq!(cases.run(&["sync", "demo"]).code(), 0);
     assert_eq!(cases.run(&["audit", "demo", "--json"]).code(), 0);
-    assert_eq!(cases.server.value(&cases.prefix, "app", "password").as_deref(), Some(CANARY));
+    assert_eq!(cases.server.value(&cases.prefix, "app", "password").as_deref(), Some(canary));
+    cases.server.put(&cases.prefix, "gone", json!({ "key": canary }));
+    for option in ["--delete", "--regenerate", "--secrets=-"] {
+        let sync = ["sync", "demo", option, "--keep-vault-static"];
+        assert_eq!(cases.run_with(&sync, &yaml, &[]).code(), 0, "{option}");
+    }
     assert_eq!(cases.run(&["backup", "demo"]).code(), 0);
     assert_eq!(cases.run(&["restore", "demo"]).code(), 0);
     assert_eq!(cases.run(&["audit", "demo", "--rebuild"]).code(), 0);
     assert_eq!(cases.run(&["vault", "audit", "demo"]).code(), 1);
     let elsewhere = format!("{}-elsewhere", cases.prefix);
-    cases.server.put(&elsewhere, "copied", json!({ "key": CANARY }));
+    cases.server.put(&elsewhere, "copied", json!({ "key": canary }));
     assert_eq!(cases.run(&["vault", "copy-secrets", "demo", &elsewhere]).code(), 0);
-    cases.server.put(&elsewhere, "copied", json!({ "key": format!("{CANARY}-2") }));
+    cases.server.put(&elsewhere, "copied", json!({ "key": format!("{canary}-2") }));
     assert_eq!(cases.run(&["vault", "copy-secrets", "demo", &elsewhere]).code(), 3);
     cases.server.destroy(&cases.prefix, "copied");
     // What these make is not the canary; their own tests look for it.
     assert_eq!(cases.run(&["vault", "create-write-token", "demo"]).code(), 0);
+    assert_eq!(cases.run(&["vault", "create-read-approle", "demo"]).code(), 0);
     assert_eq!(cases.run(&["vault", "create-read-approle", "none"]).code(), 3);
+    assert_eq!(cases.run(&["vault", "export-secrets", "demo", "out"]).code(), 0);
+    std::fs::remove_dir_all(cases.store.root.join("out")).unwrap();
     assert_eq!(cases.run(&["vault", "export-secrets", "demo", "/proc/none"]).code(), 3);
+    let recipient = cases.store.alice.recipient.clone();
+    std::fs::create_dir(cases.store.root.join("elsewhere")).unwrap();
+    let init = ["init", "-c", "elsewhere", "--name", "a", "--key"];
+    assert_eq!(cases.run(&[&init[..], &[&recipient]].concat()).code(), 0);
+    std::fs::remove_dir_all(cases.store.root.join("elsewhere")).unwrap();
     assert_eq!(cases.run(&["check"]).code(), 0);
     assert_eq!(cases.run(&["check", "--open", "--json"]).code(), 0);
     assert_eq!(cases.run(&["verify"]).code(), 3);
@@ -161,26 +198,49 @@ fn a_marked_secret_appears_nowhere_else() {
         assert_eq!(cases.run(&["remove", "demo", "app", key, "--yes"]).code(), 0);
     };
     let change = "open(sys.argv[1], 'a').write('-2')";
-    assert_eq!(cases.run_spied_on(&["edit", "demo", "app", "password"], change).code(), 0);
+    cases.run_spied_on(&["edit", "demo", "app", "password"], change, 0);
     let mistake = "text = open(sys.argv[1]).read()\nopen(sys.argv[1], 'w').write(text + 'oops')";
-    assert_eq!(cases.run_spied_on(&["edit", "demo", "app"], mistake).code(), 2);
-    assert_eq!(cases.run_spied_on(&["edit", "demo", "app"], "sys.exit(1)").code(), 2);
+    cases.run_spied_on(&["edit", "demo", "app"], mistake, 2);
+    cases.run_spied_on(&["edit", "demo", "app"], "sys.exit(1)", 2);
     let look = "assert os.listdir(os.environ['PHALANX_SECRETS_FOLDER'])";
-    assert_eq!(cases.run_spied_on(&["run", "demo", "app", "--files", "--"], look).code(), 0);
+    cases.run_spied_on(&["run", "demo", "app", "--files", "--"], look, 0);
+    // Spies look into the real folders in memory, too.
+    assert_nowhere(canary, &cases.store.sandbox);
     assert_eq!(cases.run(&["run", "demo", "app", "--", "true"]).code(), 0);
     assert_eq!(cases.run(&["run", "demo", "app", "--from-vault", "--", "true"]).code(), 0);
     assert_eq!(cases.run(&["run", "demo", "app", "--", "nowhere-to-be-found"]).code(), 127);
     unset(&mut cases, "token");
     assert_eq!(cases.run(&["rename", "demo", "app", "password", "token"]).code(), 0);
     assert_eq!(cases.run(&["rename", "demo", "app", "token", "dex.clientSecret"]).code(), 3);
+    let rename = ["rename", "demo", "app", "token", "shared", "--to-application", "other"];
+    assert_eq!(cases.run(&rename).code(), 3);
+    assert_eq!(cases.run(&["remove", "demo", "other", "shared", "--yes"]).code(), 0);
+    assert_eq!(cases.run(&rename).code(), 0);
+    assert_eq!(cases.run(&["set", "demo", "other", "shared"]).code(), 0);
+    let generate = ["set", "demo", "app", "token", "--generate", "password", "--yes"];
+    assert_eq!(cases.run(&generate).code(), 0);
+    cases.store.write("value", canary);
+    assert_eq!(cases.run(&["set", "demo", "app", "token", "-f", "value"]).code(), 0);
     assert_eq!(cases.run(&["fill", "demo"]).code(), 2);
     assert_eq!(cases.run(&["move-in", "demo"]).code(), 2);
-    cases.run_at_terminal(&["fill", "demo"], |walk| {
-        walk.expect("Value: ").paste(CANARY).expect("nothing is missing any more")
-    });
+    // Typed or pasted, from a file, and by an editor.
+    for keys in [&*format!("\x1b[200~{canary}\x1b[201~\r"), "\x06value\n", "\x05"] {
+        let fill = |walk: Walk| {
+            let walk = walk.expect("Value: ");
+            match keys.strip_prefix('\x06') {
+                Some(file) => walk.send("\x06").expect("File: ").send(file),
+                None => walk.send(keys),
+            }
+            .expect("nothing is missing any more")
+        };
+        cases.run_at_terminal(&["fill", "demo"], fill);
+        unset(&mut cases, "password");
+    }
+    cases.assert_unseen();
+    std::fs::remove_file(cases.store.root.join("value")).unwrap();
     cases.run_at_terminal(&["set", "demo", "app", "password"], |walk| {
-        let walk = walk.expect("Value of ").paste(CANARY).expect("The same again: ");
-        walk.send(&format!("{CANARY}\r")).expect("Stored")
+        let walk = walk.expect("Value of ").paste(canary).expect("The same again: ");
+        walk.send(&format!("{canary}\r")).expect("Stored")
     });
     unset(&mut cases, "token");
     cases.run_at_terminal(&["move-in", "demo"], |walk| {
@@ -195,65 +255,93 @@ fn a_marked_secret_appears_nowhere_else() {
     for arguments in [&["completions", "bash"][..], &["man"]] {
         assert_eq!(cases.run(arguments).code(), 0);
     }
+    for line in [&["get", "demo", "app", ""][..], &["set", "demo", "app", canary, ""]] {
+        let complete = cases.store.command([&["--", "phalanx-secrets"], line].concat());
+        let complete = complete.env("COMPLETE", "bash").env("_CLAP_IFS", "\n");
+        let complete = complete.env("_CLAP_COMPLETE_INDEX", line.len().to_string());
+        complete.run().success().hides(canary);
+    }
 
     // … and moving in, from wherever it was …
     assert_eq!(cases.run(&["import", "demo", "--from-vault", "-y"]).code(), 0);
-    let json = cases.store.write("in/app.json", format!("{{\"password\": \"{CANARY}\"}}"));
+    let json = cases.store.write("in/app.json", format!("{{\"password\": \"{canary}\"}}"));
     assert_eq!(cases.run(&["import", "demo", "in", "-y"]).code(), 0);
-    cases.store.write("in/app.json", format!("{{\"password\": \"{CANARY}"));
+    cases.store.write("in/app.json", format!("{{\"password\": \"{canary}"));
     assert_eq!(cases.run(&["import", "demo", "in", "-y"]).code(), 3);
     std::fs::remove_file(json).unwrap();
+    let file = cases.store.write("static.yaml", &yaml);
+    assert_eq!(cases.run(&["import", "demo", "static.yaml", "-y"]).code(), 0);
+    for end in [0, 3] {
+        let decrypt = format!("print(open(sys.argv[-1]).read())\nsys.exit({end})");
+        let sops = cases.spy("sops", &decrypt);
+        let path = [sops.trim_end_matches("sops"), &std::env::var("PATH").unwrap()].join(":");
+        let import = ["import", "demo", "--from-sops", "static.yaml", "-y"];
+        assert_eq!(cases.run_with(&import, "", &[("PATH", &path)]).code(), end);
+        cases.assert_unseen();
+    }
+    std::fs::remove_file(file).unwrap();
     let connect = Connect::start();
     let title = "RSP";
-    let onepassword =
-        format!("{demo}[onepassword]\nconnect-url = {:?}\nvault-title = {title:?}\n", connect.url);
-    cases.store.write("secrets/environments/demo.toml", onepassword);
-    connect.vault(title, vec![item("app", vec![field(None, "password", CANARY)])]);
+    let onepassword = |title: &str| {
+        format!("{demo}[onepassword]\nconnect-url = {:?}\nvault-title = {title:?}\n", connect.url)
+    };
+    cases.store.write("secrets/environments/demo.toml", onepassword(title));
+    connect.vault(title, vec![item("app", vec![field(None, "password", canary)])]);
     let import = ["import", "demo", "--from-onepassword", "-y", "-v"];
     let token = [("OP_CONNECT_TOKEN", connect::TOKEN)];
     assert_eq!(cases.run_with(&import, "", &token).code(), 0);
-    let wrong_token = [("OP_CONNECT_TOKEN", CANARY)];
+    let wrong_token = [("OP_CONNECT_TOKEN", canary)];
     assert_eq!(cases.run_with(&import, "", &wrong_token).code(), 3);
-    let broken = serde_json::json!({ "label": "password", "value": [CANARY] });
-    let broken = item("app", vec![broken]);
-    connect.vault(
-        "broken",
-        vec![broken, item("oidc-clients", vec![field(Some(CANARY), "id", CANARY)])],
-    );
-    cases.store.write(
-        "secrets/environments/demo.toml",
-        format!("{demo}[onepassword]\nconnect-url = {:?}\nvault-title = \"broken\"\n", connect.url),
-    );
-    assert_eq!(cases.run_with(&import, "", &token).code(), 3);
-    cases.store.write("secrets/environments/demo.toml", demo);
+    // What a value should be is said, and what it is is not.
+    let broken = json!({ "label": "password", "value": [canary] });
+    for (said, item) in [
+        ("gives something else", item("app", vec![broken])),
+        (
+            "has no field secret in its section",
+            item("oidc-clients", vec![field(Some("c"), "id", canary)]),
+        ),
+        (
+            "has no field password in its section",
+            item("pull-secret", vec![field(Some("r"), "username", canary)]),
+        ),
+    ] {
+        connect.vault(said, vec![item]);
+        cases.store.write("secrets/environments/demo.toml", onepassword(said));
+        let output = cases.run_with(&import, "", &token);
+        assert!(output.code() == 3 && output.stderr().contains(said), "{output:?}");
+    }
+    cases.store.write("secrets/environments/demo.toml", &demo);
 
     // … as they should not …
     assert_eq!(cases.run(&["set", "demo", "app", "made"]).code(), 2);
     assert_eq!(cases.run(&["set", "demo", "oidc-clients", "c"]).code(), 2);
     assert_eq!(cases.run(&["set", "demo", "pull-secret", "r"]).code(), 2);
-    assert_eq!(cases.run(&["set", "demo", "app", "password", CANARY]).code(), 2);
+    assert_eq!(cases.run(&["set", "demo", "app", "password", canary]).code(), 2);
     assert_eq!(cases.run(&["set", "demo", "app", "absent"]).code(), 2);
     assert_eq!(cases.run(&["set", "demo", "app", "token", "-f", "/dev/null"]).code(), 2);
-    let other = yaml.replace(CANARY, &format!("{CANARY}-2"));
+    let other = yaml.replace(canary, &format!("{canary}-2"));
     assert_eq!(cases.run_with(&["import", "demo", "-"], &other, &[]).code(), 3);
-    let unknown = format!("applications: {{gone: {{key: {{value: {CANARY}}}}}}}\n");
+    let unknown = format!("applications: {{gone: {{key: {{value: {canary}}}}}}}\n");
     assert_eq!(cases.run_with(&["import", "demo", "-"], &unknown, &[]).code(), 3);
     let skip = ["import", "demo", "-", "--skip-unknown"];
     assert_eq!(cases.run_with(&skip, &unknown, &[]).code(), 0);
-    let generated = format!("applications: {{app: {{made: {{value: {CANARY}}}}}}}\n");
+    let allow = ["import", "demo", "-", "--allow-unknown"];
+    assert_eq!(cases.run_with(&allow, &unknown, &[]).code(), 0);
+    assert_eq!(cases.run(&["remove", "demo", "gone", "key", "--yes"]).code(), 0);
+    let generated = format!("applications: {{app: {{made: {{value: {canary}}}}}}}\n");
     assert_eq!(cases.run_with(&["import", "demo", "-"], &generated, &[]).code(), 0);
     assert_eq!(cases.run(&["init"]).code(), 3);
     for malformed in [
-        format!("{CANARY}: 1\n"),
-        format!("applications: {{app: {{token: {CANARY}}}}}\n"),
-        format!("applications: {{app: {{token: {{value: [{CANARY}]}}}}}}\n"),
-        format!("applications: '{CANARY}\n"),
-        format!("applications: *{CANARY}\n"),
-        format!("applications: !{CANARY} {CANARY}\n"),
-        format!("applications: &{CANARY} [{CANARY}\n"),
-        format!("applications: {{app: {{token: {{value: \"{CANARY}\\q\"}}}}}}\n"),
-        format!("applications: {{app: {{token: {{value: |{CANARY}}}}}}}\n"),
-        format!("pull-secret: {{registries: {{r: {{password: {CANARY}}}}}}}\n"),
+        format!("{canary}: 1\n"),
+        format!("applications: {{app: {{token: {canary}}}}}\n"),
+        format!("applications: {{app: {{token: {{value: [{canary}]}}}}}}\n"),
+        format!("applications: '{canary}\n"),
+        format!("applications: *{canary}\n"),
+        format!("applications: !{canary} {canary}\n"),
+        format!("applications: &{canary} [{canary}\n"),
+        format!("applications: {{app: {{token: {{value: \"{canary}\\q\"}}}}}}\n"),
+        format!("applications: {{app: {{token: {{value: |{canary}}}}}}}\n"),
+        format!("pull-secret: {{registries: {{r: {{password: {canary}}}}}}}\n"),
     ] {
         assert_eq!(cases.run_with(&["import", "demo", "-"], &malformed, &[]).code(), 3);
         assert_eq!(cases.run_with(&["sync", "demo", "--secrets", "-"], &malformed, &[]).code(), 3);
@@ -263,18 +351,26 @@ fn a_marked_secret_appears_nowhere_else() {
     let key = identity.as_str();
     assert_eq!(cases.run(&["get", "demo", "app", "token", "-i", key]).code(), 3);
     for name in ["PHALANX_SECRETS_IDENTITY", "SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY"] {
-        let broken = [(name, &*format!("# {CANARY}\n{key}{CANARY}"))];
+        let broken = [(name, &*format!("# {canary}\n{key}{canary}"))];
         assert_eq!(cases.run_with(&["get", "demo", "app", "token"], "", &broken).code(), 3);
     }
     assert_eq!(cases.run(&["init", "-c", "elsewhere", "--name", "a", "--key", key]).code(), 2);
-    let canary_as_identity = [("PHALANX_SECRETS_IDENTITY", "-----BEGIN CANARY-3f9c1b7e52")];
+    let canary_as_identity = [("PHALANX_SECRETS_IDENTITY", &*format!("-----BEGIN {canary}"))];
     assert_eq!(cases.run_with(&["get", "demo", "app", "token"], "", &canary_as_identity).code(), 3);
-    let token = [("VAULT_TOKEN", CANARY)];
+    let token = [("VAULT_TOKEN", canary)];
     assert_eq!(cases.run_with(&["sync", "demo"], "", &token).code(), 4);
+    let sealed_token = ["demo", "vault-write-token", "token"];
+    assert_eq!(cases.run(&[&["remove", "--yes"], &sealed_token[..]].concat()).code(), 0);
+    let helper = cases.spy("helper", "print(mark)");
+    let config = cases.store.write("vault.hcl", format!("token_helper = {helper:?}\n"));
+    let helped = [("VAULT_TOKEN", ""), ("VAULT_CONFIG_PATH", config.to_str().unwrap())];
+    assert_eq!(cases.run_with(&["sync", "demo"], "", &helped).code(), 4);
+    cases.assert_unseen();
+    assert_eq!(cases.run(&[&["set"], &sealed_token[..]].concat()).code(), 0);
     let down = ["sync", "demo", "--vault-url", "http://127.0.0.1:1"];
     assert_eq!(cases.run(&down).code(), 4);
     // … with something else in Vault than there should be …
-    let odd = json!({ "password": { "nested": CANARY }, "made": [CANARY], CANARY: "x" });
+    let odd = json!({ "password": { "nested": canary }, "made": [canary] });
     cases.server.put(&cases.prefix, "app", odd);
     assert_eq!(cases.run(&["sync", "demo"]).code(), 3);
     // … while holders come and go …
@@ -293,21 +389,21 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["exposed", "--json"]).code(), 1);
     assert_eq!(cases.run(&["rekey"]).code(), 0);
     assert_eq!(cases.run(&["rekey", "-i", wrong]).code(), 0);
-    cases.store.write("secrets/demo/app/absent.age", CANARY);
-    cases.store.write(&format!("secrets/demo/app/x-{}", &CANARY[..6]), CANARY);
+    cases.store.write("secrets/demo/app/absent.age", canary);
+    cases.store.write(&format!("secrets/demo/app/x-{}", &canary[..6]), canary);
     assert_eq!(cases.run(&["check"]).code(), 1);
     assert_eq!(cases.run(&["check", "--open", "--json"]).code(), 1);
     assert_eq!(cases.run(&["rekey"]).code(), 3);
     std::fs::remove_file(cases.store.root.join("secrets/demo/app/absent.age")).unwrap();
-    let left = format!("secrets/demo/app/x-{}", &CANARY[..6]);
+    let left = format!("secrets/demo/app/x-{}", &canary[..6]);
     std::fs::remove_file(cases.store.root.join(left)).unwrap();
-    cases.store.write("recipients/mallory.toml", format!("keys = [\"{CANARY}\"]\naccess = []\n"));
+    cases.store.write("recipients/mallory.toml", format!("keys = [\"{canary}\"]\naccess = []\n"));
     for command in [&["check"][..], &["rekey"], &["recipients", "list"], &["exposed"]] {
         assert_eq!(cases.run(command).code(), 3);
     }
     std::fs::remove_file(cases.store.root.join("recipients/mallory.toml")).unwrap();
     let withdrawn = cases.store.bytes("recipients/withdrawn.toml");
-    cases.store.write("recipients/withdrawn.toml", format!("[[withdrawn]]\nholder = \"{CANARY}"));
+    cases.store.write("recipients/withdrawn.toml", format!("[[withdrawn]]\nholder = \"{canary}"));
     assert_eq!(cases.run(&["exposed"]).code(), 3);
     assert_eq!(cases.run(&["set", "demo", "app", "token"]).code(), 3);
     cases.store.write("recipients/withdrawn.toml", withdrawn);
@@ -320,17 +416,26 @@ fn a_marked_secret_appears_nowhere_else() {
     git(&cases, &["add", "--all"]);
     git(&cases, &["commit", "--quiet", "--message", "x"]);
     let root = git(&cases, &["rev-parse", "HEAD"]);
+    std::fs::copy(cases.spy("hook", ""), cases.store.root.join(".git/hooks/pre-commit")).unwrap();
     assert_eq!(cases.run(&["set", "demo", "app", "token", "--commit"]).code(), 0);
+    cases.assert_unseen();
     let shown = git(&cases, &["show", "--format=fuller", "--stat", "--patch"]);
-    assert!(shown.contains("set app token") && !shown.contains(CANARY), "{shown}");
+    assert!(shown.contains("set app token") && !shown.contains(canary), "{shown}");
     assert_eq!(cases.run(&["get", "demo", "app", "token", "--rev", "HEAD"]).code(), 0);
     assert_eq!(cases.run(&["sync", "demo", "--rev", "nowhere"]).code(), 3);
     assert_eq!(cases.run(&["verify", "--trust-root", &root]).code(), 3);
-    for arguments in [&["log"][..], &["log", "demo", "app", "--json"], &["diff", &root]] {
+    for arguments in
+        [&["log"][..], &["log", "demo", "app", "--json"], &["diff", &root], &["check", "--staged"]]
+    {
         assert_eq!(cases.run(arguments).code(), 0);
     }
+    cases.run_spied_on(&["edit", "demo", "app", "token", "--commit"], change, 0);
+    assert_eq!(cases.run(&["diff", "HEAD~", "HEAD", "--values"]).code(), 0);
     let name = "secrets/demo/app/token.age";
-    assert_eq!(cases.run(&["git", "setup"]).code(), 0);
+    for (option, shows) in [("--show-values", true), ("--quiet", false)] {
+        assert_eq!(cases.run(&["git", "setup", option]).code(), 0);
+        assert_eq!(git(&cases, &["diff", "HEAD~"]).contains(canary), shows, "{option}");
+    }
     assert_eq!(cases.run(&["git", "textconv", name]).code(), 0);
     let merge = ["git", "merge-driver", name, name, name, name];
     assert_eq!(cases.run(&merge).code(), 0);
@@ -346,7 +451,7 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["get", "demo", "app", "token"]).code(), 3);
     assert_eq!(cases.run(&["audit", "demo"]).code(), 3);
     // Only in the clear, and only until it is found.
-    for in_the_clear in [CANARY.to_owned(), format!("-----BEGIN AGE ENCRYPTED FILE-----\n{CANARY}")]
+    for in_the_clear in [canary.to_owned(), format!("-----BEGIN AGE ENCRYPTED FILE-----\n{canary}")]
     {
         cases.store.write("secrets/demo/app/password.age", in_the_clear);
         for arguments in [&["check"][..], &["check", "--open"], &["check", "--json"]] {
@@ -357,7 +462,7 @@ fn a_marked_secret_appears_nowhere_else() {
     // A document that is none, from another tool.
     if let Some(age) = AgeTool::find() {
         let recipients = [cases.store.alice.recipient.as_str()];
-        let sealed = age.encrypt(&cases.store.sandbox, &recipients, CANARY.as_bytes());
+        let sealed = age.encrypt(&cases.store.sandbox, &recipients, canary.as_bytes());
         for place in ["oidc-clients/c", "pull-secret/ghcr.io"] {
             let path = format!("secrets/demo/{place}.age");
             let before = cases.store.bytes(&path);
@@ -374,18 +479,18 @@ fn a_marked_secret_appears_nowhere_else() {
     for Case { command, below, shows_it, output } in &cases.done {
         seen.insert((*command).to_owned());
         seen_below.extend(below.clone());
-        assert!(!output.stderr().contains(CANARY), "{command}: {}", output.stderr());
+        assert!(!output.stderr().contains(canary), "{command}: {}", output.stderr());
         let shown = [output.stdout(), output.stderr()].concat();
         assert!(!shown.to_lowercase().contains(&identity.to_lowercase()), "{command}: {shown}");
         let is_asked_for = *shows_it && output.code() == 0;
-        assert_eq!(output.stdout().contains(CANARY), is_asked_for, "{command}");
+        assert_eq!(output.stdout().contains(canary), is_asked_for, "{command}");
     }
     assert_eq!(seen, commands(&cases.store, &[]), "every command is tried");
     let mut below = commands(&cases.store, &["recipients"]);
     below.extend(commands(&cases.store, &["git"]));
     below.extend(commands(&cases.store, &["vault"]));
     assert_eq!(seen_below, below, "every one of these is tried");
-    assert_is_in_no_file(&cases.store);
+    assert_nowhere(canary, &cases.store.sandbox);
 }
 
 /// The commands that the program says it has, below another.
@@ -398,57 +503,45 @@ fn commands(store: &SmallStore, above: &[&str]) -> BTreeSet<String> {
     names.filter(|name| name != "help").collect()
 }
 
-/// Neither as it is nor as base64, at any of the three alignments.
-fn assert_is_in_no_file(store: &SmallStore) {
-    let encoded = (0..3).map(|shift| {
-        let padded = format!("{}{CANARY}", "x".repeat(shift));
-        let text = base64::engine::general_purpose::STANDARD_NO_PAD.encode(padded);
-        text[4..text.len() - 4].to_owned()
-    });
-    let marks: Vec<String> = encoded.chain([CANARY.to_owned()]).collect();
-    let files: Vec<PathBuf> = files_below(store.sandbox.root());
-    assert!(files.len() > 10);
-    for file in files {
-        let content = std::fs::read(&file).unwrap();
-        for mark in &marks {
-            let is_in = content.windows(mark.len()).any(|window| window == mark.as_bytes());
-            assert!(!is_in, "{} holds the canary", file.display());
-        }
-    }
-}
-
-/// While a value is on its way in, the process's arguments do not hold it, and
-/// the process can leave no core behind.
+/// While a value is on its way in, the process's arguments do not hold it, the
+/// process can leave no core behind, and no other of the same user can look
+/// into it: what that one may look into belongs to root.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_running_process_shows_no_value_and_dumps_no_core() {
-    let store = SmallStore::new();
-    let mut process = std::process::Command::new(env!("CARGO_BIN_EXE_phalanx-secrets"))
-        .args(["set", "demo", "app", "password"])
-        .current_dir(&store.root)
-        .env_clear()
-        .env("HOME", store.sandbox.home())
-        .stdin(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    const NOBODY: u32 = 65534;
+    let (store, canary) = (SmallStore::new(), new_mark());
+    let program = store.sandbox.work().join("program");
+    copy_program(env!("CARGO_BIN_EXE_phalanx-secrets").as_ref(), &program);
+    let mut command = std::process::Command::new(program);
+    command.args(["set", "demo", "app", "password"]).current_dir(&store.root);
+    command.env_clear().env("HOME", store.sandbox.home());
+    // All that root starts belongs to root.
+    if rustix::process::getuid().is_root() {
+        let own = ["-R", &NOBODY.to_string(), store.sandbox.root().to_str().unwrap()];
+        store.sandbox.program("chown", own).run().success();
+        command.uid(NOBODY);
+    }
+    let mut process = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdin = process.stdin.take().unwrap();
-    stdin.write_all(CANARY.as_bytes()).unwrap();
+    stdin.write_all(canary.as_bytes()).unwrap();
     stdin.flush().unwrap();
 
     let folder = PathBuf::from(format!("/proc/{}", process.id()));
-    let core_limit = || {
+    let core_limits = || {
         let limits = std::fs::read_to_string(folder.join("limits")).unwrap();
         let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
-        line.split_whitespace().nth(4).unwrap().to_owned()
+        line.split_whitespace().skip(4).take(2).collect::<Vec<_>>().join(" ")
     };
+    let owner = || std::fs::metadata(folder.join("environ")).unwrap().uid();
     let start = Instant::now();
-    while core_limit() != "0" {
-        assert!(start.elapsed() < Duration::from_secs(10), "core dumps are not switched off");
+    while (&*core_limits(), owner()) != ("0 0", 0) {
+        let state = (core_limits(), owner());
+        assert!(start.elapsed() < Duration::from_secs(10), "core limits and owner: {state:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
     let arguments = std::fs::read(folder.join("cmdline")).unwrap();
-    assert!(!String::from_utf8_lossy(&arguments).contains(CANARY));
+    assert!(!String::from_utf8_lossy(&arguments).contains(&canary));
     drop(stdin);
     assert!(process.wait().unwrap().success());
 }

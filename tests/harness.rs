@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::support::age_tool::AgeTool;
@@ -14,6 +16,7 @@ use crate::support::openbao::{OpenBao, shared, unique_prefix};
 use crate::support::phalanx::{self, Checkout};
 use crate::support::redact_paths;
 use crate::support::standalone::Repository;
+use crate::support::traces;
 
 #[test]
 fn an_entry_is_written_read_and_deleted() {
@@ -273,4 +276,26 @@ fn wait_until(mut reached: impl FnMut() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(30), "it never came");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn what_is_left_behind_is_found() {
+    let (sandbox, mark) = (Sandbox::new(), traces::new_mark());
+    sandbox.git(["init", "--quiet"]);
+    assert_eq!(traces::find(&mark, &sandbox), Vec::<PathBuf>::new());
+    // In git alone, where it is compressed.
+    let staged = sandbox.write("staged", &mark);
+    sandbox.git(["add", "staged"]);
+    fs::remove_file(staged).unwrap();
+    let mut left = vec![sandbox.work().join(".git")];
+    assert_eq!(traces::find(&mark, &sandbox), left);
+    for before in ["", "1", "12", "123"] {
+        let text = STANDARD.encode(format!("{before}{mark} and more"));
+        left.push(sandbox.write(format!("encoded {before}"), text));
+    }
+    left.push(sandbox.write(&mark, "in its name"));
+    let elsewhere = tempfile::tempdir_in("/tmp").unwrap();
+    left.push(sandbox.write(elsewhere.path().join("file"), &mark));
+    left.sort();
+    assert_eq!(traces::find(&mark, &sandbox), left);
 }

@@ -9,7 +9,7 @@ use crate::support::age_tool::AgeTool;
 use crate::support::cli::{Command, Output, Sandbox, make_executable};
 use crate::support::keys::{Key, encrypted_with_passphrase};
 use crate::support::small_store::SmallStore;
-use crate::support::terminal::{at_terminal, without_terminal};
+use crate::support::terminal::{ENDINGS, Walk, at_terminal, without_terminal};
 
 /// A store with the value `hunter2` in it, and nothing to open it with.
 fn locked() -> SmallStore {
@@ -497,6 +497,13 @@ fn a_plugin_asks_for_its_pin_once() {
     assert_eq!(screen.code, 3, "{screen:?}");
     assert!(screen.text.contains("(age-plugin-pintest failed)"), "{screen:?}");
     assert_eq!(store.sandbox.read(&log), "9999\n");
+
+    // Interrupted, it is told to nobody, and the terminal is as it was.
+    for signal in ENDINGS {
+        let walk = Walk::through(export().env("TERM", "xterm")).expect("PIN of the test");
+        walk.send("1234").pause(0.1).signal(signal).run().ended_by(signal);
+    }
+    assert!(!store.sandbox.read(&log).contains("1234"));
 
     // Without a terminal there is no PIN, and no waiting.
     let output = without_terminal(export()).run().fails_with(3);

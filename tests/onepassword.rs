@@ -163,17 +163,19 @@ fn what_is_in_the_vault_is_stored() {
 
 #[test]
 fn a_list_in_parts_is_read_to_its_end() {
-    let world = World::new();
-    for number in 0..7 {
-        world.connect.vault(&format!("RSP {number}"), Vec::new());
+    // A range tells of the rest whatever the status; and the last one, that all
+    // came at once.
+    for (limit, status, requests) in [(2, 206, 3), (5, 206, 2), (2, 200, 3), (100, 200, 1)] {
+        let world = World::new();
+        world.connect.vault("RSP \"demo\"", everything());
+        world.connect.page(limit, status);
+        world.import().success();
+        let asked = world.connect.requests();
+        let listed = |line: &&String| line.contains("/items?offset=") || line.ends_with("/items");
+        assert_eq!(asked.iter().filter(listed).count(), requests, "{asked:?}");
+        assert_eq!(world.store.get("app", "dex.clientSecret"), b"0017");
+        assert_eq!(world.store.get("vault-write-token", "token"), b"hvs.x");
     }
-    world.connect.vault("RSP \"demo\"", everything());
-    world.connect.page(2);
-    world.import().success();
-    let requests = world.connect.requests();
-    let listed = |line: &&String| line.contains("/items?offset=") || line.ends_with("/items");
-    assert_eq!(requests.iter().filter(listed).count(), 3, "{requests:?}");
-    assert_eq!(world.store.get("app", "dex.clientSecret"), b"0017");
 }
 
 #[test]
@@ -228,6 +230,20 @@ fn refusals_say_what_to_do() {
     Error: 1Password Connect at [VAULT]/1password answers 401 Unauthorized when asked for its vaults: Invalid token signature
     Hint: is OP_CONNECT_TOKEN a token of this Connect server, and not expired?
     ");
+    // Of a vault or an item that it may not see.
+    let world = World::new();
+    world.connect.vault("RSP \"demo\"", vec![app(Vec::new())]);
+    use Obstacle::{Nothing, Status};
+    let (wrong_url, no_access) = ("is this the URL of", "have the token in OP_CONNECT_TOKEN given");
+    for (answers, said, hint) in [
+        (&[Nothing, Status(404)][..], "404 Not Found when asked for the items of", wrong_url),
+        (&[Nothing, Nothing, Status(403)], "403 Forbidden when asked for the item app", no_access),
+        (&[Nothing, Nothing, Status(404)], "404 Not Found when asked for the item app", wrong_url),
+    ] {
+        world.connect.next(answers);
+        let stderr = world.refused(3);
+        assert!(stderr.contains(said) && stderr.contains(&format!("Hint: {hint}")), "{stderr}");
+    }
     let output = world.command(&[]).env_remove("OP_CONNECT_TOKEN").run().fails_with(2);
     assert_snapshot!(world.store.stderr(&output), @r"
     Error: there is no token for 1Password Connect

@@ -206,7 +206,8 @@ fn hostile(number: usize) -> String {
         "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n",
     ];
     match number % (VALUES.len() + 1) {
-        0 => format!("{number}\u{e9}").repeat((1 << 20) / 8),
+        // One MiB, and no two the same.
+        0 => format!("{number}\u{e9}{}", "x".repeat(1 << 20)),
         other => VALUES[other - 1].to_owned(),
     }
 }
@@ -275,8 +276,15 @@ fn every_template_filled_with_hostile_values_comes_back_as_it_was() {
         let exported = run(&["export", &environment]).run().success();
         let read = StaticValues::from_yaml(exported.stdout()).unwrap();
         assert_eq!(read.applications, expected.applications, "{environment}");
-        assert_eq!(read.pull_secret["ghcr.io"].password.as_str(), hostile(count));
-        assert_eq!(read.oidc_clients["c"].secret.as_str(), hostile(count));
+        let (registry, client) = (&read.pull_secret["ghcr.io"], &read.oidc_clients["c"]);
+        for (found, number) in [
+            (&registry.username, 1),
+            (&registry.password, count),
+            (&client.id, 3),
+            (&client.secret, count),
+        ] {
+            assert!(found.as_str() == hostile(number), "{environment}: {number}");
+        }
         assert_eq!(read.vault_write_token, Some(hostile(5).as_str().into()));
 
         std::fs::remove_dir_all(checkout.root().join("secrets").join(&environment)).unwrap();

@@ -1,20 +1,24 @@
 //! Output and prompts, as people meet them.
 
 use crate::support::small_store::SmallStore;
-use crate::support::terminal::{SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM, Walk};
+use crate::support::terminal::{ENDINGS, SIGCONT, SIGSTOP, Walk};
+use crate::support::traces::{assert_nowhere, new_mark};
 
 #[test]
 fn a_hidden_prompt_restores_the_terminal_at_every_signal() {
-    let store = SmallStore::new();
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        for (prompt, typed) in [("Value of ", "half"), ("The same again: ", "x\r")] {
-            let command = store.command(["set", "demo", "app", "password"]);
-            let walk = Walk::through(command).expect("Value of ");
-            let walk = if prompt == "Value of " { walk } else { walk.send(typed).expect(prompt) };
-            walk.signal(signal).run().ended_by(signal);
-        }
+    let (store, mark) = (SmallStore::new(), new_mark());
+    let again = |walk: Walk| walk.send(&format!("{mark}\r")).expect("The same again: ");
+    let half = |walk: Walk| walk.send(&format!("\x1b[200~{mark}")).pause(0.1);
+    // With half a value typed, asked again, and with half a value pasted.
+    let steps: [&dyn Fn(Walk) -> Walk; 4] =
+        [&|walk| walk, &|walk| walk.send(&mark).pause(0.1), &again, &|walk| half(again(walk))];
+    for (signal, step) in ENDINGS.iter().flat_map(|signal| steps.map(|step| (*signal, step))) {
+        let command = store.command(["set", "demo", "app", "password"]).env("TERM", "xterm");
+        let walked = step(Walk::through(command).expect("Value of ")).signal(signal).run();
+        assert!(!walked.ended_by(signal).screen.contains(&mark));
     }
     assert_eq!(store.sealed_files(), Vec::<String>::new());
+    assert_nowhere(&mark, &store.sandbox);
 }
 
 #[test]
@@ -239,7 +243,7 @@ fn a_passphrase_prompt_restores_the_terminal() {
     let public = store.sandbox.read(key.with_extension("pub"));
     store.run(["recipients", "add", "bob", "--access", "*", "--key", public.trim()]).success();
     let get = || Walk::through(store.command(["get", "demo", "app", "password", "-i", "../key"]));
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
+    for signal in ENDINGS {
         get().expect("assphrase").signal(signal).run().ended_by(signal);
     }
     // Pasted with its end, it is still the same.
@@ -264,7 +268,7 @@ fn a_question_that_is_interrupted_changes_nothing() {
         &["import", "demo", "values.yaml"],
         &["copy-env", "new", "demo"],
     ] {
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in ENDINGS {
             let walk = Walk::through(store.command(arguments)).expect("[y/N] ");
             walk.signal(signal).run().ended_by(signal);
         }

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Sandbox {
     root: PathBuf,
+    made_at: i64,
     _directory: tempfile::TempDir,
 }
 
@@ -21,7 +23,8 @@ impl Sandbox {
         let directory = tempfile::Builder::new().prefix("sandbox-").tempdir().unwrap();
         // macOS has its temporary files behind a symbolic link.
         let root = directory.path().canonicalize().unwrap();
-        let sandbox = Self { root, _directory: directory };
+        let made_at = fs::metadata(&root).unwrap().ctime();
+        let sandbox = Self { root, made_at, _directory: directory };
         for name in ["home/.config", "tmp", "run", "work"] {
             fs::create_dir_all(sandbox.root.join(name)).unwrap();
         }
@@ -39,6 +42,11 @@ impl Sandbox {
     /// The directory that holds everything, with symbolic links resolved.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// When it was made, in seconds since 1970.
+    pub fn made_at(&self) -> i64 {
+        self.made_at
     }
 
     /// The home directory of whatever runs here.

@@ -1,7 +1,20 @@
-//! A 1Password Connect server, as its API is documented: paths, filters,
-//! errors, and limits on the rate of requests.
+//! A 1Password Connect server.
 //!
-//! Source: "1Password Connect Server API reference" at developer.1password.com.
+//! As its "API reference" at developer.1password.com and the specification file
+//! there (1.8.1) document it: the paths, the bearer token, the filters `name eq
+//! "…"` and `title eq "…"`, summaries of items without their fields, and errors
+//! with `status` and `message`: 401 to any request, 404 where there is no such
+//! vault or item, and 403 to one item.
+//!
+//! Not documented is that
+//! - the lists of vaults and of items come in parts. Only that of `/activity`
+//!   has an `offset` and a `Content-Range`, with 200; the 206 is HTTP's own
+//!   (RFC 9110, section 15.3.7);
+//! - Connect limits the rate of requests. 1Password has such limits for service
+//!   accounts; the 429 and its `Retry-After` are as RFC 6585 has them, and as a
+//!   proxy before the server would answer;
+//! - a quotation mark in a filter is escaped, as SCIM has it (RFC 7644, section
+//!   3.4.2.2).
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,8 +32,8 @@ struct State {
     vaults: Vec<(String, String, Vec<Value>)>,
     /// Answers to give before any other: a status, and whether to hang up.
     obstacles: Vec<Obstacle>,
-    /// How many entries of a list to give at once.
-    page: Option<usize>,
+    /// How many entries of a list to give at once, and with which status.
+    page: Option<(usize, u16)>,
     requests: Vec<String>,
 }
 
@@ -33,6 +46,8 @@ pub enum Obstacle {
     HangUp,
     /// An answer that is not JSON.
     Nonsense,
+    /// An answer all the same.
+    Nothing,
 }
 
 /// A running server. Its thread ends with the test process.
@@ -98,8 +113,8 @@ impl Connect {
         self.state.lock().unwrap().obstacles = obstacles.iter().rev().copied().collect();
     }
 
-    pub fn page(&self, entries: usize) {
-        self.state.lock().unwrap().page = Some(entries);
+    pub fn page(&self, entries: usize, status: u16) {
+        self.state.lock().unwrap().page = Some((entries, status));
     }
 
     /// The requests since the last time, methods and paths.
@@ -127,7 +142,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
             }
             Some(Obstacle::Status(status)) => (status, String::new(), error(status, "try later")),
             Some(Obstacle::Nonsense) => (200, String::new(), json!("<html>")),
-            None => answer(&path, &headers, &state.lock().unwrap()),
+            None | Some(Obstacle::Nothing) => answer(&path, &headers, &state.lock().unwrap()),
         };
         let body = body.to_string();
         let answer = format!(
@@ -164,7 +179,7 @@ fn answer(path: &str, headers: &str, state: &State) -> (u16, String, Value) {
         return list_of(list.collect(), "name", &url, state.page);
     }
     let Some((_, _, items)) = state.vaults.iter().find(|(id, _, _)| id == parts[0]) else {
-        return fail(403, "Vault is not in scope of this token");
+        return fail(404, "vault not found");
     };
     match parts.as_slice() {
         [_, "items"] => {
@@ -183,12 +198,13 @@ fn answer(path: &str, headers: &str, state: &State) -> (u16, String, Value) {
     }
 }
 
-/// A list: those that a filter such as `title eq "x"` picks, in parts.
+/// A list: those that a filter such as `title eq "x"` picks, in parts, with a
+/// range where there is a limit to them.
 fn list_of(
     mut all: Vec<Value>,
     name: &str,
     url: &reqwest::Url,
-    page: Option<usize>,
+    page: Option<(usize, u16)>,
 ) -> (u16, String, Value) {
     let query: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let get = |wanted: &str| query.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
@@ -201,12 +217,12 @@ fn list_of(
         let wanted = wanted.replace("\\\"", "\"");
         all.retain(|entry| entry[name] == wanted.as_str());
     }
+    let (limit, in_part) = page.unwrap_or((usize::MAX, 200));
     let offset: usize = get("offset").map_or(0, |offset| offset.parse().unwrap());
     let total = all.len();
-    let part: Vec<Value> = all.into_iter().skip(offset).take(page.unwrap_or(usize::MAX)).collect();
-    if part.len() == total {
-        return (200, String::new(), Value::from(part));
-    }
-    let range = format!("Content-Range: items {offset}-{}/{total}\r\n", offset + part.len());
-    (206, range, Value::from(part))
+    let part: Vec<Value> = all.into_iter().skip(offset).take(limit).collect();
+    let status = if part.len() == total { 200 } else { in_part };
+    let last = (offset + part.len()).saturating_sub(1);
+    let range = page.map(|_| format!("Content-Range: items {offset}-{last}/{total}\r\n"));
+    (status, range.unwrap_or_default(), Value::from(part))
 }

@@ -3,24 +3,28 @@
 //! - [`cli`]: a [`Sandbox`](cli::Sandbox) to run the program in, with nothing
 //!   of the developer's own configuration.
 //! - [`connect`]: a 1Password Connect server.
+//! - [`memory`]: folders for editors to work in.
 //! - [`openbao`]: a real server, and another way than ours to look at it.
 //! - [`phalanx`]: the data of the real Phalanx, where it is at hand.
 //! - [`small_store`]: one of them, with a holder and secrets of every kind.
 //! - [`standalone`]: small repositories from text in the test.
 //! - [`story`]: documents that tell what happens.
 //! - [`terminal`]: a real one to run the program at.
+//! - [`traces`]: what a marked value leaves behind.
 //! - [`age_tool`]: the stock `age`, where it is installed.
 
 pub mod age_tool;
 pub mod cli;
 pub mod connect;
 pub mod keys;
+pub mod memory;
 pub mod openbao;
 pub mod phalanx;
 pub mod small_store;
 pub mod standalone;
 pub mod story;
 pub mod terminal;
+pub mod traces;
 
 use std::io::Write;
 

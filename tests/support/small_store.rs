@@ -137,9 +137,9 @@ impl SmallStore {
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let Ok(entries) = fs::read_dir(folder) else { return found };
-    for entry in entries {
-        let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_dir() {
+    // A folder that is removed meanwhile has no more entries, either.
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             found.extend(files_below(&entry.path()));
         } else {
             found.push(entry.path());

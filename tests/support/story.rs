@@ -5,20 +5,22 @@
 use std::path::Path;
 
 /// Runs every command in the `console` blocks of a document, and asserts that
-/// each prints what stands below it.
+/// each prints what stands below it, and fails only where that is an error or
+/// where it was to find something. Gives the lines of the commands that failed.
 ///
 /// `prompt` tells a command, and whose it is, from what was printed; `run` runs
 /// it, and gets what is answered to its questions: the words of a comment
-/// `<!-- answers: … -->` before the block.
+/// `<!-- answers: … -->` before the block. It gives what was printed, and the
+/// exit code.
 pub fn is_true<'a, P>(
     name: &str,
     at_least: usize,
     prompt: impl Fn(&'a str) -> Option<P>,
-    mut run: impl FnMut(P, &[String]) -> String,
-) {
+    mut run: impl FnMut(P, &[String]) -> (String, i32),
+) -> Vec<&'a str> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let document: &'a str = std::fs::read_to_string(&path).unwrap().leak();
-    let mut told = String::new();
+    let (mut told, mut failed) = (String::new(), Vec::new());
     let (mut is_in_block, mut answers, mut count) = (false, Vec::new(), 0);
     for line in document.lines() {
         if line.starts_with("```") {
@@ -37,7 +39,11 @@ pub fn is_true<'a, P>(
         told.push('\n');
         if let Some(command) = command {
             count += 1;
-            told.push_str(&run(command, &std::mem::take(&mut answers)));
+            let (printed, code) = run(command, &std::mem::take(&mut answers));
+            let is_told = printed.starts_with("Error:") || (code == 1 && finds(line, &printed));
+            assert!(code == 0 || is_told, "{line} ends with {code}:\n{printed}");
+            failed.extend((code != 0).then_some(line));
+            told.push_str(&printed);
         }
     }
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
@@ -48,4 +54,12 @@ pub fn is_true<'a, P>(
         assert_eq!(document, told, "{name} is not what happens");
     }
     assert_eq!(document.len(), told.len(), "{name} is not what happens");
+    failed
+}
+
+/// Whether a command is one that ends with 1 where it finds something, which it
+/// then says what to do about.
+fn finds(line: &str, printed: &str) -> bool {
+    let is_finder = [" audit", " check", " exposed"].iter().any(|name| line.contains(name));
+    is_finder && printed.contains("Hint: ")
 }

@@ -1,7 +1,8 @@
-"""Walks through a command at a terminal: walk.py STEPS COMMAND...
+"""Walks through a command at a terminal: walk.py COMMAND...
 
-STEPS is a JSON list of {"expect": TEXT}, {"send": TEXT}, {"signal": NUMBER},
-{"show": true} and {"pause": SECONDS}. Prints what came of it, as JSON.
+Its input, which no other process sees, is a JSON list of {"expect": TEXT},
+{"send": TEXT}, {"signal": NUMBER}, {"show": true} and {"pause": SECONDS}. Prints
+what came of it, as JSON.
 """
 
 import fcntl
@@ -15,7 +16,7 @@ import sys
 import termios
 import time
 
-steps, command = json.loads(sys.argv[1]), sys.argv[2:]
+steps, command = json.load(sys.stdin), sys.argv[1:]
 terminal, inner = pty.openpty()
 fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
 before = termios.tcgetattr(inner)

@@ -64,29 +64,35 @@ fn the_first_hour_in_the_documentation_is_true() {
     make_executable(&editor);
 
     let mut folder = sandbox.home();
-    story::is_true(
+    let failed = story::is_true(
         "docs/first-hour.md",
         15,
         |line| line.strip_prefix("$ "),
         |command, answers| {
             if let Some(below) = command.strip_prefix("cd ") {
                 folder = folder.join(below);
-                return String::new();
+                return (String::new(), 0);
             }
             let program = prepare(&sandbox, command, &folder);
             let program = program.env("VAULT_TOKEN", OpenBao::ROOT_TOKEN);
-            let text = match answers {
-                [] => program.run().stdout().to_owned(),
+            let (text, code) = match answers {
+                [] => {
+                    let output = program.run();
+                    (output.stdout().to_owned(), output.code())
+                }
                 answers => {
                     let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
-                    at_terminal(program, &answers).text
+                    let screen = at_terminal(program, &answers);
+                    (screen.text, screen.code)
                 }
             };
             let path = prefix.split_once('/').unwrap().1;
             let text = text.replace(server.url(), VAULT).replace(path, "phalanx/minikube");
-            redact(&text.replace(sandbox.home().to_str().unwrap(), "~"))
+            (redact(&text.replace(sandbox.home().to_str().unwrap(), "~")), code)
         },
     );
+    // The first audit, and not the last.
+    assert_eq!(failed, ["$ phalanx-secrets audit minikube"]);
     assert_eq!(server.value(&prefix, "argocd", "dex.clientSecret").unwrap(), "4de1");
     assert!(!sandbox.home().join("minikube.yaml").exists());
 }

@@ -11,6 +11,7 @@
 //! - [`logins`]: tokens for the time of one command.
 //! - [`first_hour`]: what the documentation tells a newcomer.
 //! - [`move_in`]: from where values were kept before.
+//! - [`encoded`], [`run`]: what else reaches Vault, and what comes from there.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`vault_commands`]: `vault audit` and its neighbours.
@@ -24,6 +25,7 @@ mod access;
 mod audit;
 mod cluster;
 mod copies;
+mod encoded;
 mod entries;
 mod faults;
 mod first_hour;
@@ -42,6 +44,7 @@ mod pull_secret;
 mod races;
 mod recovery;
 mod revisions;
+mod run;
 mod static_values;
 mod tokens;
 mod trust;

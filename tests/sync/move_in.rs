@@ -6,9 +6,9 @@ use insta::assert_snapshot;
 use super::World;
 use crate::support::cli::{Command, make_executable};
 use crate::support::notice;
-use crate::support::openbao::{OpenBao, find_on_path};
-use crate::support::small_store::files_below;
-use crate::support::terminal::{SIGHUP, SIGINT, SIGTERM, Walk};
+use crate::support::openbao::find_on_path;
+use crate::support::terminal::{ENDINGS, Walk};
+use crate::support::traces::{assert_nowhere, new_mark};
 
 const APP: &str = r#"
 [secrets.password]
@@ -277,44 +277,75 @@ fn the_walk_takes_what_vault_has_and_commits() {
 /// goes on, and no value lies anywhere in the clear.
 #[test]
 fn the_walk_can_be_interrupted_anywhere() {
-    const MARK: &str = "canary-91c0ffee";
-    let world = world("move-in-signals");
+    let (world, mark) = (world("move-in-signals"), new_mark());
     let file = world.root.join("values.yaml");
-    let yaml = format!("applications: {{app: {{password: {{value: {MARK}}}}}}}\n");
+    let yaml = format!("applications: {{app: {{password: {{value: {mark}}}}}}}\n");
     world.sandbox.write(&file, yaml);
-    let walk = |signal, steps: &dyn Fn(Walk) -> Walk| {
-        steps(walk(&world)).signal(signal).run().ended_by(signal);
+    let ended = |command: &dyn Fn() -> Command, steps: &dyn Fn(Walk) -> Walk, then: &dyn Fn()| {
+        for signal in ENDINGS {
+            steps(Walk::through(at_terminal(command()))).signal(signal).run().ended_by(signal);
+            then();
+        }
     };
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
-        walk(signal, &|walk| walk.expect(WHERE).expect(NUMBER));
-        walk(signal, &|walk| walk.expect(NUMBER).send("1\n").expect("File: "));
-        let by_hand = |walk: Walk| walk.expect(NUMBER).send("5\n").expect(NUMBER);
-        walk(signal, &|walk| by_hand(walk));
-        let half = format!("{MARK}-half");
-        walk(signal, &|walk| by_hand(walk).send("1\n").expect("Value: ").send(&half).pause(0.1));
+    let move_in = || world.command(&["move-in", "demo", "--no-commit"]);
+    let interrupted = |steps: &dyn Fn(Walk) -> Walk| ended(&move_in, steps, &|| ());
+    let password_is = |value: &str| assert_eq!(get(&world, "app", "password"), value);
+
+    // Before there is a store, in a repository.
+    let store = ["secrets/store.toml", "recipients/alice.toml"].map(|file| world.root.join(file));
+    let texts = store.each_ref().map(|file| world.sandbox.read(file));
+    store.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+    world.sandbox.git_in(&world.root, ["init", "--quiet"]);
+    let first = || world.command(&["move-in", "demo", "-c", "."]).env("USER", "alice");
+    let commit = "Commit each step, so that Vault remembers from which commit it is? [y/N] ";
+    let is_no_store = || assert!(!world.root.join("secrets/store.toml").exists());
+    ended(&first, &|walk| walk.expect(commit), &is_no_store);
+    let make = "Make one, with you as its first key-holder? [y/N] ";
+    ended(&first, &|walk| walk.expect(commit).send("n\n").expect(make), &is_no_store);
+    for (file, text) in store.iter().zip(texts) {
+        world.sandbox.write(file, text);
     }
-    walk(SIGINT, &|walk| {
-        let walk = walk.expect(NUMBER).send("1\n").expect("File: ").send("values.yaml\n");
-        walk.expect("1 static secret has no value.").expect(NUMBER)
+
+    // While values come in.
+    let from_file = |walk: Walk| walk.expect(NUMBER).send("1\n").expect("File: ");
+    let by_hand = |walk: Walk| walk.expect(NUMBER).send("5\n").expect(NUMBER);
+    let value = |walk: Walk| by_hand(walk).send("1\n").expect("Value: ");
+    interrupted(&|walk| walk.expect(WHERE).expect(NUMBER));
+    interrupted(&|walk| from_file(walk));
+    interrupted(&|walk| by_hand(walk));
+    interrupted(&|walk| value(walk).send(&mark).pause(0.1));
+    interrupted(&|walk| from_file(walk).send("values.yaml\n").expect("Stored").expect(NUMBER));
+    password_is(&mark);
+    world.set("app", "password", "other");
+    let replace = "Replace the stored value that differs? [y/N] ";
+    ended(&move_in, &|walk| from_file(walk).send("values.yaml\n").expect(replace), &|| {
+        password_is("other");
     });
-    assert_eq!(get(&world, "app", "password"), MARK);
-    walk(SIGTERM, &|walk| {
-        let walk = walk.expect(NUMBER).send("5\n").expect(NUMBER).send("1\n").expect("Value: ");
-        walk.send(&format!("{MARK}\r")).expect("Bring Vault in line now? [y/N] ")
+    world.set("app", "password", &mark);
+    let bring = "Bring Vault in line now? [y/N] ";
+    ended(&move_in, &|walk| value(walk).send(&format!("{mark}\r")).expect(bring), &|| {
+        assert_eq!(get(&world, "app", "token"), mark);
+        world.command(&["remove", "demo", "app", "token", "--yes"]).run().success();
     });
-    assert_eq!(get(&world, "app", "token"), MARK);
-    std::fs::remove_file(file).unwrap();
-    for file in files_below(world.sandbox.root()) {
-        let content = std::fs::read(&file).unwrap();
-        let is_in = content.windows(MARK.len()).any(|window| window == MARK.as_bytes());
-        assert!(!is_in, "{} holds the value", file.display());
-    }
+
+    // While it compares with Vault.
+    world.set("app", "token", &mark);
+    let wrong = || move_in().env("VAULT_TOKEN", "wrong");
+    ended(&wrong, &|walk| walk.expect("Try again? [y/N] "), &|| ());
+    interrupted(&|walk| walk.expect(bring));
+    assert_eq!(world.version("app"), 0);
+    world.sync(&[]);
+    world.server.put(&world.prefix, "gone", serde_json::json!({ "key": "k" }));
+    let remove = "Remove from Vault what no spec names, as well? [y/N] ";
+    interrupted(&|walk| walk.expect(bring).send("y\n").expect(remove));
+    assert_eq!(world.value("gone", "key"), "k");
+
     // The end of the input is a way to stop, too.
-    let output = Walk::through(at_terminal(world.command(&["move-in", "demo"])))
-        .expect("Bring Vault in line now? [y/N] ")
-        .send("\x04")
-        .run();
-    assert_eq!(output.code, Some(1), "{}", output.screen);
+    let walk = Walk::through(at_terminal(move_in())).expect(bring).send("\x04");
+    let walked = walk.run();
+    assert_eq!(walked.code, Some(1), "{}", walked.screen);
+    std::fs::remove_file(file).unwrap();
+    assert_nowhere(&mark, &world.sandbox);
 }
 
 #[test]
@@ -325,58 +356,6 @@ fn without_a_terminal_the_walk_names_its_steps() {
     Error: there is no terminal to ask at
     Hint: without one, take the steps apart: phalanx-secrets init, import demo …, sync demo, audit demo
     ");
-}
-
-#[test]
-fn a_process_gets_what_vault_holds() {
-    let world = world("run");
-    keep_in_vault(&world);
-    let command = ["run", "demo", "app", "--from-vault", "--", "printenv", "MADE", "TOKEN"];
-    assert_eq!(world.command(&command).run().success().stdout(), "m\n017\n");
-    let command = ["run", "demo", "other", "--from-vault", "--", "true"];
-    world.environment(world.server.url(), &world.prefix, &["app", "other"]);
-    world.declare("other", "");
-    let output = world.command(&command).run().fails_with(3);
-    assert!(output.stderr().contains("Vault holds nothing for other"), "{output:?}");
-    let _ = OpenBao::ROOT_TOKEN;
-}
-
-/// Bytes that Vault cannot hold are base64 there, where the spec says so.
-#[test]
-fn a_keytab_reaches_vault_as_base64_where_the_spec_says_so() {
-    let world = World::new(
-        "keytab",
-        &[("app", "[secrets.keytab]\nonepassword = { encoded = true }\n[secrets.plain]\n")],
-    );
-    let set = |key: &str| world.command(&["set", "demo", "app", key]);
-    set("keytab").stdin([5, 2, 0xff, 0xfe]).run().success();
-    set("plain").stdin([5, 2, 0xff, 0xfe]).run().fails_with(2);
-    set("plain").stdin("x").run().success();
-    world.sync(&[]);
-    assert_eq!(world.value("app", "keytab"), "BQL//g==");
-    world.sync_changes_nothing(&[]);
-    // The Python CLI's file has it as Vault does.
-    let exported = world.command(&["export", "demo"]).run().success();
-    assert!(exported.stdout().contains("value: BQL//g=="), "{exported:?}");
-    let files = [
-        "run",
-        "demo",
-        "app",
-        "--files",
-        "--",
-        "sh",
-        "-c",
-        "wc -c < $PHALANX_SECRETS_FOLDER/keytab",
-    ];
-    assert_eq!(world.command(&files).run().success().stdout().trim(), "4");
-    set("plain").args(["--allow-binary"]).stdin([0xff]).run().success();
-    let output = world.sync_is_refused(3, &[]);
-    assert!(output.stderr().contains("not UTF-8 text"), "{output:?}");
-    // A text of such a secret is as it is.
-    set("plain").stdin("x").run().success();
-    set("keytab").stdin("-----BEGIN\n").run().success();
-    world.sync(&[]);
-    assert_eq!(world.value("app", "keytab"), "-----BEGIN\n");
 }
 
 /// One passphrase for all steps, and a Vault that comes up while one waits.

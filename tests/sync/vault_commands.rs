@@ -2,22 +2,18 @@
 //! they are.
 
 use std::fs;
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use super::World;
-use crate::support::openbao::{OpenBao, shared};
+use crate::support::openbao::{OpenBao, shared, shared_with_approle};
 
 const APP: &str = "secrets.made.generate.type = 'password'";
 
 /// A world on a server with the auth method `approle`. The last part of its
 /// prefix, after which everything is named, is of this world alone.
 fn world(name: &str) -> World {
-    static MOUNTED: OnceLock<()> = OnceLock::new();
-    MOUNTED.get_or_init(|| {
-        shared().root("POST", "sys/auth/approle", Some(json!({ "type": "approle" })));
-    });
+    shared_with_approle();
     World::new(name, &[("app", APP)])
 }
 

@@ -76,6 +76,16 @@ pub fn shared() -> &'static OpenBao {
     SHARED.get_or_init(OpenBao::start)
 }
 
+/// The same, once it has the auth method `approle`.
+pub fn shared_with_approle() -> &'static OpenBao {
+    static ENABLED: OnceLock<()> = OnceLock::new();
+    ENABLED.get_or_init(|| {
+        let body = serde_json::json!({ "type": "approle" });
+        shared().root("POST", "sys/auth/approle", Some(body));
+    });
+    shared()
+}
+
 /// A Vault path prefix that no other test of this process has:
 /// `secret/test/<name>-<n>`.
 pub fn unique_prefix(name: &str) -> String {
