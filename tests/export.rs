@@ -336,9 +336,9 @@ fn bytes_that_yaml_cannot_hold_are_refused() {
     store.command(set).stdin(b"\xff").run().success();
     let output = store.run(["export", "demo"]).fails_with(3);
     assert_eq!(output.stdout(), "");
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: the value of app/password is not UTF-8 text, which YAML needs
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: it is printed by itself with: phalanx-secrets get ENVIRONMENT app password > FILE
     ");
 }
 
@@ -361,7 +361,7 @@ fn documents_that_are_none_are_refused_and_not_repeated() {
     Warning: secrets/demo/pull-secret/ghcr.io.age: it was not sealed by this tool, so nothing shows that it belongs to this secret
     Error: secrets/demo/pull-secret/ghcr.io.age holds no registry credentials
     Caused by: it is not of the form "username:password"
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: store it again: phalanx-secrets set demo pull-secret ghcr.io
     "#);
 }
 

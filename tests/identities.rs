@@ -296,16 +296,16 @@ fn a_named_file_that_cannot_be_used_is_refused() {
         store.stderr(&output)
     };
     let output = get(&store).args(["-i", "absent.txt"]).run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: the identity file absent.txt (-i) cannot be read
     Caused by: No such file or directory (os error 2)
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     let output = get(&store).env("SOPS_AGE_KEY_FILE", "/absent.txt").run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: the identity file /absent.txt (SOPS_AGE_KEY_FILE) cannot be read
     Caused by: No such file or directory (os error 2)
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     assert_snapshot!(with("empty.txt", "# nothing\n"), @r"
     Error: the identity file [SANDBOX]/work/empty.txt (-i) holds no identity
@@ -315,9 +315,9 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     Error: the identity file [SANDBOX]/work/bad.txt (-i): line 3 is not an age identity
     Hint: an identity file is what age-keygen writes, or an SSH private key
     ");
-    assert_snapshot!(with("public.txt", &store.alice.recipient), @r"
+    assert_snapshot!(with("public.txt", &store.alice.recipient), @"
     Error: the identity file [SANDBOX]/work/public.txt (-i): line 1 is a public key; the private key that belongs to it is needed
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     assert_snapshot!(with("cut.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n"), @r"
     Error: the identity file [SANDBOX]/work/cut.txt (-i) is malformed: it holds only part of an SSH private key
@@ -327,10 +327,10 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     Error: the identity file [SANDBOX]/work/sealed.txt (-i) is malformed: it holds only part of an encrypted file
     Hint: all of it is needed, from its first line to its last, with its line breaks
     ");
-    assert_snapshot!(with("huge.txt", &"#".repeat((1 << 20) + 1)), @r"
+    assert_snapshot!(with("huge.txt", &"#".repeat((1 << 20) + 1)), @"
     Error: the identity file [SANDBOX]/work/huge.txt (-i) cannot be read
     Caused by: larger than 1 MiB
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     assert_snapshot!(with("plugin.txt", "AGE-PLUGIN-ABSENT-1QQQQQQQQ2FCXDE\n"), @r"
     Error: secrets/demo/app/password.age cannot be opened
@@ -343,10 +343,10 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     ");
     fs::create_dir(sandbox.work().join("folder")).unwrap();
     let output = get(&store).args(["-i"]).args([sandbox.work().join("folder")]).run();
-    assert_snapshot!(store.stderr(&output.fails_with(3)), @r"
+    assert_snapshot!(store.stderr(&output.fails_with(3)), @"
     Error: the identity file [SANDBOX]/work/folder (-i) cannot be read
     Caused by: Is a directory (os error 21)
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
 }
 

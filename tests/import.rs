@@ -352,8 +352,8 @@ fn malformed_files_are_refused_by_line_and_not_quoted() {
         assert!((line..=line + 1).contains(&named), "{yaml}\n{stderr}");
     }
     let malformed = "applications:\n  app:\n    password: hunter2\n";
-    assert_snapshot!(refused(&store, malformed, &[]), @r"
-    Error: standard input: line 3 is not what a static-secrets file has there (or the YAML is malformed at it)
+    assert_snapshot!(refused(&store, malformed, &[]), @"
+    Error: standard input: line 3: expected a mapping
     Hint: its form is that of: phalanx-secrets static-template ENVIRONMENT
     ");
 }
@@ -497,9 +497,9 @@ fn a_file_that_is_no_text_is_refused() {
     let store = SmallStore::new();
     let path = store.sandbox.write("static.yaml", b"applications: \xff\n");
     let output = store.command(["import", "demo"]).args([path]).run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: [SANDBOX]/work/static.yaml is not UTF-8 text
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: is it a static-secrets YAML file? One that is encrypted must be opened first
     ");
 }
 

@@ -162,9 +162,9 @@ fn what_is_there_is_not_overwritten() {
     let holder = sandbox.read("recipients/alice.toml");
 
     let output = init(&other.recipient).fails_with(3);
-    assert_snapshot!(redact_paths(output.stderr(), &sandbox), @r"
+    assert_snapshot!(redact_paths(output.stderr(), &sandbox), @"
     Error: there is a store already: secrets/store.toml exists
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     // A holder of that name, from a store that was half removed.
     fs::remove_file(sandbox.work().join("secrets/store.toml")).unwrap();
@@ -258,9 +258,9 @@ fn wrong_arguments_are_refused() {
     ");
     // A file where the folder should be.
     sandbox.write("secrets", "in the way");
-    assert_snapshot!(stderr(&["--name", "alice", "--key", key], 3), @r"
+    assert_snapshot!(stderr(&["--name", "alice", "--key", key], 3), @"
     Error: cannot create secrets/store.toml
     Caused by: [SANDBOX]/work/secrets is not a folder
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
 }

@@ -208,9 +208,9 @@ fn a_phalanx_checkout_needs_the_values_that_all_environments_share() {
     let repository = phalanx(&sandbox, "checkout", "key: {}\n");
     std::fs::remove_file(repository.root().join("environments/values.yaml")).unwrap();
     let output = sandbox.run_in(&repository, ["list", "dev"]).fails_with(3);
-    insta::assert_snapshot!(output.stderr(), @r"
+    insta::assert_snapshot!(output.stderr(), @"
     Error: environments/values.yaml does not exist
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
 }
 

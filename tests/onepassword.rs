@@ -77,8 +77,8 @@ fn everything() -> Vec<Value> {
             field(None, "username", ""),
             json!({ "id": "empty", "label": "password" }),
             field(None, "URL", "https://example.org"),
-            field(Some("more"), "password", "hunter2\"\\\u{e9}"),
-            field(None, "password", "a later one does not count"),
+            field(Some("more"), "password", "in a section it does not count"),
+            field(None, "password", "hunter2\"\\\u{e9}"),
             field(None, "dex.clientSecret", "0017"),
             field(None, "certificate", "LS0tCmFiYwotLS0K"),
             field(None, "keytab", "BQL/\n/g=="),
@@ -113,7 +113,7 @@ fn what_is_in_the_vault_is_stored() {
     world.connect.vault("RSP other", Vec::new());
     world.connect.vault("RSP \"demo\"", everything());
     let output = world.import().success().hides("hunter2");
-    assert_snapshot!(world.store.stderr(&output), @r"
+    assert_snapshot!(world.store.stderr(&output), @"
       new        app certificate
       new        app dex.clientSecret
       new        app keytab
@@ -123,7 +123,9 @@ fn what_is_in_the_vault_is_stored() {
       new        oidc-clients chronograf
       new        vault-write-token token
       unknown    app URL
+      unknown    app password (section more)
       unknown    app made
+      unknown    pull-secret comment (section ghcr.io)
       missing    other shared
     Stored 8 new and 0 different values; 0 were stored already.
     1 static secret still has no value; give them with: phalanx-secrets fill demo
@@ -329,4 +331,46 @@ fn a_token_in_the_clear_is_warned_of() {
     world.store.write("secrets/environments/demo.toml", text);
     let stderr = world.refused(3);
     assert!(stderr.contains("Warning: http://connect.invalid is not encrypted"), "{stderr}");
+}
+
+/// What is not taken is named, with why: nobody looks for what was never read.
+#[test]
+fn what_is_left_out_is_named() {
+    let world = World::new();
+    let mut with_file = app(vec![
+        field(None, "password", "one"),
+        field(None, "password", "another"),
+        json!({ "id": "x", "label": "dex.clientSecret", "value": "y", "section": { "id": "s" } }),
+    ]);
+    with_file["files"] = json!([{ "id": "f", "name": "ldap.keytab" }]);
+    let mut nothing = item("other", Vec::new());
+    nothing["fields"] = Value::Null;
+    nothing["sections"] = Value::Null;
+    world.connect.vault(
+        "RSP \"demo\"",
+        vec![
+            with_file,
+            nothing,
+            item("App", vec![field(None, "keytab", "BQI=")]),
+            item("pull-secret", vec![field(None, "username", "u"), field(None, "password", "p")]),
+            item("vault-write-token", vec![field(None, "token", "t")]),
+        ],
+    );
+    let output = world.import().success();
+    assert_snapshot!(world.store.stderr(&output), @r#"
+      new        app dex.clientSecret
+      new        app password
+      unknown    the item "App" (its title is not app)
+      unknown    app password
+      unknown    app ldap.keytab (a file)
+      unknown    pull-secret username
+      unknown    pull-secret password
+      unknown    vault-write-token token
+      missing    app certificate
+      missing    app keytab
+      missing    other shared
+    Stored 2 new and 0 different values; 0 were stored already.
+    3 static secrets still have no value; give them with: phalanx-secrets fill demo
+    "#);
+    assert_eq!(world.store.get("app", "password"), b"one");
 }

@@ -362,39 +362,39 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     };
     let own = store.alice.recipient.as_str();
     let ecdsa = store.sandbox.ssh_key_of_type("bob", "ecdsa");
-    assert_snapshot!(stderr(&[own, "age1nonsense"], &["*"]), @r"
+    assert_snapshot!(stderr(&[own, "age1nonsense"], &["*"]), @"
     Error: recipients/bob.toml: key number 2 cannot be sealed to
     Caused by: this is neither an age recipient (age1…) nor an SSH public key
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
-    assert_snapshot!(stderr(&[&ecdsa.recipient], &["*"]), @r"
+    assert_snapshot!(stderr(&[&ecdsa.recipient], &["*"]), @"
     Error: recipients/bob.toml: key number 1 cannot be sealed to
     Caused by: SSH keys of type ecdsa-sha2-nistp256 cannot be sealed to, only ssh-ed25519 and ssh-rsa
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     assert_snapshot!(stderr(&[own], &["demo/app/password"]), @r#"
     Error: recipients/bob.toml: what the holder may read is not clear
     Caused by: "demo/app/password" is not an access: use "*", "ENVIRONMENT" or "ENVIRONMENT/APPLICATION"
     Caused by: "app/password" is not a valid application name: only ASCII letters, digits, '.', '_' and '-' are allowed
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     "#);
-    assert_snapshot!(stderr(&["age1absent1qqqqqqqqgs0zcs"], &["*"]), @r"
+    assert_snapshot!(stderr(&["age1absent1qqqqqqqqgs0zcs"], &["*"]), @"
     Error: demo/app/password could not be sealed
     Caused by: a recipient cannot be sealed to
     Caused by: Could not find 'age-plugin-absent' on the PATH. Have you installed the plugin?
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     store.write("recipients/bob.toml", "keys = []\n");
     let output = store.command(["set", "demo", "app", "password"]).stdin("x").run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: recipients/bob.toml:1: missing field `access`
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     store.write("recipients/bob.toml", "keys = []\naccess = []\nacces = []\n");
     let output = store.command(["set", "demo", "app", "password"]).stdin("x").run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: recipients/bob.toml:3: unknown field `acces`, expected one of `keys`, `access`, `signing-keys`
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     fs::rename(store.root.join("recipients/bob.toml"), store.root.join("recipients/b b.toml"))
         .unwrap();
@@ -402,7 +402,7 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     assert_snapshot!(store.stderr(&output), @r#"
     Error: recipients/b b.toml is named after nothing that can be stored there
     Caused by: "b b" is not a valid holder name: only ASCII letters, digits, '.', '_' and '-' are allowed
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     "#);
     assert_eq!(store.sealed_files(), [""; 0]);
 }
@@ -438,16 +438,16 @@ fn a_place_that_cannot_be_written_leaves_everything_as_it_was() {
     let before = everything(&store);
     let sealed = store.bytes("secrets/demo/app/password.age");
     let output = store.command(["set", "demo", "app", "token"]).stdin("x").run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: cannot replace secrets/demo/app/token.age
     Caused by: Is a directory (os error 21)
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     let output = store.command(["set", "demo", "other", "shared"]).stdin("x").run().fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: cannot write secrets/demo/other/shared.age
     Caused by: [SANDBOX]/work/store/secrets/demo/other is not a folder
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     assert_eq!(everything(&store), before);
     assert_eq!(store.bytes("secrets/demo/app/password.age"), sealed);

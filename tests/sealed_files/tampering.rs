@@ -267,11 +267,11 @@ fn truncated_and_huge_files_are_refused() {
     let huge = fs::File::create(store.root.join(FILE)).unwrap();
     huge.set_len(25 << 20).unwrap();
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
-    assert_snapshot!(store.stderr(&output), @r"
+    assert_snapshot!(store.stderr(&output), @"
     Error: secrets/demo/app/password.age cannot be opened
     Caused by: cannot read secrets/demo/app/password.age
     Caused by: larger than 24 MiB
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     // As large as is read at all.
     huge.set_len(24 << 20).unwrap();

@@ -200,10 +200,10 @@ fn what_bcrypt_would_cut_short_is_refused_before_anything_is_written() {
     let world = World::new("long-hash", &[("app", HASHED), ("copier", "secrets.own.value = 'x'")]);
     world.set("app", "given", &"x".repeat(73));
     let output = world.sync_is_refused(3, &[]).hides("xxxx");
-    assert_snapshot!(output.stderr(), @r"
+    assert_snapshot!(output.stderr(), @"
     Error: 1 secret of demo cannot be resolved; nothing was written
       • app hash: it cannot be made, because its source is longer than the 71 bytes that bcrypt hashes in full (secrets/applications/app.toml)
-    Hint: all that is wrong with the store is listed by: phalanx-secrets check
+    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
 }
 

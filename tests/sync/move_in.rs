@@ -74,7 +74,7 @@ fn what_vault_holds_is_imported_and_then_there_is_nothing_to_sync() {
     // What is no text there is named, and nothing is stored.
     world.server.put(&world.prefix, "app", serde_json::json!({ "password": 4711, "token": "x" }));
     let output = world.command(&["import", "demo", "--from-vault", "--yes"]).run().fails_with(3);
-    assert!(output.stderr().contains("app password in Vault is no text"), "{output:?}");
+    assert!(output.stderr().contains("Vault: app password is no text"), "{output:?}");
     assert_eq!(get(&world, "app", "token"), "017");
 }
 
@@ -166,6 +166,9 @@ fn at_terminal(command: Command) -> Command {
 
 const WHERE: &str = "Where are the values of demo kept?";
 const NUMBER: &str = "Number: ";
+const MORE: &str =
+    "Are a pull secret or OpenID Connect clients kept somewhere, to import them too? [y/N] ";
+const BRING: &str = "Bring Vault in line now? [y/N] ";
 
 /// All the way: no store yet, a file with most values, one by hand, and a
 /// Vault that is empty.
@@ -180,7 +183,7 @@ fn the_walk_ends_in_a_green_audit() {
     world.sandbox.git_in(&world.root, ["init", "--quiet"]);
     let command = world.command(&["move-in", "demo", "-c", "."]).env("USER", "alice");
     let walked = Walk::through(at_terminal(command))
-        .expect("Commit each step, so that Vault remembers from which commit it is? [y/N] ")
+        .expect("Commit after each step, so that Vault remembers from which commit it is? [y/N] ")
         .send("y\n")
         .expect("There is no store here yet.")
         .expect("[y/N] ")
@@ -211,27 +214,138 @@ fn the_walk_ends_in_a_green_audit() {
         .expect("Value: ")
         .send("hunter2\r")
         .expect("Every static secret of demo has a value.")
+        .expect(MORE)
+        .send("n\n")
         .expect("Comparing with Vault.")
         .expect("Bring Vault in line now? [y/N] ")
         .send("y\n")
         .expect("Created Vault secret for app")
         .expect("Vault holds what demo needs.")
         .expect("push the commits")
-        .expect("shred --remove 'static secrets.yaml'")
+        .expect("static secrets.yaml has values that are not stored")
+        .expect("app other")
         .run()
         .success();
     assert!(!walked.screen.contains("hunter2"), "{}", walked.screen);
+    assert!(!walked.screen.contains("shred"), "{}", walked.screen);
     assert_eq!(world.value("app", "token"), "hunter2");
     world.audit(&[]).success();
     let log = world.sandbox.git_in(&world.root, ["log", "--format=%s", "--reverse"]);
-    assert_snapshot!(log, @r"
+    assert_snapshot!(log, @"
     secrets: make a store
     secrets(demo): import 1 value
     secrets(demo): fill in 1 value
+    secrets(demo): move in
     ");
     // Again, there is nothing to do.
     let again = walk(&world).expect("Every static secret of demo has a value.");
-    again.expect("Vault holds what demo needs.").run().success();
+    let again = again.expect(MORE).send("n\n").expect("Vault holds what demo needs.");
+    again.expect("push the commits").expect("if the values came from a file").run().success();
+}
+
+/// What stands in a file alone is never called superfluous, and what is not
+/// committed not done.
+#[test]
+fn the_walk_tells_what_remains_to_be_done_as_it_is() {
+    let world = world("move-in-remains");
+    world.set("app", "password", "old");
+    world.set("app", "token", "x");
+    world.set("pull-secret", "ghcr.io", "u:p");
+    world.sandbox.git_in(&world.root, ["init", "--quiet"]);
+    world.sandbox.git_in(&world.root, ["add", "--all"]);
+    world.sandbox.git_in(&world.root, ["commit", "--quiet", "--message", "x"]);
+    world.sync(&[]);
+    let token = world.root.join("secrets/demo/app/token.age");
+    std::fs::remove_file(&token).unwrap();
+    let yaml = "applications: {app: {password: {value: new}, token: {value: x}}}\n";
+    world.sandbox.write(world.root.join("values.yaml"), yaml);
+    let from_file = |walk: Walk| {
+        walk.expect(NUMBER).send("1\n").expect("File: ").send("'values.yaml'\n").expect("[y/N] ")
+    };
+    let end = |walk: Walk| {
+        let walked = walk.expect("What remains to be done:").run().success();
+        walked.screen.split("What remains to be done:").nth(1).unwrap().to_owned()
+    };
+    let move_in = |commit| Walk::through(at_terminal(world.command(&["move-in", "demo", commit])));
+    // Declined, and given by hand.
+    let walk = from_file(move_in("--no-commit")).send("n\n").expect("Nothing was stored.");
+    let walk = walk.expect(NUMBER).send("5\n").expect(NUMBER).send("1\n").expect("Value: ");
+    let told = end(walk.send("x\r"));
+    assert!(told.contains("values.yaml has values that are not stored"), "{told}");
+    assert!(told.contains("app password") && !told.contains("shred"), "{told}");
+    assert!(told.contains("commit the sealed values"), "{told}");
+    // Replaced, and committed.
+    std::fs::remove_file(&token).unwrap();
+    let walk = from_file(move_in("--commit")).send("y\n").expect("Committed");
+    let told = end(walk.expect(BRING).send("y\n"));
+    assert!(told.contains("shred --remove -- values.yaml"), "{told}");
+    assert!(told.contains("push the commits"), "{told}");
+    assert_eq!(world.value("app", "password"), "new");
+}
+
+/// Whoever has nothing yet gets what it takes, and a hook that says no ends no
+/// walk.
+#[test]
+fn the_walk_begins_without_an_identity() {
+    let world = world("move-in-newcomer");
+    for file in ["secrets/store.toml", "recipients/alice.toml"] {
+        std::fs::remove_file(world.root.join(file)).unwrap();
+    }
+    std::fs::remove_dir_all(world.sandbox.home().join(".config")).unwrap();
+    world.sandbox.git_in(&world.root, ["init", "--quiet"]);
+    let hook = world.root.join(".git/hooks/pre-commit");
+    world.sandbox.write(&hook, "#!/bin/sh\nexit 1\n");
+    make_executable(&hook);
+    let command = world.command(&["move-in", "demo", "-c", "."]).env("USER", "alice");
+    let walked = Walk::through(at_terminal(command))
+        .expect("Commit after each step")
+        .send("y\n")
+        .expect("Make one, with you as its first key-holder? [y/N] ")
+        .send("y\n")
+        .expect("No identity of yours was found")
+        .expect("Make one? [y/N] ")
+        .send("y\n")
+        .expect("Made an identity")
+        .expect("the store is changed, but not committed")
+        .expect(NUMBER)
+        .send("5\n")
+        .expect(NUMBER)
+        .send("2\n")
+        .expect("Comparing with Vault.")
+        .expect("cannot be resolved")
+        .expect("commit the sealed values and key-holders")
+        .run();
+    assert_ne!(walked.code, Some(0), "{}", walked.screen);
+    let misspelt = Walk::through(at_terminal(world.command(&["move-in", "dmo"]))).run();
+    assert!(misspelt.screen.contains("did you mean demo?"), "{}", misspelt.screen);
+    assert!(!misspelt.screen.contains("[y/N]"), "{}", misspelt.screen);
+}
+
+/// What is generated is in Vault alone: a folder may be all that is left of it.
+#[test]
+fn generated_values_of_exported_files_are_named() {
+    let world = world("exported-generated");
+    keep_in_vault(&world);
+    world.command(&["vault", "export-secrets", "demo", "out"]).run().success();
+    let output = world.command(&["import", "demo", "out"]).run().success();
+    assert!(output.stderr().contains("left out (app made)"), "{output:?}");
+    assert!(output.stderr().contains("keep what was left out"), "{output:?}");
+    assert!(output.stderr().contains("app made (generated)"), "{output:?}");
+}
+
+/// In Vault clients have no names but their ids.
+#[test]
+fn a_client_keeps_the_name_that_it_is_stored_under() {
+    let world = World::new(
+        "clients-named",
+        &[("gafaelfawr", "[secrets.clients]\ngenerate = { type = \"oidc-clients\" }\n")],
+    );
+    let client = r#"{"id": "an-id", "secret": "s", "return_uri": "u"}"#;
+    world.set("oidc-clients", "chronograf", client);
+    world.sync(&[]);
+    let output = world.command(&["import", "demo", "--from-vault"]).run().success();
+    assert!(output.stderr().contains("equal      oidc-clients chronograf"), "{output:?}");
+    world.sync_changes_nothing(&[]);
 }
 
 #[test]
@@ -297,7 +411,7 @@ fn the_walk_can_be_interrupted_anywhere() {
     store.iter().for_each(|file| std::fs::remove_file(file).unwrap());
     world.sandbox.git_in(&world.root, ["init", "--quiet"]);
     let first = || world.command(&["move-in", "demo", "-c", "."]).env("USER", "alice");
-    let commit = "Commit each step, so that Vault remembers from which commit it is? [y/N] ";
+    let commit = "Commit after each step, so that Vault remembers from which commit it is? [y/N] ";
     let is_no_store = || assert!(!world.root.join("secrets/store.toml").exists());
     ended(&first, &|walk| walk.expect(commit), &is_no_store);
     let make = "Make one, with you as its first key-holder? [y/N] ";
@@ -322,8 +436,12 @@ fn the_walk_can_be_interrupted_anywhere() {
         password_is("other");
     });
     world.set("app", "password", &mark);
-    let bring = "Bring Vault in line now? [y/N] ";
-    ended(&move_in, &|walk| value(walk).send(&format!("{mark}\r")).expect(bring), &|| {
+    let given = |walk: Walk| value(walk).send(&format!("{mark}\r"));
+    ended(&move_in, &|walk| given(walk).expect(MORE), &|| {
+        world.command(&["remove", "demo", "app", "token", "--yes"]).run().success();
+    });
+    let no_more = |walk: Walk| walk.expect(MORE).send("n\n");
+    ended(&move_in, &|walk| no_more(given(walk)).expect(BRING), &|| {
         assert_eq!(get(&world, "app", "token"), mark);
         world.command(&["remove", "demo", "app", "token", "--yes"]).run().success();
     });
@@ -331,17 +449,17 @@ fn the_walk_can_be_interrupted_anywhere() {
     // While it compares with Vault.
     world.set("app", "token", &mark);
     let wrong = || move_in().env("VAULT_TOKEN", "wrong");
-    ended(&wrong, &|walk| walk.expect("Try again? [y/N] "), &|| ());
-    interrupted(&|walk| walk.expect(bring));
+    ended(&wrong, &|walk| no_more(walk).expect("Try again? [y/N] "), &|| ());
+    interrupted(&|walk| no_more(walk).expect(BRING));
     assert_eq!(world.version("app"), 0);
     world.sync(&[]);
     world.server.put(&world.prefix, "gone", serde_json::json!({ "key": "k" }));
     let remove = "Remove from Vault what no spec names, as well? [y/N] ";
-    interrupted(&|walk| walk.expect(bring).send("y\n").expect(remove));
+    interrupted(&|walk| no_more(walk).expect(BRING).send("y\n").expect(remove));
     assert_eq!(world.value("gone", "key"), "k");
 
     // The end of the input is a way to stop, too.
-    let walk = Walk::through(at_terminal(move_in())).expect(bring).send("\x04");
+    let walk = no_more(Walk::through(at_terminal(move_in()))).expect(BRING).send("\x04");
     let walked = walk.run();
     assert_eq!(walked.code, Some(1), "{}", walked.screen);
     std::fs::remove_file(file).unwrap();

@@ -108,7 +108,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 
 /// Asks whether what was typed is to be lost; if not, the editor opens again.
 fn gives_up(context: &Context<'_>) -> Result<bool, CliError> {
-    context.ui.confirm("Give up what you typed, rather than edit it again?", "run it at a terminal")
+    context
+        .ui
+        .confirm("Throw away what you typed? No opens the editor again.", "run it at a terminal")
 }
 
 /// The secrets to edit: static ones, and what is stored beside them.
