@@ -340,7 +340,7 @@ fn what_is_left_out_is_named() {
     let mut with_file = app(vec![
         field(None, "password", "one"),
         field(None, "password", "another"),
-        json!({ "id": "x", "label": "dex.clientSecret", "value": "y", "section": { "id": "s" } }),
+        field(Some(""), "dex.clientSecret", "y"),
     ]);
     with_file["files"] = json!([{ "id": "f", "name": "ldap.keytab" }]);
     let mut nothing = item("other", Vec::new());

@@ -31,8 +31,10 @@ const MARK_NO_PASTES: &[u8] = b"\x1b[?2004l";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// How soon after a line the next one comes that was pasted with it, in
-/// nanoseconds: where what is pasted is marked, and where it is not.
-const PASTED_WITHIN: [i64; 2] = [80_000_000, 400_000_000];
+/// nanoseconds.
+const PASTED_WITHIN: i64 = 80_000_000;
+/// The same where nothing else tells what is pasted.
+const PASTED_WITHIN_UNMARKED: i64 = 400_000_000;
 
 /// What was typed.
 pub(super) enum Answer {
@@ -87,7 +89,7 @@ pub(super) fn ask_hidden(prompt: &str, marks_pastes: bool) -> io::Result<Answer>
         terminal.write_all(MARK_PASTES)?;
     }
     terminal.write_all(prompt.as_bytes())?;
-    let pasted_within = PASTED_WITHIN[usize::from(!marks_pastes)];
+    let pasted_within = if marks_pastes { PASTED_WITHIN } else { PASTED_WITHIN_UNMARKED };
     let answer = Reader::new(&terminal, pasted_within).answer();
     terminal.write_all(b"\n")?;
     answer

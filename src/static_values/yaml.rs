@@ -404,17 +404,20 @@ mod tests {
 
     #[test]
     fn errors_name_the_line_and_not_what_stands_there() {
-        for (yaml, line) in [
-            ("applications:\n  a:\n    k: hunter2\n", 3),
-            ("applications:\n  a:\n    k: {value: [hunter2]}\n", 3),
-            ("hunter2: x\n", 1),
-            ("applications: {a: {k: {hunter2: x}}}\n", 1),
-            ("applications:\n  a: 'hunter2\n", 2),
+        for (yaml, line, what) in [
+            ("applications:\n  a:\n    k: hunter2\n", 3, "expected a mapping"),
+            ("applications:\n  a:\n    k: {value: [hunter2]}\n", 3, "expected text"),
+            ("hunter2: x\n", 1, "a field is none of: applications, "),
+            ("applications: {a: {k: {hunter2: x}}}\n", 1, "a field is none of: "),
+            ("applications: {a: {}, a: {k: {value: hunter2}}}\n", 1, "for the second time"),
+            ("pull-secret: {registries: {r: {username: u}}}\n", 1, "password is missing"),
+            ("applications:\n  a: 'hunter2\n", 2, "the YAML is malformed"),
         ] {
             let error = StaticValues::from_yaml(yaml).unwrap_err();
-            let YamlError::Malformed { line: found } = &error else { panic!("{error:?}") };
+            let YamlError::Malformed { line: found, .. } = &error else { panic!("{error:?}") };
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{yaml}");
             assert!((line..=line + 1).contains(found), "{yaml}: {found}");
+            assert!(error.to_string().contains(what), "{error}");
         }
     }
 

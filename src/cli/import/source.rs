@@ -83,7 +83,7 @@ pub(super) fn from_path(
     if path.is_dir() {
         return from_folder(path, environment, context);
     }
-    if !path.extension().is_some_and(|end| end == "json") {
+    if path.extension().is_none_or(|end| end != "json") {
         return Ok(Offer { values: read_yaml(path)?, unknown: None, place: "file" });
     }
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
