@@ -84,24 +84,27 @@ struct Cli {
     command: Command,
 }
 
+/// What the options of every command stand under.
+const EVERY: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 struct Global {
     /// Root of the checkout [default: found from the current folder upwards]
-    #[arg(short, long, global = true, value_name = "FOLDER")]
+    #[arg(short, long, global = true, help_heading = EVERY, value_name = "FOLDER")]
     config: Option<PathBuf>,
 
     /// File with an age identity or an SSH private key; repeatable. Named
     /// here, no other is looked for
-    #[arg(short, long = "identity", global = true, value_name = "FILE")]
+    #[arg(short, long = "identity", global = true, help_heading = EVERY, value_name = "FILE")]
     identities: Vec<PathBuf>,
 
     /// Say nothing but warnings and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, help_heading = EVERY, conflicts_with = "verbose")]
     quiet: bool,
 
     /// Say more of what is looked at, and where
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERY)]
     verbose: bool,
 }
 

@@ -153,13 +153,10 @@ impl Offer {
         ));
         if !sorted.missing.is_empty() {
             let have = match sorted.missing.len() {
-                1 => "1 static secret still has no value".to_owned(),
-                count => format!("{count} static secrets still have no value"),
+                1 => "1 static secret still has no value; give it".to_owned(),
+                count => format!("{count} static secrets still have no value; give them"),
             };
-            ui.status(&format!(
-                "{have}; give them with: phalanx-secrets fill {}",
-                environment.name
-            ));
+            ui.status(&format!("{have} with: phalanx-secrets fill {}", environment.name));
         }
         let (Some(commit), Some(locked)) = (commit, locked) else {
             return Ok(Outcome::NotStored);

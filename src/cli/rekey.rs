@@ -19,7 +19,7 @@ pub(super) struct Args {
     scope: Access,
 
     /// Show what would be sealed again, and change nothing. Needs no key
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
 
     #[command(flatten)]

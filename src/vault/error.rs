@@ -97,7 +97,7 @@ fn times(attempts: u32) -> String {
 pub enum SetupError {
     /// The server's URL is no use. It is not shown where it may hold a
     /// password.
-    #[error("the environment's Vault URL{} is no use: {reason}", shown(url.as_deref()))]
+    #[error("the URL of the server{} is no use: {reason}", shown(url.as_deref()))]
     Url {
         /// The URL, where it may be shown.
         url: Option<String>,
