@@ -143,12 +143,13 @@ fn what_a_hook_refuses_stays_as_it_was() {
     make_executable(&hook);
     let (before, was) = (head(&store), store.bytes(PASSWORD));
     let refused = set(&store).run().fails_with(3);
-    insta::assert_snapshot!(store.stderr(&refused), @r"
+    insta::assert_snapshot!(store.stderr(&refused), @"
     Stored demo/app/password, sealed to: alice
     not today
     Error: the store is changed, but not committed
     Caused by: git did not commit (exit status: 1)
-    Hint: once git agrees, commit it with: git add secrets/demo/app/password.age && git commit -m 'secrets(demo): set app password' secrets/demo/app/password.age
+    Hint: git said why, above
+    Hint: once git agrees, commit it with: git -C [SANDBOX]/work/store add secrets/demo/app/password.age && git -C [SANDBOX]/work/store commit -m 'secrets(demo): set app password' -- secrets/demo/app/password.age
     ");
     assert_eq!(head(&store), before);
     assert_ne!(store.bytes(PASSWORD), was);

@@ -128,7 +128,7 @@ fn what_is_in_the_vault_is_stored() {
       unknown    pull-secret comment (section ghcr.io)
       missing    other shared
     Stored 8 new and 0 different values; 0 were stored already.
-    1 static secret still has no value; give them with: phalanx-secrets fill demo
+    1 static secret still has no value; give it with: phalanx-secrets fill demo
     ");
     let get = |application, key| world.store.get(application, key);
     assert_eq!(get("app", "password"), "hunter2\"\\é".as_bytes());

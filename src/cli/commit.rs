@@ -110,22 +110,33 @@ impl Commit {
             Ok(Some(commit)) => ui.status(&format!("Committed {commit}: {message}")),
             Ok(None) => ui.status("Git knew nothing of this, so there is no commit."),
             Err(error) => {
-                let files: Vec<String> = files.iter().map(|file| quoted(file)).collect();
-                let by_hand = match files.as_slice() {
-                    [file] => format!("git add {file} && git commit -m {} {file}", quoted(message)),
-                    _ => format!(
-                        "git add secrets recipients .gitattributes && git commit -m {}",
-                        quoted(message)
-                    ),
-                };
-                let mut failed = CliError::new(Exit::Store, &error);
+                let mut failed = CliError::from(error);
                 failed.causes.insert(0, failed.message);
                 failed.message = "the store is changed, but not committed".to_owned();
-                return Err(failed.hint(format!("once git agrees, commit it with: {by_hand}")));
+                return Err(failed.hint(format!(
+                    "once git agrees, commit it with: {}",
+                    by_hand(&place, &files, message)
+                )));
             }
         }
         Ok(())
     }
+}
+
+/// How to commit files by hand, and nothing else.
+pub(super) fn by_hand(place: &Path, files: &[String], message: &str) -> String {
+    let git = format!("git -C {}", quoted(&place.display().to_string()));
+    let files: Vec<String> = match files {
+        [file] => vec![quoted(file)],
+        _ => {
+            let whole = ["secrets", "recipients", ".gitattributes"].into_iter();
+            let is_of =
+                |whole: &str| files.iter().any(|file| file.split('/').next() == Some(whole));
+            whole.filter(|whole| is_of(whole)).map(str::to_owned).collect()
+        }
+    };
+    let files = files.join(" ");
+    format!("{git} add {files} && {git} commit -m {} -- {files}", quoted(message))
 }
 
 impl From<CommitError> for CliError {

@@ -141,7 +141,7 @@ pub(super) fn read_file(path: &Path) -> Result<SecretValue, CliError> {
 }
 
 /// Reads everything into memory that is wiped.
-fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
+pub(super) fn read_all(mut input: impl io::Read) -> Result<SecretValue, CliError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
     let mut chunk = Zeroizing::new([0; 64 << 10]);
     loop {

@@ -5,18 +5,17 @@
 //! one. Whatever ends the walk leaves what was done; the next one goes on.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::commit::{CommitArgs, may_commit};
+use super::commit::{CommitArgs, by_hand, may_commit};
 use super::completion::environments;
 use super::connection::ServerArgs;
 use super::settings::is_stdin;
 use super::{CliError, Context, Exit, import};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET};
-use crate::model::EnvironmentName;
-use crate::repo::{RepositoryError, Revision};
+use crate::model::{Environment, EnvironmentName, Generator, Kind, Spec};
 use crate::shell::quoted;
-use crate::store::{Identities, RECIPIENTS, SECRETS, STORE_FILE};
+use crate::store::{Identities, RECIPIENTS, STORE_FILE, sealed_path};
 
 /// How to do without a question of the walk.
 const AT_TERMINAL: &str = "answer at a terminal";
@@ -90,7 +89,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         return Ok(stopped(context));
     }
     let mut plaintext = BTreeSet::new();
-    if !walk.bring_in(environment.onepassword.is_some(), &mut plaintext)? {
+    if !walk.bring_in(&environment, &mut plaintext)? {
         return Ok(stopped(context));
     }
     walk.commit_rest()?;
@@ -147,9 +146,28 @@ impl Walk<'_> {
 
     /// Takes a step, and says by which command it could be taken alone.
     fn step(&self, words: &[&str]) -> Result<Exit, CliError> {
-        let shown: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        self.context.ui.status(&format!("$ phalanx-secrets {}", shown.join(" ")));
+        self.context.ui.status(&format!("$ {}", self.command(words)));
         self.context.again(words)
+    }
+
+    /// A command as a shell takes it.
+    fn command(&self, words: &[&str]) -> String {
+        let mut line = "phalanx-secrets".to_owned();
+        if let Some(root) = &self.context.global.config {
+            line.push_str(&format!(" -c {}", quoted(&root.display().to_string())));
+        }
+        for word in words {
+            line.push(' ');
+            line.push_str(&quoted(word));
+        }
+        line
+    }
+
+    /// Whether each step is committed.
+    fn commits(&self) -> bool {
+        let store = self.context.checkout.store_if_any();
+        let is_rule = store.is_some_and(|store| store.settings.commit);
+        self.commit.contains(&"--commit") || (is_rule && self.commit.is_empty())
     }
 
     /// Makes a store, if the person wants one.
@@ -181,47 +199,57 @@ impl Walk<'_> {
         }
     }
 
-    /// The secrets without a value, and whether there is anything that no spec
-    /// counts, as the store is by now.
-    fn missing(&self) -> Result<(usize, bool), CliError> {
+    /// How many secrets have no value, and what else there is none of, as the
+    /// store is by now.
+    fn missing(&self) -> Result<(usize, Vec<&'static str>), CliError> {
         let context = self.context.renewed()?;
         let environment = context.checkout.environment(&self.name.parse()?)?;
         let contents = context.checkout.store()?.contents(&environment.name)?;
-        let mut ids = contents.ids();
-        let has_more = ids.any(|id| [PULL_SECRET, OIDC_CLIENTS].contains(&id.application.as_str()));
-        Ok((contents.missing(&environment).count(), has_more))
+        let has = |name| contents.ids().any(|id| id.application.as_str() == name);
+        let is_made_of_clients = |(_, _, spec): (_, _, &Spec)| {
+            matches!(spec.kind, Kind::Generate(Generator::OidcClients))
+        };
+        let mut absent = Vec::new();
+        if !has(PULL_SECRET) {
+            absent.push("pull secret");
+        }
+        if !has(OIDC_CLIENTS) && environment.secrets().any(is_made_of_clients) {
+            absent.push("OpenID Connect client");
+        }
+        Ok((contents.missing(&environment).count(), absent))
     }
 
     /// Imports and asks, until every value is there or the person wants to go
     /// on.
     fn bring_in(
         &self,
-        is_in_onepassword: bool,
-        plaintext: &mut BTreeSet<String>,
+        environment: &Environment,
+        plaintext: &mut BTreeSet<PathBuf>,
     ) -> Result<bool, CliError> {
         let (name, context) = (self.name, self.context);
         let ui = context.ui;
         let mut sources = vec![Source::Yaml, Source::Sops, Source::Vault, Source::Exported];
-        if is_in_onepassword {
+        if environment.onepassword.is_some() {
             sources.insert(0, Source::Onepassword);
         }
         sources.push(Source::Nowhere);
         let mut has_asked_for_more = false;
         loop {
-            let (count, has_more) = self.missing()?;
+            let (count, absent) = self.missing()?;
             if count == 0 {
                 ui.heading(&format!("\nEvery static secret of {name} has a value."));
                 // Nothing tells whether there ought to be any.
-                if has_more
+                let question = format!(
+                    "No {} is stored. Is one kept elsewhere, to import?",
+                    absent.join(" and no ")
+                );
+                if absent.is_empty()
                     || std::mem::replace(&mut has_asked_for_more, true)
-                    || !self.confirm(
-                        "Are a pull secret or OpenID Connect clients kept somewhere, to import \
-                         them too?",
-                    )?
+                    || !self.confirm(&question)?
                 {
                     return Ok(true);
                 }
-                ui.heading(&format!("\nWhere are those of {name} kept?"));
+                ui.heading("\nWhere?");
             } else {
                 let have = if count == 1 { "secret has" } else { "secrets have" };
                 ui.heading(&format!(
@@ -246,12 +274,12 @@ impl Walk<'_> {
                     Some(path) => context.settings.typed_path(&path).display().to_string(),
                 },
             };
-            match self.step(&self.import(*source, &path)) {
-                Ok(_) if matches!(source, Source::Yaml | Source::Exported) => {
-                    plaintext.insert(path);
-                }
-                Ok(_) => {}
-                Err(error) => ui.error(&error),
+            if matches!(source, Source::Yaml | Source::Exported) {
+                // Whatever comes of it: the end of the walk looks at it again.
+                plaintext.insert(context.settings.absolute(Path::new(&path)));
+            }
+            if let Err(error) = self.step(&self.import(*source, &path)) {
+                ui.error(&error);
             }
         }
     }
@@ -294,38 +322,52 @@ impl Walk<'_> {
         }
     }
 
-    /// The files of the store that differ from the last commit; `None` where
-    /// git has no say.
+    /// The files of the environment, and of the store as a whole, that are not
+    /// in the last commit as they are; `None` where there is no repository.
+    /// What git ignores is among them.
     fn uncommitted(&self) -> Result<Option<Vec<String>>, CliError> {
         let checkout = self.context.renewed()?.checkout;
         let Ok(repository) = checkout.repository() else { return Ok(None) };
-        let mut files = match Revision::of_work_tree(&repository, checkout.layout) {
-            Ok(revision) => revision.modified,
-            // There is no commit at all.
-            Err(RepositoryError::Empty) => vec![STORE_FILE.to_owned()],
-            Err(error) => return Err(error.into()),
+        let head = match repository.resolve("HEAD") {
+            Ok(commit) => Some(repository.tree_at(commit)?),
+            // There is no commit yet.
+            Err(_) => None,
         };
-        let is_ours = |file: &str| {
-            [SECRETS, RECIPIENTS]
-                .iter()
-                .any(|folder| file.strip_prefix(folder).is_some_and(|below| below.starts_with('/')))
-        };
-        files.retain(|file| is_ours(file));
-        Ok(Some(files))
+        let mut files = vec![STORE_FILE.to_owned(), ".gitattributes".to_owned()];
+        let holders = checkout.tree.list(RECIPIENTS)?;
+        files.extend(holders.iter().map(|file| format!("{RECIPIENTS}/{}", file.name)));
+        let contents = checkout.store()?.contents(&self.name.parse()?)?;
+        files.extend(contents.ids().map(|id| sealed_path(&id)));
+        let mut uncommitted = Vec::new();
+        for file in files {
+            let committed = match &head {
+                Some(head) => head.read(&file)?,
+                None => None,
+            };
+            if checkout.tree.read(&file)? != committed {
+                uncommitted.push(file);
+            }
+        }
+        Ok(Some(uncommitted))
     }
 
-    /// Commits what an earlier walk, or somebody before it, left uncommitted.
+    /// Offers to commit what an earlier walk, or somebody before it, left
+    /// uncommitted.
     fn commit_rest(&self) -> Result<(), CliError> {
         let files = self.uncommitted()?.unwrap_or_default();
-        if !self.commit.contains(&"--commit") || files.is_empty() {
+        if !self.commits() || files.is_empty() {
             return Ok(());
         }
-        let files = files.into_iter().chain([".gitattributes".to_owned()]).collect();
+        let ui = self.context.ui;
+        ui.heading("\nThese are not committed yet:");
+        files.iter().for_each(|file| ui.status(&format!("  {file}")));
+        if !self.confirm("Commit them now?")? {
+            return Ok(());
+        }
         let message = format!("secrets({}): move in", self.name);
         let commit = CommitArgs::wanted().begin(self.context);
-        let ended = commit.and_then(|commit| commit.end(files, &message, self.context.ui));
-        if let Err(error) = ended {
-            self.context.ui.error(&error);
+        if let Err(error) = commit.and_then(|commit| commit.end(files, &message, ui)) {
+            ui.error(&error);
         }
         Ok(())
     }
@@ -333,10 +375,16 @@ impl Walk<'_> {
     /// Compares with Vault, and brings that in line where the person wants it.
     fn compare(&self) -> Result<Exit, CliError> {
         let ui = self.context.ui;
-        // What a sync does not change by itself is what no spec names.
+        // What a sync does not change by itself is what no spec names. No spec
+        // names a pull secret either, and one may be in use.
+        let keeps_pull_secret = self.missing()?.1.contains(&"pull secret");
+        let delete: &[&str] = match keeps_pull_secret {
+            true => &["--delete", "--exclude", PULL_SECRET],
+            false => &["--delete"],
+        };
         let syncs: [(&[&str], &str); 2] = [
             (&[], "Bring Vault in line now?"),
-            (&["--delete"], "Remove from Vault what no spec names, as well?"),
+            (delete, "Remove from Vault what no spec names, as well?"),
         ];
         let mut exit = self.audit()?;
         for (options, question) in syncs {
@@ -350,7 +398,7 @@ impl Walk<'_> {
                 return Ok(exit);
             }
             if !self.confirm(question)? {
-                ui.status(&format!("Later: phalanx-secrets {}", sync.join(" ")));
+                ui.status(&format!("Later: {}", self.command(&sync)));
                 return Ok(exit);
             }
             if let Err(error) = self.step(&sync) {
@@ -370,12 +418,13 @@ impl Walk<'_> {
         let ui = self.context.ui;
         loop {
             ui.heading("\nComparing with Vault.");
-            match self.step(&[&["audit", self.name], &self.server[..]].concat()) {
+            let audit = self.audit_words();
+            match self.step(&audit) {
                 Ok(exit) => return Ok(exit),
                 Err(error) => {
                     ui.error(&error);
                     if !self.confirm("Try again?")? {
-                        ui.status(&format!("Later: phalanx-secrets audit {}", self.name));
+                        ui.status(&format!("Later: {}", self.command(&audit)));
                         return Ok(error.exit);
                     }
                 }
@@ -383,67 +432,86 @@ impl Walk<'_> {
         }
     }
 
+    fn audit_words(&self) -> Vec<&str> {
+        [&["audit", self.name], &self.server[..]].concat()
+    }
+
     /// Says what to commit and what to remove, as it is by now.
-    fn tidy_up(&self, plaintext: &BTreeSet<String>, exit: Exit) -> Result<(), CliError> {
+    fn tidy_up(&self, plaintext: &BTreeSet<PathBuf>, exit: Exit) -> Result<(), CliError> {
         let (name, ui) = (self.name, self.context.ui);
         ui.heading("\nWhat remains to be done:");
+        let place = self.context.settings.absolute(&self.context.checkout.place);
         match self.uncommitted()?.as_deref() {
             None => ui.status("  • keep secrets/, recipients/ and .gitattributes in git"),
             Some([]) => ui.status("  • push the commits, or open a pull request"),
-            Some(_) => {
-                let root = quoted(&self.context.checkout.place.display().to_string());
-                ui.status("  • commit the sealed values and key-holders, and push them:");
-                ui.status(&format!("      cd {root}"));
-                ui.status("      git add secrets recipients .gitattributes");
-                ui.status(&format!("      git commit -m 'secrets({name}): move in'"));
+            Some(files) => {
+                if let Err(error) = may_commit(&place) {
+                    ui.status(&format!("  • {}; then", error.message));
+                }
+                ui.status("  • commit what is not committed yet, and push it:");
+                files.iter().for_each(|file| ui.status(&format!("      {file}")));
+                let command = by_hand(&place, files, &format!("secrets({name}): move in"));
+                ui.status(&format!("      {command}"));
             }
         }
-        if plaintext.is_empty() {
+        let is_complete = self.missing()?.0 == 0;
+        if plaintext.is_empty() && is_complete {
             ui.status(
-                "  • if the values came from a file: once that is pushed, delete it, and copies of \
-                 it",
+                "  • if the values came from a file: it can be deleted, once that is pushed,",
             );
+            ui.status("    where this lists nothing but equal values:");
+            let dry_run = self.command(&["import", name, "--dry-run"]);
+            ui.status(&format!("      {dry_run} FILE"));
         }
-        for path in plaintext {
-            match self.not_stored(path)?.as_slice() {
-                [] => {
+        for path in plaintext.iter().filter(|path| path.exists()) {
+            match self.not_stored(path) {
+                Ok(names) if names.is_empty() => {
                     ui.status(
                         "  • once that is pushed, delete the values in the clear, and copies:",
                     );
-                    ui.status(&format!("      {}", delete_command(Path::new(path))));
+                    ui.status(&format!("      {}", delete_command(path)));
                 }
-                names => {
+                Ok(names) => {
+                    let path = path.display();
                     ui.status(&format!(
                         "  • {path} has values that are not stored. Delete it once"
                     ));
                     ui.status("    you know what is to become of them:");
-                    for name in names {
-                        ui.status(&format!("      {name}"));
-                    }
+                    names.iter().for_each(|name| ui.status(&format!("      {name}")));
+                }
+                Err(error) => {
+                    let (path, message) = (path.display(), error.message);
+                    ui.status(&format!(
+                        "  • whether {path} may be deleted is not known: {message}"
+                    ));
                 }
             }
         }
         if exit != Exit::Done {
-            ui.status(&format!("  • until this finds nothing: phalanx-secrets audit {name}"));
+            ui.status(&format!(
+                "  • until this finds nothing: {}",
+                self.command(&self.audit_words())
+            ));
         }
         ui.status("  • give others access: phalanx-secrets recipients add --help");
         Ok(())
     }
 
     /// What a file or folder has that is not stored.
-    fn not_stored(&self, path: &str) -> Result<Vec<String>, CliError> {
+    fn not_stored(&self, path: &Path) -> Result<Vec<String>, CliError> {
         let context = self.context.renewed()?;
         let environment = context.checkout.environment(&self.name.parse()?)?;
-        import::not_stored(Path::new(path), &environment, &context)
+        import::not_stored(path, &environment, &context)
     }
 }
 
-/// How to delete a file or folder, so that little is left of it.
+/// How to delete a file, or those files of a folder that are read from one, so
+/// that little is left of them.
 fn delete_command(path: &Path) -> String {
-    let name = quoted(&path.display().to_string());
     let shred = if cfg!(target_os = "linux") { "shred --remove" } else { "rm" };
+    let name = quoted(&path.display().to_string());
     match path.is_dir() {
-        true => format!("find {name} -type f -exec {shred} {{}} + && rmdir {name}"),
+        true => format!("{shred} -- {name}/*.json"),
         false => format!("{shred} -- {name}"),
     }
 }

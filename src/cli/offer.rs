@@ -53,6 +53,10 @@ pub(super) struct OfferArgs {
 }
 
 impl OfferArgs {
+    pub(super) fn is_dry_run(self) -> bool {
+        self.dry_run
+    }
+
     /// For values that are stored already, so that all of them are in order.
     pub(super) fn of_stored(replace: bool, dry_run: bool) -> Self {
         Self { replace, dry_run, allow_empty: true, ..Self::default() }
@@ -76,7 +80,8 @@ pub(super) enum Outcome {
 struct Sorted {
     new: Vec<(SecretId, SecretValue)>,
     different: Vec<Different>,
-    equal: Vec<SecretId>,
+    /// With the file that was found equal.
+    equal: Vec<(SecretId, Vec<u8>)>,
     /// Of secrets that are generated or copied: nothing would ever use them.
     not_static: Vec<SecretId>,
     unknown: Vec<SecretId>,
@@ -242,8 +247,8 @@ impl Offer {
         for value in opened {
             let given = stored.get(&value.id).map(|one| &one.value);
             if given.is_some_and(|given| says_the_same(&value.id, given, &value.opened.value)) {
-                stored.remove(&value.id);
-                sorted.equal.push(value.id);
+                let found = stored.remove(&value.id);
+                sorted.equal.extend(found.map(|found| (found.id, found.sealed)));
             }
         }
         sorted.different = stored.into_values().collect();
@@ -330,7 +335,7 @@ impl Sorted {
                 false => show("different", id),
             }
         }
-        self.equal.iter().for_each(|id| show("equal", id));
+        self.equal.iter().for_each(|(id, _)| show("equal", id));
         self.unknown.iter().for_each(|id| show("unknown", id));
         left_out.iter().for_each(|name| ui.status(&line("unknown", name)));
         self.missing.iter().for_each(|id| show("missing", id));
@@ -364,6 +369,12 @@ impl Sorted {
     }
 
     fn put(&self, store: &LockedStore) -> Result<(), CliError> {
+        for (id, sealed) in &self.equal {
+            if !store.has(id) || store.sealed(id)? != *sealed {
+                return Err(CliError::store(format!("{id} changed meanwhile; nothing was stored"))
+                    .hint("run it again"));
+            }
+        }
         let new =
             self.new.iter().map(|(id, value)| ValueChange { id, before: None, after: Some(value) });
         let different = self.different.iter().map(|one| ValueChange {

@@ -101,6 +101,14 @@ impl Settings {
         }
     }
 
+    /// A path that means the same in every folder.
+    pub(super) fn absolute(&self, path: &Path) -> PathBuf {
+        match &self.current_folder {
+            Ok(here) => here.join(path),
+            Err(_) => path.to_owned(),
+        }
+    }
+
     /// The user's editor, as a shell would write it.
     pub(super) fn editor(&self) -> Option<String> {
         let is_set = |line: &String| !line.trim().is_empty();
@@ -110,11 +118,7 @@ impl Settings {
     /// The program of a name, where the shell would find it.
     pub(super) fn program(&self, name: &str) -> Option<PathBuf> {
         if name.contains('/') {
-            let path = self.typed_path(name);
-            return Some(match &self.current_folder {
-                Ok(here) => here.join(path),
-                Err(_) => path,
-            });
+            return Some(self.absolute(&self.typed_path(name)));
         }
         let path = (self.variable)("PATH")?;
         std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())

@@ -50,6 +50,23 @@ struct ItemSummary {
     state: Option<String>,
 }
 
+/// What is in a list.
+trait Listed {
+    fn id(&self) -> &str;
+}
+
+impl Listed for VaultSummary {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Listed for ItemSummary {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 #[derive(Deserialize)]
 struct ErrorBody {
     message: Option<String>,
@@ -139,7 +156,7 @@ impl ConnectClient {
     }
 
     /// Reads a list, in as many parts as the server gives it.
-    async fn list<T: DeserializeOwned>(
+    async fn list<T: DeserializeOwned + Listed>(
         &self,
         path: &str,
         filter: Option<&str>,
@@ -156,6 +173,10 @@ impl ConnectClient {
             let part: Vec<T> =
                 serde_json::from_slice(&body).map_err(|_| self.something_else(what))?;
             let is_empty = part.is_empty();
+            // Nor is a part again that was there already.
+            if part.iter().any(|new| all.iter().any(|there: &T| there.id() == new.id())) {
+                return Err(self.something_else(what));
+            }
             all.extend(part);
             let total = range.and_then(|range| range.rsplit_once('/')?.1.trim().parse().ok());
             let is_last = match total {

@@ -207,7 +207,6 @@ fn contents(item: Item<'_>) -> Option<Contents> {
     let sections = item.sections.unwrap_or_default();
     let mut fields = Vec::new();
     for field in item.fields.unwrap_or_default() {
-        let Some(label) = field.label else { continue };
         let Some(raw) = field.value.filter(|raw| raw.get() != "null") else { continue };
         let value = SecretValue::from(json_text::unescape(raw.get())?);
         if value.is_empty() {
@@ -219,6 +218,7 @@ fn contents(item: Item<'_>) -> Option<Contents> {
         });
         let is_in_section = field.section.is_some();
         let is_note = field.purpose.as_deref() == Some("NOTES");
+        let label = field.label.unwrap_or_else(|| "(a field without a name)".to_owned());
         fields.push(Given { label, value, section, is_in_section, is_note });
     }
     let files = item.files.unwrap_or_default().into_iter();
@@ -233,10 +233,15 @@ type Sections<'a> = IndexMap<String, Vec<&'a Given>>;
 fn sections<'a>(item: &'a Contents, wanted: &[&str]) -> (Sections<'a>, Vec<bool>) {
     let mut sections = Sections::new();
     let mut is_used = Vec::new();
-    for field in &item.fields {
+    for (index, field) in item.fields.iter().enumerate() {
         let section = field.section.as_ref().filter(|section| !section.is_empty());
         let section = section.filter(|_| wanted.contains(&field.label.as_str()));
-        is_used.push(section.is_some());
+        let is_last = !item.fields.iter().skip(index + 1).any(|later| {
+            later.section == field.section
+                && later.label == field.label
+                && later.value != field.value
+        });
+        is_used.push(section.is_some() && is_last);
         if let Some(section) = section {
             sections.entry(section.clone()).or_default().push(field);
         }

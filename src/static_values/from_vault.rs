@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -53,8 +52,10 @@ impl EntryValues {
                     |what| InvalidEntry { entry: name.to_string(), key: key.clone(), what };
                 let text = || value.text().ok_or_else(|| invalid("is no text"));
                 if name.as_str() == PULL_SECRET && key == DOCKERCONFIGJSON {
-                    picked.values.pull_secret = registries(text()?)
+                    let (registries, rest) = registries(text()?)
                         .ok_or_else(|| invalid("is not the document of a pull secret"))?;
+                    picked.values.pull_secret = registries;
+                    picked.unknown.extend(rest.iter().map(|rest| format!("{name} {rest}")));
                     continue;
                 }
                 let parsed = key.parse::<KeyName>().ok();
@@ -68,7 +69,10 @@ impl EntryValues {
                         let clients = clients(text()?)
                             .ok_or_else(|| invalid("is no list of OpenID Connect clients"))?;
                         for client in clients {
-                            picked.values.oidc_clients.insert(client.id.to_string(), client);
+                            let id = client.id.to_string();
+                            if picked.values.oidc_clients.insert(id, client).is_some() {
+                                return Err(invalid("has two clients of the same id"));
+                            }
                         }
                     }
                     (_, Some(Kind::Generate(_))) => {
@@ -85,39 +89,36 @@ impl EntryValues {
     }
 }
 
-/// The registries of a `.dockerconfigjson`.
-fn registries(document: &SecretValue) -> Option<indexmap::IndexMap<String, RegistryCredentials>> {
-    #[derive(Deserialize)]
-    struct Document<'a> {
-        #[serde(borrow)]
-        auths: indexmap::IndexMap<String, Registry<'a>>,
-    }
-    #[derive(Deserialize)]
-    struct Registry<'a> {
-        #[serde(borrow)]
-        username: Option<&'a RawValue>,
-        #[serde(borrow)]
-        password: Option<&'a RawValue>,
-        #[serde(borrow)]
-        auth: Option<&'a RawValue>,
-    }
-    let document: Document<'_> = serde_json::from_slice(document.expose()).ok()?;
-    let mut registries = indexmap::IndexMap::new();
-    for (name, registry) in document.auths {
-        let credentials = match (registry.username, registry.password, registry.auth) {
+/// The registries of a `.dockerconfigjson`, and the names of what else it has.
+fn registries(document: &SecretValue) -> Option<(Registries, Vec<String>)> {
+    type Object<'a> = BTreeMap<String, &'a RawValue>;
+    let mut document: Object<'_> = serde_json::from_slice(document.expose()).ok()?;
+    let auths: indexmap::IndexMap<String, Object<'_>> =
+        serde_json::from_str(document.remove("auths")?.get()).ok()?;
+    let mut rest: Vec<String> = document.keys().map(|name| printable(name)).collect();
+    let mut registries = Registries::new();
+    for (name, mut registry) in auths {
+        let mut take = |field| registry.remove(field).map(text);
+        let joined = match take("auth") {
+            None => None,
+            Some(auth) => {
+                Some(RegistryCredentials::from_plaintext(&SecretValue::from_base64(&auth?)?).ok()?)
+            }
+        };
+        let credentials = match (take("username"), take("password"), joined) {
             (Some(username), Some(password), _) => {
-                RegistryCredentials { username: text(username)?, password: text(password)? }
+                RegistryCredentials { username: username?, password: password? }
             }
-            (_, _, Some(auth)) => {
-                let joined = SecretValue::from_base64(&text(auth)?)?;
-                RegistryCredentials::from_plaintext(&joined).ok()?
-            }
+            (_, _, Some(joined)) => joined,
             _ => return None,
         };
+        rest.extend(registry.keys().map(|field| printable(&format!("{name} {field}"))));
         registries.insert(name, credentials);
     }
-    Some(registries)
+    Some((registries, rest))
 }
+
+type Registries = indexmap::IndexMap<String, RegistryCredentials>;
 
 fn clients(list: &SecretValue) -> Option<Vec<OidcClient>> {
     let clients: Vec<&RawValue> = serde_json::from_slice(list.expose()).ok()?;
@@ -139,13 +140,16 @@ mod tests {
     #[test]
     fn a_pull_secret_is_read_as_it_is_written_and_as_docker_writes_it() {
         for (document, expected) in [
-            (r#"{"auths": {"r": {"auth": "eA==", "username": "u", "password": "p\n"}}}"#, "p\n"),
+            (r#"{"auths": {"r": {"auth": "dTpw", "username": "u", "password": "p\n"}}}"#, "p\n"),
             (r#"{"auths": {"r": {"auth": "dTpwOmE="}}}"#, "p:a"),
         ] {
-            let registries = registries(&document.into()).unwrap();
+            let (registries, rest) = registries(&document.into()).unwrap();
+            assert!(rest.is_empty(), "{rest:?}");
             assert_eq!(registries["r"].username.as_str(), "u");
             assert_eq!(registries["r"].password.as_str(), expected);
         }
+        let document = r#"{"auths": {"r": {"auth": "dTpwOmE=", "email": "e"}}, "credHelpers": {}}"#;
+        assert_eq!(registries(&document.into()).unwrap().1, ["credHelpers", "r email"]);
         for document in ["", "{}", r#"{"auths": {"r": {}}}"#, r#"{"auths": {"r": {"auth": "?"}}}"#]
         {
             assert!(registries(&document.into()).is_none(), "{document}");

@@ -174,8 +174,8 @@ fn tls_with_an_authority_of_ones_own() {
 fn a_url_that_is_none() {
     let world = world("url");
     let output = world.sync_is_refused(4, &["--vault-url", "https://bob:hunter2@vault"]);
-    assert_snapshot!(output.hides("hunter2").stderr(), @r"
-    Error: the environment's Vault URL is no use: it must not hold a user name or password
+    assert_snapshot!(output.hides("hunter2").stderr(), @"
+    Error: the URL of the server is no use: it must not hold a user name or password
     Hint: it is what VAULT_ADDR would hold, such as https://vault.example.org:8200
     ");
 }

@@ -166,8 +166,7 @@ fn at_terminal(command: Command) -> Command {
 
 const WHERE: &str = "Where are the values of demo kept?";
 const NUMBER: &str = "Number: ";
-const MORE: &str =
-    "Are a pull secret or OpenID Connect clients kept somewhere, to import them too? [y/N] ";
+const MORE: &str = "is stored. Is one kept elsewhere, to import? [y/N] ";
 const BRING: &str = "Bring Vault in line now? [y/N] ";
 
 /// All the way: no store yet, a file with most values, one by hand, and a
@@ -235,7 +234,6 @@ fn the_walk_ends_in_a_green_audit() {
     secrets: make a store
     secrets(demo): import 1 value
     secrets(demo): fill in 1 value
-    secrets(demo): move in
     ");
     // Again, there is nothing to do.
     let again = walk(&world).expect("Every static secret of demo has a value.");
@@ -251,6 +249,7 @@ fn the_walk_tells_what_remains_to_be_done_as_it_is() {
     world.set("app", "password", "old");
     world.set("app", "token", "x");
     world.set("pull-secret", "ghcr.io", "u:p");
+    world.set("oidc-clients", "c", r#"{"id":"a","secret":"b","return_uri":"c"}"#);
     world.sandbox.git_in(&world.root, ["init", "--quiet"]);
     world.sandbox.git_in(&world.root, ["add", "--all"]);
     world.sandbox.git_in(&world.root, ["commit", "--quiet", "--message", "x"]);
@@ -273,12 +272,14 @@ fn the_walk_tells_what_remains_to_be_done_as_it_is() {
     let told = end(walk.send("x\r"));
     assert!(told.contains("values.yaml has values that are not stored"), "{told}");
     assert!(told.contains("app password") && !told.contains("shred"), "{told}");
-    assert!(told.contains("commit the sealed values"), "{told}");
+    assert!(told.contains("commit what is not committed yet"), "{told}");
+    assert!(told.contains("secrets/demo/app/token.age"), "{told}");
     // Replaced, and committed.
     std::fs::remove_file(&token).unwrap();
     let walk = from_file(move_in("--commit")).send("y\n").expect("Committed");
     let told = end(walk.expect(BRING).send("y\n"));
-    assert!(told.contains("shred --remove -- values.yaml"), "{told}");
+    let path = world.root.join("values.yaml");
+    assert!(told.contains(&format!("shred --remove -- {}", path.display())), "{told}");
     assert!(told.contains("push the commits"), "{told}");
     assert_eq!(world.value("app", "password"), "new");
 }
@@ -311,9 +312,14 @@ fn the_walk_begins_without_an_identity() {
         .send("5\n")
         .expect(NUMBER)
         .send("2\n")
+        .expect("These are not committed yet:")
+        .expect("recipients/alice.toml")
+        .expect("Commit them now? [y/N] ")
+        .send("y\n")
+        .expect("the store is changed, but not committed")
         .expect("Comparing with Vault.")
         .expect("cannot be resolved")
-        .expect("commit the sealed values and key-holders")
+        .expect("commit what is not committed yet")
         .run();
     assert_ne!(walked.code, Some(0), "{}", walked.screen);
     let misspelt = Walk::through(at_terminal(world.command(&["move-in", "dmo"]))).run();

@@ -42,7 +42,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
     // Before anything is asked for.
-    let _ = args.commit.begin(context)?;
+    if !args.offer.is_dry_run() {
+        let _ = args.commit.begin(context)?;
+    }
     let offer = args.source.read(&environment, &args.server, context)?;
     let outcome = offer.store(&environment, args.offer, args.commit, context)?;
     if let (Some(path), Outcome::Stored { left_out }) = (args.source.in_the_clear(), outcome) {

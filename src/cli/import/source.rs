@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
 use crate::cli::connection::{Credentials, ServerArgs, block_on};
-use crate::cli::input::read_file;
+use crate::cli::input::{read_all, read_file};
 use crate::cli::offer::Offer;
 use crate::cli::session::{parse_yaml, read_yaml};
 use crate::cli::{CliError, Context, Exit};
-use crate::layout::{OIDC_CLIENTS, PULL_SECRET};
-use crate::model::{ApplicationName, Environment, SecretId, SecretValue};
+use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS};
+use crate::model::{ApplicationName, Environment, SecretId};
 use crate::onepassword::{ConnectClient, OnepasswordError};
 use crate::static_values::{EntryValues, InvalidEntry, StaticValues};
 use crate::suggest::nearest;
@@ -44,7 +43,9 @@ pub(super) struct SourceArgs {
 impl SourceArgs {
     /// The file or folder, if it is one, that holds the values in the clear.
     pub(super) fn in_the_clear(&self) -> Option<&Path> {
-        self.file.as_deref().filter(|path| path.is_file() || path.is_dir())
+        let is_stream = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
+        let file = self.file.as_deref().filter(|path| !is_stream(path));
+        file.filter(|path| path.is_file() || path.is_dir())
     }
 
     /// Reads what there is.
@@ -93,8 +94,11 @@ pub(super) fn from_path(
         return of_entries(path, environment, &entries, context);
     }
     // JSON is YAML as well, so it may be a static-secrets file.
-    if let Ok(values) = read_yaml(path) {
-        return Ok(Offer { values, unknown: None, place: "file" });
+    let is_static = |object: &BTreeMap<String, &RawValue>| {
+        object.keys().any(|key| key == "applications" || RESERVED_APPLICATIONS.contains(&&**key))
+    };
+    if serde_json::from_slice(read_file(path)?.expose()).is_ok_and(|object| is_static(&object)) {
+        return Ok(Offer { values: read_yaml(path)?, unknown: None, place: "file" });
     }
     let names = environment.applications.keys().map(ApplicationName::as_str);
     Err(CliError::usage(format!(
@@ -189,7 +193,16 @@ fn name_as_stored(
     let stored = StaticValues::from_stored(context.open(&contents, is_client)?)?.oidc_clients;
     for (id, client) in std::mem::take(&mut values.oidc_clients) {
         let named = stored.iter().find(|(_, stored)| stored.id == client.id);
-        values.oidc_clients.insert(named.map_or(id, |(name, _)| name.clone()), client);
+        let name = named.map_or(id, |(name, _)| name.clone());
+        if values.oidc_clients.insert(name.clone(), client).is_some() {
+            return Err(CliError::store(format!("two clients would be stored as {name}")).hint(
+                format!(
+                    "rename the stored one: phalanx-secrets rename {} {OIDC_CLIENTS} \
+                               {name} NEW",
+                    environment.name
+                ),
+            ));
+        }
     }
     Ok(())
 }
@@ -252,19 +265,19 @@ fn from_sops(file: &Path, context: &Context<'_>) -> Result<Offer, CliError> {
     }
     // A name that begins with a dash would be an option.
     let path = if file.is_relative() { Path::new(".").join(file) } else { file.to_owned() };
-    let output = Command::new("sops")
+    let mut sops = Command::new("sops")
         .args(["--decrypt", "--output-type", "yaml"])
         .arg(path)
-        .stdin(Stdio::inherit())
-        .stderr(Stdio::inherit())
-        .output()
+        .stdout(Stdio::piped())
+        .spawn()
         .map_err(|error| fail(error.to_string()))?;
-    let plain = Zeroizing::new(output.stdout);
-    if !output.status.success() {
-        return Err(fail(format!("it ended with {}", output.status)));
+    let plain = sops.stdout.take().map(read_all).transpose()?.unwrap_or_else(|| "".into());
+    let status = sops.wait().map_err(|error| fail(error.to_string()))?;
+    if !status.success() {
+        return Err(fail(format!("it ended with {status}")));
     }
     let name = format!("{} (decrypted)", file.display());
-    let values = parse_yaml(&name, &SecretValue::from(plain))?;
+    let values = parse_yaml(&name, &plain)?;
     Ok(Offer { values, unknown: None, place: "file" })
 }
 
