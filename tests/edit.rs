@@ -16,7 +16,7 @@ use crate::support::traces::{assert_nowhere, new_mark};
 fn editor(store: &SmallStore, script: &str) -> PathBuf {
     let text = format!(
         "#!/usr/bin/env python3\nimport os, sys\npath = sys.argv[-1]\ntext = open(path, \
-         newline='').read()\ndef write(text):\n    open(path, 'w', newline='').write(text)\n{script}\n"
+         newline='', errors='surrogateescape').read()\ndef write(text):\n    open(path, 'w', newline='').write(text)\n{script}\n"
     );
     let path = store.sandbox.write("editor", text);
     make_executable(&path);
@@ -252,6 +252,51 @@ fn what_changed_meanwhile_is_not_overwritten() {
     let output = store.edited(&set, &["app", "password"]).fails_with(3);
     assert!(output.stderr().contains("changed meanwhile"), "{output:?}");
     assert_eq!(store.get("app", "password"), b"theirs");
+}
+
+/// Where somebody is there, nothing that was typed is lost by that, nor what
+/// the other one stored.
+#[test]
+fn who_changes_what_is_decided_at_the_terminal() {
+    let Some(store) = World::new() else { return };
+    store.set("app", "password", "old");
+    store.set("app", "token", "old");
+    let script = format!(
+        "import subprocess\nif 'mine' not in text:\n    subprocess.run([{:?}, 'set', 'demo', 'app', \
+         'password', '-c', {:?}], input=b'theirs', check=True)\n    write(text.replace('\"old\"', \
+         '\"mine\"'))",
+        env!("CARGO_BIN_EXE_phalanx-secrets"),
+        store.root,
+    );
+    let question =
+        "Somebody else changed demo/app/password meanwhile. Replace that by yours? [y/N] ";
+    let walk = |answer| {
+        let walk = Walk::through(store.edit(&script, &["app"])).expect("changed meanwhile");
+        let walk = walk.expect("Throw away what you typed?").send("n\n").expect(question);
+        walk.send(answer).expect("Stored demo/app/token").run().success();
+    };
+    walk("n\n");
+    assert_eq!(store.get("app", "password"), b"theirs");
+    assert_eq!(store.get("app", "token"), b"mine");
+    store.set("app", "password", "old");
+    store.set("app", "token", "old");
+    walk("y\n");
+    assert_eq!(store.get("app", "password"), b"mine");
+}
+
+/// An editor may save in another encoding; what was typed stays in its hands.
+#[test]
+fn a_document_that_is_no_text_comes_back() {
+    let Some(store) = World::new() else { return };
+    store.set("app", "password", "old");
+    let script = "\
+if text.startswith('#! '):
+    assert 'password = \"caf' in text
+    write(text.split('\\n', 2)[2].replace('\\udce9', 'e'))
+else:
+    open(path, 'wb').write(text.replace('\"old\"', '\"caf\\u00e9\"').encode('latin-1'))";
+    store.edited(script, &["app"]).success();
+    assert_eq!(store.get("app", "password"), b"cafe");
 }
 
 #[test]

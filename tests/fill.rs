@@ -110,14 +110,19 @@ fn one_can_go_back_take_a_file_or_an_editor_and_stop() {
     assert!(!walked.screen.contains("second"), "{walked:?}");
 }
 
-/// Terminals that do not mark pastes give a text's lines at once.
+/// Terminals that do not mark pastes give a text's lines one by one.
 #[test]
 fn the_lines_of_an_unmarked_paste_are_one_value() {
     let store = SmallStore::new();
     let long = "x".repeat(10_000);
-    walk(&store, &["app"])
+    let command = store.command(["fill", "demo", "app"]).env("TERM", "dumb");
+    Walk::through(command)
         .expect("Value: ")
-        .send(&PEM.replace('\n', "\r"))
+        .send("-----BEGIN KEY-----\r")
+        .pause(0.1)
+        .send("abc\r")
+        .pause(0.1)
+        .send("def\r-----END KEY-----\r")
         .expect("Stored (4 lines")
         .expect("Value: ")
         .send(&format!("{long}\r"))
@@ -128,6 +133,32 @@ fn the_lines_of_an_unmarked_paste_are_one_value() {
         .success();
     assert_eq!(store.get("app", ".dockerconfigjson"), PEM.as_bytes());
     assert_eq!(store.get("app", "dex.clientSecret"), long.as_bytes());
+}
+
+/// Of a text that comes too slowly to be one, nothing becomes the value of
+/// another secret, and nothing is shown.
+#[test]
+fn the_rest_of_a_slow_paste_is_left_out() {
+    let store = SmallStore::new();
+    let walked = walk(&store, &["app"])
+        .expect("Value: ")
+        .send("first\r")
+        .send("second\r")
+        .pause(0.05)
+        .send("third\r")
+        .pause(0.05)
+        .send("fourth\r")
+        .expect("more came than the one line that was taken")
+        .expect("Value: ")
+        .send("\x04")
+        .run()
+        .success();
+    assert!(!walked.screen.contains("third") && !walked.screen.contains("fourth"), "{walked:?}");
+    assert_eq!(store.sealed_files(), ["secrets/demo/app/%2Edockerconfigjson.age"]);
+    // What was typed is corrected by word as well.
+    let walk = walk(&store, &["app"]).expect("Value: ").send("one two  \x17three\r");
+    walk.expect("Stored (9 characters)").expect("Value: ").send("\x04").run().success();
+    assert_eq!(store.get("app", "dex.clientSecret"), b"one three");
 }
 
 #[test]

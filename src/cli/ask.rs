@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use age::secrecy::SecretString;
 use indicatif::ProgressBar;
 
-use super::terminal::{self, Answer, ask_hidden};
+use super::terminal::{self, Answer, Pastes, ask_hidden};
 use crate::store::{Ask, NoAnswer};
 
 /// The progress that is shown at the moment, which gives way to a prompt.
@@ -19,12 +19,12 @@ pub(super) struct TerminalAsk {
     /// Held while there is a question on the screen.
     turn: Mutex<()>,
     shown: Shown,
-    has_able_terminal: bool,
+    pastes: Pastes,
 }
 
 impl TerminalAsk {
-    pub(super) fn new(shown: Shown, has_able_terminal: bool) -> Self {
-        Self { turn: Mutex::default(), shown, has_able_terminal }
+    pub(super) fn new(shown: Shown, pastes: Pastes) -> Self {
+        Self { turn: Mutex::default(), shown, pastes }
     }
 
     /// Runs something with the terminal to itself.
@@ -60,7 +60,7 @@ impl Ask for TerminalAsk {
     fn secret(&self, prompt: &str) -> Result<SecretString, NoAnswer> {
         self.alone(|| {
             terminal()?;
-            let Ok(Answer::Text(answer)) = ask_hidden(prompt, self.has_able_terminal) else {
+            let Ok(Answer::Text(answer)) = ask_hidden(prompt, self.pastes.of_one_line()) else {
                 return Err(NoAnswer::Refused);
             };
             match str::from_utf8(&answer) {

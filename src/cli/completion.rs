@@ -28,7 +28,7 @@ _phalanx_secrets_quoted() {
     [[ "${COMP_WORDS[COMP_CWORD]}" == [\"\']* ]] && return
     local i
     for i in "${!COMPREPLY[@]}"; do
-        if [[ "${COMPREPLY[i]}" == *[!A-Za-z0-9_,./:=@%+~-]* ]]; then
+        if [[ "${COMPREPLY[i]}" == *[!A-Za-z0-9_,./:=@%+-]* ]]; then
             printf -v "COMPREPLY[$i]" %q "${COMPREPLY[i]}"
         fi
     done

@@ -37,8 +37,11 @@ impl<'a> Editor<'a> {
             return Err(wrong("there is no such program"));
         };
         let mut arguments = arguments.to_vec();
-        // The first word may be one that runs the editor, such as env.
-        match words.iter().find_map(|word| without_copies(&settings.program(word)?)) {
+        // The first word may be env, which runs the editor.
+        let is_env = program.file_name().is_some_and(|name| name == "env");
+        let is_own = |word: &&String| !is_env || !(word.starts_with('-') || word.contains('='));
+        let word = words.iter().skip(usize::from(is_env)).find(is_own);
+        match word.and_then(|word| without_copies(&settings.program(word)?)) {
             Some(options) => arguments.extend(options.iter().map(|&option| option.to_owned())),
             None if context.ui.can_ask() => context.ui.warn(&format!(
                 "{} is not known here: it may keep copies of what it edits, such as backups or a \
@@ -69,10 +72,12 @@ impl<'a> Editor<'a> {
         let started = Instant::now();
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).arg(&path);
-        // What it writes beside, or to a temporary file, is in memory as well.
-        command.current_dir(self.folder.path());
-        for variable in ["TMPDIR", "TMP", "TEMP"] {
-            command.env(variable, self.folder.path());
+        // What it writes to temporary files is in memory as well. One that hands
+        // over to a server may look for that below the folder for them.
+        if !self.program.to_string_lossy().contains("emacsclient") {
+            for variable in ["TMPDIR", "TMP", "TEMP"] {
+                command.env(variable, self.folder.path());
+            }
         }
         let status = run_child(&mut command, Signals::End)
             .map_err(|error| fail(format!("{program}: {error}")))?;
@@ -111,9 +116,9 @@ fn without_copies(program: &Path) -> Option<&'static [&'static str]> {
     } else if is("emacs") && !is("emacsclient") {
         &["--eval", "(setq make-backup-files nil auto-save-default nil create-lockfiles nil)"]
     } else if is("micro") {
-        &["-backup", "false"]
+        &["-backup", "false", "-saveundo", "false", "-savehistory", "false", "-savecursor", "false"]
     } else if is("joe") {
-        &["-nobackups", "-nodeadjoe"]
+        &["-nobackups", "-nodeadjoe", "--joe_state"]
     } else if is("hx") || is("kak") {
         &[]
     } else {
@@ -138,5 +143,37 @@ pub(super) fn without_added_line_feed(
     let old = old.map_or(&b""[..], SecretValue::expose);
     let is_single = |text: &[u8]| !text.contains(&b'\n');
     let is_added = !old.ends_with(b"\n") && (is_single(bare) || !is_single(old) || bare == old);
-    if is_added { SecretValue::from(bare.to_vec()) } else { edited.clone() }
+    // The end of a line may be of two characters.
+    let shorter = bare.strip_suffix(b"\r").filter(|_| is_single(bare) && !old.contains(&b'\r'));
+    match is_added {
+        true => SecretValue::from(shorter.unwrap_or(bare).to_vec()),
+        false => edited.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_that_an_editor_adds_is_left_out() {
+        for (old, edited, new) in [
+            (None, "a\n", "a"),
+            (None, "a\r\n", "a"),
+            (None, "a\nb\n", "a\nb\n"),
+            (Some("a"), "a\n", "a"),
+            (Some("a"), "b\r\n", "b"),
+            (Some("a"), "b\nc\n", "b\nc\n"),
+            (Some("a\n"), "b\n", "b\n"),
+            (Some("a\nb"), "a\nb\n", "a\nb"),
+            (Some("a\nb"), "c\n", "c"),
+            (Some("a\nb\n"), "c\nd\n", "c\nd\n"),
+            (Some("a\r"), "b\r\n", "b\r"),
+            (Some("a"), "", ""),
+        ] {
+            let old = old.map(SecretValue::from);
+            let found = without_added_line_feed(&SecretValue::from(edited), old.as_ref());
+            assert_eq!(found.expose_str(), Some(new), "{edited:?}");
+        }
+    }
 }

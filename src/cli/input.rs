@@ -51,7 +51,7 @@ impl Ui {
 
     /// Asks for something that is not shown, or for a key in its place.
     pub(super) fn ask_hidden(&self, prompt: &str) -> Result<Answer, CliError> {
-        ask_hidden(prompt, self.has_able_terminal).map_err(|error| {
+        ask_hidden(prompt, self.pastes).map_err(|error| {
             let mut failed = CliError::usage("the value could not be asked for");
             failed.causes.push(error.to_string());
             failed.hint(PASS_IT)

@@ -206,7 +206,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let settings = Settings::from_process();
-    let ui = Ui::of_process(settings.has_able_terminal());
+    let ui = Ui::of_process(settings.pastes());
     let cli = match Cli::parse_with_examples() {
         Ok(cli) => cli,
         Err(error) => {

@@ -130,7 +130,7 @@ fn with_files(
         folder.write(&file_stem(key), value)?;
     }
     command.env(FOLDER, folder.path());
-    let modes = terminal::keep_modes();
+    let modes = context.ui.stdout_is_terminal.then(terminal::keep_modes).flatten();
     let status = run_child(&mut command, Signals::PassedOn)
         .map_err(|error| not_started(command.get_program(), &error))?;
     if let Some(signal) = status.signal() {
@@ -139,7 +139,8 @@ fn with_files(
         // So that whoever started this one sees what ended that one.
         end_like_child(signal);
     }
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    let signal = || status.signal().map(|signal| 128 + signal);
+    let code = status.code().or_else(signal).and_then(|code| u8::try_from(code).ok());
     Ok(Exit::OfProcess(code.unwrap_or(u8::MAX)))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::error::CliError;
+use super::terminal::Pastes;
 use crate::model::SecretValue;
 use crate::store::{IdentitySource, find_private_key};
 use crate::vault::{CiTokenRequest, Login, Proof, VaultSettings};
@@ -74,17 +75,17 @@ impl Settings {
     pub(super) fn temporary_folders(&self) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> = self.path("XDG_RUNTIME_DIR").into_iter().collect();
         folders.extend([PathBuf::from("/dev/shm"), self.temporary_folder()]);
-        folders
+        folders.iter().map(|folder| self.absolute(folder)).collect()
     }
 
     /// Where temporary files go.
     pub(super) fn temporary_folder(&self) -> PathBuf {
-        self.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp"))
+        self.absolute(&self.path("TMPDIR").unwrap_or_else(|| PathBuf::from("/tmp")))
     }
 
-    /// Whether the terminal understands more than text.
-    pub(super) fn has_able_terminal(&self) -> bool {
-        self.text("TERM").is_some_and(|kind| kind != "dumb")
+    /// How to tell what is pasted, in the terminal that there is.
+    pub(super) fn pastes(&self) -> Pastes {
+        Pastes::in_terminal(self.text("TERM").as_deref())
     }
 
     /// A path that was typed at a prompt, where no shell has seen it: maybe in

@@ -30,7 +30,7 @@ struct Open {
 /// What a signal means while a child runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signals {
-    /// The end, of the child as well.
+    /// The end of the child as well, but for those that the terminal gives it.
     End,
     /// Whatever the child makes of it.
     PassedOn,
@@ -174,10 +174,11 @@ pub(super) fn run_child(command: &mut Command, signals: Signals) -> io::Result<E
         child
     };
     let status = child.wait();
-    if !status.as_ref().is_ok_and(ExitStatus::success) {
+    if is_in_foreground() {
         // What ended it may be on its way to this process as well, and was for
         // the child alone.
-        std::thread::sleep(Duration::from_millis(50));
+        let is_done = status.as_ref().is_ok_and(ExitStatus::success);
+        std::thread::sleep(Duration::from_millis(if is_done { 20 } else { 50 }));
     }
     open().child = None;
     status

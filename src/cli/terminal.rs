@@ -30,11 +30,36 @@ const MARK_PASTES: &[u8] = b"\x1b[?2004h";
 const MARK_NO_PASTES: &[u8] = b"\x1b[?2004l";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
-/// How soon after a line the next one comes that was pasted with it, in
-/// nanoseconds.
-const PASTED_WITHIN: i64 = 80_000_000;
-/// The same where nothing else tells what is pasted.
-const PASTED_WITHIN_UNMARKED: i64 = 400_000_000;
+/// How to tell what is pasted from what is typed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pastes {
+    /// Whether the terminal is asked to mark what is pasted.
+    are_marked: bool,
+    /// How soon after a line the next one comes that was pasted with it, in
+    /// nanoseconds; `None` where nothing but one line is wanted.
+    within: Option<i64>,
+}
+
+impl Pastes {
+    /// In a terminal of a kind (`TERM`).
+    pub(super) fn in_terminal(kind: Option<&str>) -> Self {
+        let (are_marked, within) = match kind {
+            None | Some("dumb") => (false, 400_000_000),
+            // They take the request and mark nothing.
+            Some("linux") => (true, 400_000_000),
+            Some(kind) if kind.starts_with("screen") => (true, 80_000_000),
+            // What is not marked was typed, and what comes at once was pasted
+            // in spite of that.
+            Some(_) => (true, 0),
+        };
+        Self { are_marked, within: Some(within) }
+    }
+
+    /// The same, where a passphrase is asked for.
+    pub(super) fn of_one_line(self) -> Self {
+        Self { within: None, ..self }
+    }
+}
 
 /// What was typed.
 pub(super) enum Answer {
@@ -58,10 +83,23 @@ pub(super) fn silence() -> io::Result<RestoredModes> {
 /// any. Only where the terminal is silent.
 pub(super) fn discard_input() -> io::Result<bool> {
     let terminal = open()?;
-    let is_some = is_readable(&terminal, 0)?;
-    tcflush(&terminal, QueueSelector::IFlush)?;
+    let mut is_some = false;
+    // Of what is pasted over a slow line, the end has not come yet.
+    while is_readable(&terminal, if is_some { QUIET } else { LATE })? {
+        tcflush(&terminal, QueueSelector::IFlush)?;
+        is_some = true;
+    }
     Ok(is_some)
 }
+
+/// How soon the bytes of one key follow each other, in nanoseconds.
+const WITHIN_KEY: i64 = 40_000_000;
+
+/// How long after an answer the rest of its text may come, in nanoseconds:
+/// sooner than anybody reads the next question.
+const LATE: i64 = 150_000_000;
+/// How long nothing comes where nothing more will, in nanoseconds.
+const QUIET: i64 = 400_000_000;
 
 /// Whether there is something to read within some nanoseconds.
 fn is_readable(terminal: &File, nanoseconds: i64) -> io::Result<bool> {
@@ -81,16 +119,15 @@ pub(super) fn open() -> io::Result<File> {
 
 /// Asks for something that is not shown. A terminal that is able to shall mark
 /// what is pasted.
-pub(super) fn ask_hidden(prompt: &str, marks_pastes: bool) -> io::Result<Answer> {
+pub(super) fn ask_hidden(prompt: &str, pastes: Pastes) -> io::Result<Answer> {
     signals::watch()?;
     let mut terminal = open()?;
-    let _modes = hide(&terminal, marks_pastes)?;
-    if marks_pastes {
+    let _modes = hide(&terminal, pastes.are_marked)?;
+    if pastes.are_marked {
         terminal.write_all(MARK_PASTES)?;
     }
     terminal.write_all(prompt.as_bytes())?;
-    let pasted_within = if marks_pastes { PASTED_WITHIN } else { PASTED_WITHIN_UNMARKED };
-    let answer = Reader::new(&terminal, pasted_within).answer();
+    let answer = Reader::new(&terminal, pastes.within).answer();
     terminal.write_all(b"\n")?;
     answer
 }
@@ -144,7 +181,9 @@ impl Modes {
         if self.marks_pastes {
             let _ = (&self.terminal).write_all(MARK_NO_PASTES);
         }
-        let when = match self.modes.local_modes.contains(LocalModes::ECHO) {
+        let is_shown_again =
+            self.hidden.is_some() && self.modes.local_modes.contains(LocalModes::ECHO);
+        let when = match is_shown_again {
             // What is left of a text that was pasted must not go to a shell.
             true => OptionalActions::Flush,
             false => OptionalActions::Now,
@@ -158,6 +197,10 @@ impl Modes {
 pub(super) fn keep_modes() -> Option<RestoredModes> {
     let terminal = open().ok()?;
     let modes = tcgetattr(&terminal).ok()?;
+    // Others are somebody else's, such as a pager's that this writes to.
+    if !modes.local_modes.contains(LocalModes::ECHO | LocalModes::ICANON) {
+        return None;
+    }
     Some(RestoredModes::new(Modes { terminal, modes, hidden: None, marks_pastes: false }))
 }
 
@@ -166,6 +209,7 @@ pub(super) fn keep_modes() -> Option<RestoredModes> {
 /// Control-Z would leave the terminal as it is.
 fn hide(terminal: &File, marks_pastes: bool) -> io::Result<RestoredModes> {
     let before = tcgetattr(terminal)?;
+    let was_shown = before.local_modes.contains(LocalModes::ECHO);
     let mut hidden = before.clone();
     hidden.local_modes -= LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN;
     hidden.input_modes -= InputModes::ICRNL | InputModes::IXON;
@@ -177,21 +221,26 @@ fn hide(terminal: &File, marks_pastes: bool) -> io::Result<RestoredModes> {
     let modes =
         Modes { terminal: terminal_again, modes: before, hidden: hidden_again, marks_pastes };
     let restored = RestoredModes::new(modes);
-    // What was typed before the question is no answer to it.
-    tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
+    let when = match was_shown {
+        // What was typed before the question is no answer to it.
+        true => OptionalActions::Flush,
+        false => OptionalActions::Now,
+    };
+    tcsetattr(terminal, when, &hidden)?;
     Ok(restored)
 }
 
 /// Reads keys.
 struct Reader<'a> {
     terminal: &'a File,
-    pasted_within: i64,
+    /// As in [`Pastes`].
+    pasted_within: Option<i64>,
     buffer: Zeroizing<Vec<u8>>,
     next: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(terminal: &'a File, pasted_within: i64) -> Self {
+    fn new(terminal: &'a File, pasted_within: Option<i64>) -> Self {
         Self { terminal, pasted_within, buffer: Zeroizing::new(Vec::with_capacity(4096)), next: 0 }
     }
 
@@ -218,12 +267,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether more comes at once, as no one types.
-    fn has_more(&self) -> io::Result<bool> {
-        if self.next < self.buffer.len() {
-            return Ok(true);
-        }
-        is_readable(self.terminal, self.pasted_within)
+    /// Whether more comes within some nanoseconds.
+    fn has_more(&self, within: i64) -> io::Result<bool> {
+        Ok(self.next < self.buffer.len() || is_readable(self.terminal, within)?)
+    }
+
+    /// Whether another line comes, as no one types.
+    fn has_more_lines(&self) -> io::Result<bool> {
+        self.pasted_within.map_or(Ok(false), |within| self.has_more(within))
     }
 
     fn answer(&mut self) -> io::Result<Answer> {
@@ -235,7 +286,7 @@ impl<'a> Reader<'a> {
             }
             let Some(byte) = self.byte()? else { return Ok(Answer::End) };
             match byte {
-                b'\r' | b'\n' if self.has_more()? => {
+                b'\r' | b'\n' if self.has_more_lines()? => {
                     wiped::append(&mut text, b"\n");
                     // Of a text whose lines end in both.
                     if byte == b'\r' && self.buffer.get(self.next) == Some(&b'\n') {
@@ -284,7 +335,7 @@ impl<'a> Reader<'a> {
     /// sequence.
     fn sequence(&mut self) -> io::Result<Vec<u8>> {
         let mut sequence = Vec::new();
-        while sequence.len() < 16 && self.has_more()? {
+        while sequence.len() < 16 && self.has_more(WITHIN_KEY)? {
             let Some(byte) = self.byte()? else { break };
             sequence.push(byte);
             let is_introduction = sequence.len() == 1 && matches!(byte, b'[' | b'O');

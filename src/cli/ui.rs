@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::ask::{Shown, TerminalAsk};
 use super::error::{CliError, Exit};
+use super::terminal::Pastes;
 use crate::model::{EnvironmentName, SecretValue};
 use crate::printable::printable;
 use crate::store::Ask;
@@ -36,25 +37,25 @@ pub(super) enum Verbosity {
 #[derive(Debug, Clone)]
 pub(super) struct Ui {
     pub(super) stdin_is_terminal: bool,
-    stdout_is_terminal: bool,
+    pub(super) stdout_is_terminal: bool,
     pub(super) stderr_is_terminal: bool,
     shown: Shown,
     verbosity: Verbosity,
-    /// Whether the terminal understands more than text.
-    pub(super) has_able_terminal: bool,
+    /// How to tell what is pasted.
+    pub(super) pastes: Pastes,
     /// The environment that it speaks of, where it is one of several.
     environment: Option<(String, ProgressBar)>,
 }
 
 impl Ui {
-    pub(super) fn of_process(has_able_terminal: bool) -> Self {
+    pub(super) fn of_process(pastes: Pastes) -> Self {
         Self {
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
             shown: Shown::default(),
             verbosity: Verbosity::default(),
-            has_able_terminal,
+            pastes,
             environment: None,
         }
     }
@@ -246,7 +247,7 @@ impl Ui {
 
     /// Asks for passphrases, where there is somebody to ask.
     pub(super) fn ask(&self) -> Arc<dyn Ask> {
-        Arc::new(TerminalAsk::new(Arc::clone(&self.shown), self.has_able_terminal))
+        Arc::new(TerminalAsk::new(Arc::clone(&self.shown), self.pastes))
     }
 
     /// The width of the terminal that data goes to; `None` where it goes

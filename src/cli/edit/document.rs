@@ -159,7 +159,7 @@ impl<'a> Document<'a> {
 /// What somebody saved, with the mistake in it at the top, and what to do about
 /// it. Lines are counted from below that.
 pub(super) fn with_error(edited: &SecretValue, error: &CliError) -> SecretValue {
-    let mut text = Text::new(String::with_capacity(edited.expose().len() + 4096));
+    let mut text = String::new();
     let lines = error.message.lines().chain(error.hints.iter().flat_map(|hint| hint.lines()));
     for line in lines {
         let _ = writeln!(text, "{ERROR}{line}");
@@ -167,8 +167,11 @@ pub(super) fn with_error(edited: &SecretValue, error: &CliError) -> SecretValue 
     if error.message.starts_with("line ") {
         let _ = writeln!(text, "{ERROR}(Lines are counted from below this one.)");
     }
-    text.push_str(edited.expose_str().unwrap_or_default());
-    SecretValue::from(text.as_bytes().to_vec())
+    // Also where that is no text, which an editor may save again as one.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() + edited.expose().len()));
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.extend_from_slice(edited.expose());
+    bytes.into()
 }
 
 /// What somebody saved, without the lines about an earlier mistake.

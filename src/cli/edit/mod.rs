@@ -73,8 +73,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let editor = Editor::start(context, args.allow_disk)?;
     // What was typed and is not stored yet.
     let mut typed = Changes::new();
+    let mut before = open(&ids, context)?;
     let (changes, touched) = loop {
-        let before = open(&ids, context)?;
         let changes = match (&args.key, ids.as_slice()) {
             (Some(_), [id]) => edit_value(args, id, &before, &typed, &environment, &editor)?,
             _ => edit_application(args, &ids, &before, &typed, &environment, &editor)?,
@@ -88,10 +88,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             Err(error) if !context.ui.can_ask() => return Err(error),
             Err(error) => {
                 context.ui.error(&error);
-                if gives_up(context)? {
-                    return Err(CliError::store("nothing was stored").hint("edit it again"));
-                }
                 typed = changes;
+                before = look_again(&ids, &mut typed, &before, context)?;
             }
         }
     };
@@ -104,6 +102,40 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let message = format!("secrets({environment}): edit {application} {what}");
     commit.end(touched, &message, context.ui)?;
     Ok(Exit::Done)
+}
+
+/// Gives what is stored by now, after what was typed could not be. Of what
+/// somebody else changed meanwhile, either theirs stays or it is replaced.
+fn look_again(
+    ids: &[SecretId],
+    typed: &mut Changes,
+    old: &BTreeMap<SecretId, Before>,
+    context: &Context<'_>,
+) -> Result<BTreeMap<SecretId, Before>, CliError> {
+    loop {
+        if gives_up(context)? {
+            return Err(CliError::store("nothing was stored").hint("edit it again"));
+        }
+        let new = match open(ids, context) {
+            Ok(new) => new,
+            Err(error) => {
+                context.ui.error(&error);
+                continue;
+            }
+        };
+        let file = |values: &BTreeMap<SecretId, Before>, id: &SecretId| {
+            values.get(id).map(|before| before.sealed.clone())
+        };
+        let changed: Vec<SecretId> =
+            typed.keys().filter(|id| file(old, id) != file(&new, id)).cloned().collect();
+        for id in changed {
+            let question = format!("Somebody else changed {id} meanwhile. Replace that by yours?");
+            if !context.ui.confirm(&question, "run it at a terminal")? {
+                typed.remove(&id);
+            }
+        }
+        return Ok(new);
+    }
 }
 
 /// Asks whether what was typed is to be lost; if not, the editor opens again.
@@ -248,15 +280,14 @@ fn edit_application(
             // Left as it was after a no: that is a way to give up.
             Ok(_) if edited == text => return Ok(Changes::new()),
             Ok(_) => text = edited,
-            // Nobody mended it, so nobody is there to.
-            Err(error)
-                if mistaken.as_ref() == Some(&edited)
-                    || (mistaken.is_some() && !context.ui.can_ask()) =>
-            {
-                return Err(error);
-            }
+            // Nobody is there to mend it.
+            Err(error) if mistaken.is_some() && !context.ui.can_ask() => return Err(error),
             Err(error) => {
                 context.ui.error(&error);
+                // It came back as it was.
+                if mistaken.as_ref() == Some(&edited) && gives_up(context)? {
+                    return Err(error);
+                }
                 text = document::with_error(&edited, &error);
                 mistaken = Some(edited);
             }
