@@ -8,6 +8,9 @@ use textwrap::{WordSeparator, WordSplitter};
 
 use crate::printable::printable;
 
+/// The longest line, in bytes, that somebody breaks by hand.
+const LONGEST_LINE: usize = 100;
+
 /// A description as lines of at most `width` columns. What a terminal would
 /// take for more than text is escaped: whoever can push writes descriptions.
 pub(crate) fn readable(description: &str, width: usize) -> Vec<String> {
@@ -51,6 +54,8 @@ fn blocks(description: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut is_open = false;
     let mut literal_follows = false;
+    // Where YAML has joined the lines of each paragraph, a line is one.
+    let is_folded = description.lines().any(|line| line.len() > LONGEST_LINE);
     for line in description.lines() {
         let text = line.trim();
         let is_indented = line.starts_with([' ', '\t']);
@@ -92,7 +97,7 @@ fn blocks(description: &str) -> Vec<Block> {
                 blocks.push(Block { lines: vec![text], is_item, follows_item, is_literal: false });
             }
         }
-        is_open = true;
+        is_open = !is_folded;
     }
     blocks
 }
@@ -168,6 +173,13 @@ mod tests {
     fn paragraphs_are_wrapped() {
         let text = "One two three four five six seven\neight nine ten.\n\nAnother.\n";
         assert_eq!(shown(text), "One two three four five six seven eight\nnine ten.\n\nAnother.");
+    }
+
+    #[test]
+    fn folded_paragraphs_stay_apart() {
+        let long = "word ".repeat(30);
+        let text = format!("{long}\nAnother.");
+        assert!(shown(&text).ends_with("word\n\nAnother."), "{}", shown(&text));
     }
 
     #[test]
