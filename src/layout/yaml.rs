@@ -31,7 +31,7 @@ pub(super) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Yaml
 /// The same, but that no key may be there twice.
 ///
 /// # Errors
-/// As [`parse`], and a key that is there twice.
+/// Where it is not YAML, or not of the type; and a key that is there twice.
 pub fn parse_strictly<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
     parse_with(text, DuplicateKeyPolicy::Error)
 }
