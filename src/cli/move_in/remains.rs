@@ -23,8 +23,8 @@ impl Walk<'_> {
             Err(_) => None,
         };
         let mut files = vec![STORE_FILE.to_owned(), ".gitattributes".to_owned()];
-        let holders = checkout.tree.list(RECIPIENTS)?;
-        files.extend(holders.iter().map(|file| format!("{RECIPIENTS}/{}", file.name)));
+        let holders = checkout.tree.list(RECIPIENTS)?.into_iter().filter(|entry| !entry.is_folder);
+        files.extend(holders.map(|file| format!("{RECIPIENTS}/{}", file.name)));
         let contents = checkout.store()?.contents(&self.name.parse()?)?;
         files.extend(contents.ids().map(|id| sealed_path(&id)));
         let mut uncommitted = Vec::new();
