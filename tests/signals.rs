@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::cli::{Output, make_executable};
 use crate::support::small_store::SmallStore;
-use crate::support::terminal::Walk;
+use crate::support::terminal::{SIGINT, Walk};
 
 /// Runs a script of a shell in the store.
 fn script(store: &SmallStore, shell: &[&str], script: &str) -> Output {
@@ -35,6 +35,22 @@ fn a_signal_is_for_the_process_that_is_run() {
     assert_eq!(output.stdout(), "rotated\nended\n");
     let place = store.sandbox.read(store.root.join("place"));
     assert!(!fs::exists(place.trim()).unwrap());
+}
+
+/// What the terminal sends reaches the child by itself, what others send by way
+/// of this process.
+#[test]
+fn an_interruption_reaches_the_child_once() {
+    let store = SmallStore::new();
+    store.set("other", "shared", "x");
+    let child = "trap 'echo caught; n=$((n + 1))' INT; echo ready; until test \"$n\"; do sleep 0.05; \
+                 done; sleep 0.5; echo \"$n times\"";
+    let walk = || {
+        let arguments = ["run", "demo", "other", "--files", "--", "sh", "-c", child];
+        Walk::through(store.command(arguments)).expect("ready")
+    };
+    walk().send("\x03").expect("1 times").run().success();
+    walk().signal(SIGINT).expect("1 times").run().success();
 }
 
 #[test]

@@ -13,7 +13,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::SignalsInfo;
-use signal_hook::iterator::exfiltrator::SignalOnly;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::Origin;
 
 use super::terminal::{Modes, is_in_foreground};
 
@@ -55,13 +56,13 @@ pub(super) fn watch() -> io::Result<()> {
     let is_ignored = |signal: i32| ignored & (1 << (signal - 1)) != 0;
     let watched = [SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2].into_iter();
     let mut signals =
-        SignalsInfo::<SignalOnly>::new(watched.filter(|signal| !is_ignored(*signal)))?;
+        SignalsInfo::<WithOrigin>::new(watched.filter(|signal| !is_ignored(*signal)))?;
     *is_watching = true;
     std::thread::spawn(move || {
-        for signal in signals.forever() {
-            match signal {
+        for origin in signals.forever() {
+            match origin.signal {
                 SIGCONT => go_on(),
-                signal => end_by(signal),
+                _ => end_by(&origin),
             }
         }
     });
@@ -84,16 +85,17 @@ fn go_on() {
     }
 }
 
-fn end_by(signal: i32) {
+fn end_by(origin: &Origin) {
+    let signal = origin.signal;
     let mut open = open();
     if let Some((child, signals)) = open.child {
-        // The terminal gives these to the child too, which knows what they
-        // mean to it.
-        let is_given = matches!(signal, SIGINT | SIGQUIT);
-        if !(is_given && is_in_foreground()) {
+        // What the terminal sends goes to the child too, which knows what it
+        // means to it; what a process sends does not.
+        let is_of_keys = matches!(signal, SIGINT | SIGQUIT);
+        if !is_of_keys || origin.process.is_some() {
             let _ = Signal::from_named_raw(signal).map(|signal| kill_process(child, signal));
         }
-        if is_given || signals == Signals::PassedOn {
+        if is_of_keys || signals == Signals::PassedOn {
             return;
         }
         wait_for(child);
