@@ -55,7 +55,8 @@ fn blocks(description: &str) -> Vec<Block> {
     let mut is_open = false;
     let mut literal_follows = false;
     // Where YAML has joined the lines of each paragraph, a line is one.
-    let is_folded = description.lines().any(|line| line.len() > LONGEST_LINE);
+    let is_folded =
+        description.lines().any(|line| line.len() > LONGEST_LINE && line.trim().contains(' '));
     for line in description.lines() {
         let text = line.trim();
         let is_indented = line.starts_with([' ', '\t']);
@@ -91,13 +92,17 @@ fn blocks(description: &str) -> Vec<Block> {
         };
         let is_item = is_item(&text);
         match blocks.last_mut() {
-            Some(last) if is_open && !is_item && !last.is_literal => last.lines.push(text),
+            Some(last)
+                if is_open && (is_indented || !is_folded) && !is_item && !last.is_literal =>
+            {
+                last.lines.push(text);
+            }
             last => {
                 let follows_item = is_item && last.is_some_and(|last| last.is_item);
                 blocks.push(Block { lines: vec![text], is_item, follows_item, is_literal: false });
             }
         }
-        is_open = !is_folded;
+        is_open = true;
     }
     blocks
 }
@@ -180,6 +185,9 @@ mod tests {
         let long = "word ".repeat(30);
         let text = format!("{long}\nAnother.");
         assert!(shown(&text).ends_with("word\n\nAnother."), "{}", shown(&text));
+        // What belongs to an item stays with it.
+        let text = format!("{long}\n- one\n  more");
+        assert!(shown(&text).ends_with("word\n\n- one more"), "{}", shown(&text));
     }
 
     #[test]

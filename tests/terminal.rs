@@ -173,6 +173,26 @@ fn a_line_that_was_pasted_with_its_end_is_a_line() {
     assert_eq!(store.get("app", "password"), b"a token");
 }
 
+/// What comes after an answer goes neither into the next nor to a shell.
+#[test]
+fn a_text_that_comes_in_parts_is_refused() {
+    let store = SmallStore::new();
+    let walked = Walk::through(store.command(["set", "demo", "app", "password"]))
+        .expect("Value of ")
+        .send("first\r")
+        .pause(0.15)
+        .send("second\r")
+        // Where the machine was so slow that it is one text.
+        .pause(0.5)
+        .send("\x04")
+        .run();
+    let was_slow = walked.screen.contains("The same again");
+    assert!(was_slow || walked.screen.contains("more came than one line"), "{walked:?}");
+    assert_eq!(walked.code, Some(2), "{walked:?}");
+    assert!(!walked.screen.contains("second"), "{walked:?}");
+    assert_eq!(store.sealed_files(), Vec::<String>::new());
+}
+
 #[test]
 fn colour_is_for_terminals_that_want_it() {
     let store = SmallStore::new();

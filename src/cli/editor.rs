@@ -17,6 +17,9 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 pub(super) struct Editor<'a> {
     program: PathBuf,
     arguments: Vec<String>,
+    /// Whether it hands over to a server, which it may look for below the
+    /// folder for temporary files.
+    is_client: bool,
     folder: PrivateFolder,
     context: &'a Context<'a>,
 }
@@ -41,7 +44,9 @@ impl<'a> Editor<'a> {
         let is_env = program.file_name().is_some_and(|name| name == "env");
         let is_own = |word: &&String| !is_env || !(word.starts_with('-') || word.contains('='));
         let word = words.iter().skip(usize::from(is_env)).find(is_own);
-        match word.and_then(|word| without_copies(&settings.program(word)?)) {
+        let editor = word.and_then(|word| settings.program(word));
+        let is_client = editor.as_deref().is_some_and(|path| is_named(path, "emacsclient"));
+        match editor.as_deref().and_then(without_copies) {
             Some(options) => arguments.extend(options.iter().map(|&option| option.to_owned())),
             None if context.ui.can_ask() => context.ui.warn(&format!(
                 "{} is not known here: it may keep copies of what it edits, such as backups or a \
@@ -51,7 +56,7 @@ impl<'a> Editor<'a> {
             None => {}
         }
         let folder = PrivateFolder::create(settings, allow_disk)?;
-        Ok(Self { program, arguments, folder, context })
+        Ok(Self { program, arguments, is_client, folder, context })
     }
 
     pub(super) fn context(&self) -> &'a Context<'a> {
@@ -72,9 +77,8 @@ impl<'a> Editor<'a> {
         let started = Instant::now();
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).arg(&path);
-        // What it writes to temporary files is in memory as well. One that hands
-        // over to a server may look for that below the folder for them.
-        if !self.program.to_string_lossy().contains("emacsclient") {
+        // What it writes to temporary files is in memory as well.
+        if !self.is_client {
             for variable in ["TMPDIR", "TMP", "TEMP"] {
                 command.env(variable, self.folder.path());
             }
@@ -98,11 +102,7 @@ impl<'a> Editor<'a> {
 /// What keeps an editor from leaving copies in places of its own; `None` for
 /// one that is not known.
 fn without_copies(program: &Path) -> Option<&'static [&'static str]> {
-    let resolved = program.canonicalize().unwrap_or_else(|_| program.to_owned());
-    let named = |path: &Path, start: &str| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(start))
-    };
-    let is = |start: &str| named(program, start) || named(&resolved, start);
+    let is = |start: &str| is_named(program, start);
     // Each of a kind: no swap file, no history, and (after the user's settings)
     // no backups and no undo file.
     Some(if is("gvim") {
@@ -124,6 +124,14 @@ fn without_copies(program: &Path) -> Option<&'static [&'static str]> {
     } else {
         return None;
     })
+}
+
+/// Whether the name of a program begins so, or that of what it is a link to.
+fn is_named(program: &Path, start: &str) -> bool {
+    let named = |path: &Path| {
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(start))
+    };
+    named(program) || program.canonicalize().is_ok_and(|resolved| named(&resolved))
 }
 
 const NO_VIM_COPIES: &str = "set nobackup nowritebackup noundofile noswapfile";

@@ -154,6 +154,19 @@ fn walk(
             Reply::Stop => break,
         }
     }
+    // It must not go to a shell.
+    discard_rest(context)
+}
+
+/// Leaves out what comes after an answer, as of a text that was pasted slowly.
+fn discard_rest(context: &Context<'_>) -> Result<(), CliError> {
+    if terminal::discard_input()? {
+        context.ui.warn(
+            "more came than the one line that was taken, and is left out: look at that value \
+             again (↑ goes back, edit opens it), and give a text of several lines with Ctrl-F or \
+             Ctrl-E",
+        );
+    }
     Ok(())
 }
 
@@ -168,12 +181,7 @@ fn ask(
         true => "Value (Enter keeps the one you gave): ",
         false => "Value: ",
     };
-    if terminal::discard_input()? {
-        context.ui.warn(
-            "more came than the one line that was taken, and is left out; a text of several lines \
-             is best given with Ctrl-F or Ctrl-E (↑ goes back)",
-        );
-    }
+    discard_rest(context)?;
     let asks: fn(&SecretId, bool, &Context<'_>) -> _ = match context.ui.ask_hidden(prompt)? {
         Answer::End => return Ok(Reply::Stop),
         Answer::Text(text) if text.trim_ascii().is_empty() => return Ok(Reply::Skip),

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::error::CliError;
 use super::settings::is_stdin;
-use super::terminal::{Answer, ask_hidden};
+use super::terminal::{self, Answer, ask_hidden};
 use super::ui::Ui;
 use crate::model::SecretValue;
 use crate::wiped;
@@ -31,8 +31,10 @@ impl Ui {
         if !self.stdin_is_terminal {
             return read_all(io::stdin().lock());
         }
+        let silence = terminal::silence()?;
         let first = self.ask_value(&format!("Value of {what}: "))?;
         let second = self.ask_value("The same again: ")?;
+        drop(silence);
         if first != second {
             return Err(CliError::usage("the two values differ; nothing was stored")
                 .hint("give it again; a long one is best pasted, or read with --from-file FILE"));
@@ -42,6 +44,11 @@ impl Ui {
 
     fn ask_value(&self, prompt: &str) -> Result<SecretValue, CliError> {
         match self.ask_hidden(prompt)? {
+            // The rest of a text that was pasted slowly: it must not go to a shell.
+            Answer::Text(_) if terminal::discard_input()? => Err(CliError::usage(
+                "more came than one line; nothing was stored",
+            )
+            .hint("paste a text of several lines at once, or read it with --from-file FILE")),
             Answer::Text(value) => Ok(value.into()),
             Answer::Control(_) | Answer::End => {
                 Err(CliError::usage("no value was given; nothing was stored").hint(PASS_IT))

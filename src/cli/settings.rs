@@ -5,6 +5,7 @@ use std::io::ErrorKind::{IsADirectory, NotFound};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use zeroize::Zeroizing;
 
 use super::error::CliError;
@@ -122,7 +123,8 @@ impl Settings {
             return Some(self.absolute(&self.typed_path(name)));
         }
         let path = (self.variable)("PATH")?;
-        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
+        let is_program = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(is_program)
     }
 
     /// The name of the user, as the system has it.

@@ -47,10 +47,7 @@ impl Pastes {
             None | Some("dumb") => (false, 400_000_000),
             // They take the request and mark nothing.
             Some("linux") => (true, 400_000_000),
-            Some(kind) if kind.starts_with("screen") => (true, 80_000_000),
-            // What is not marked was typed, and what comes at once was pasted
-            // in spite of that.
-            Some(_) => (true, 0),
+            Some(_) => (true, 80_000_000),
         };
         Self { are_marked, within: Some(within) }
     }

@@ -43,7 +43,8 @@ pub(super) struct SourceArgs {
 impl SourceArgs {
     /// The file or folder, if it is one, that holds the values in the clear.
     pub(super) fn in_the_clear(&self) -> Option<&Path> {
-        let is_stream = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
+        let streams = ["/dev/stdin", "/dev/fd", "/proc"];
+        let is_stream = |path: &Path| streams.iter().any(|stream| path.starts_with(stream));
         let file = self.file.as_deref().filter(|path| !is_stream(path));
         file.filter(|path| path.is_file() || path.is_dir())
     }

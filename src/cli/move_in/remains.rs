@@ -72,7 +72,13 @@ impl Walk<'_> {
         let place = self.context.settings.absolute(&self.context.checkout.place);
         match self.uncommitted()?.as_deref() {
             None => ui.status("  • keep secrets/, recipients/ and .gitattributes in git"),
-            Some([]) => ui.status("  • push the commits, or open a pull request"),
+            Some([]) => {
+                let checkout = &self.context.checkout;
+                if checkout.repository().is_ok_and(|one| one.git().head_detached() == Ok(true)) {
+                    ui.status("  • give these commits a branch: git switch -c NAME");
+                }
+                ui.status("  • push the commits, or open a pull request");
+            }
             Some(files) => {
                 if let Err(error) = may_commit(&place) {
                     ui.status(&format!("  • {}; then", error.message));
