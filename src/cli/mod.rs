@@ -49,6 +49,7 @@ mod signals;
 mod static_template;
 mod sync;
 mod terminal;
+mod token_helper;
 mod trust;
 mod ui;
 mod vault;

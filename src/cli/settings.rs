@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::error::CliError;
 use super::terminal::Pastes;
+use super::token_helper::{find_token_helper, token_of_helper};
 use crate::model::SecretValue;
 use crate::store::{IdentitySource, find_private_key};
 use crate::vault::{CiTokenRequest, Login, Proof, VaultSettings};
@@ -366,36 +367,6 @@ pub(super) enum LoginSettings {
     Known(Login),
     /// With a token that a CI job has to ask for.
     CiJob { mount: String, role: Option<String>, request: CiTokenRequest },
-}
-
-/// The setting `token_helper = "PROGRAM"` of a configuration in HCL.
-fn find_token_helper(text: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let value = line.trim().strip_prefix("token_helper")?.trim_start().strip_prefix('=')?;
-        let value = value.trim().strip_prefix('"')?.split('"').next()?;
-        Some(value.to_owned()).filter(|value| !value.is_empty())
-    })
-}
-
-/// Asks a token helper, as the `vault` command line does: it prints the token.
-fn token_of_helper(helper: &str) -> Result<SecretValue, CliError> {
-    let fail = |cause: String| {
-        let mut failed = CliError::store(format!("the token helper {helper} gives no token"));
-        failed.causes.push(cause);
-        failed.hint("log in with: vault login (or bao login)".to_owned())
-    };
-    let output = std::process::Command::new(helper)
-        .arg("get")
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .map_err(|error| fail(error.to_string()))?;
-    let printed = Zeroizing::new(output.stdout);
-    match printed.trim_ascii() {
-        _ if !output.status.success() => Err(fail(format!("it ended with {}", output.status))),
-        [] => Err(fail("it has none".to_owned())),
-        token => Ok(SecretValue::from(token.to_vec())),
-    }
 }
 
 fn read_token(path: &Path) -> Result<SecretValue, CliError> {
