@@ -1,5 +1,6 @@
 //! Committing what a command changed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use git2::RepositoryState;
@@ -123,20 +124,21 @@ impl Commit {
     }
 }
 
-/// How to commit files by hand, and nothing else.
+/// How to commit files by hand: those alone, or what is in the folders of
+/// environments and holders that they are in.
 pub(super) fn by_hand(place: &Path, files: &[String], message: &str) -> String {
     let git = format!("git -C {}", quoted(&place.display().to_string()));
-    let files: Vec<String> = match files {
-        [file] => vec![quoted(file)],
-        _ => {
-            let whole = ["secrets", "recipients", ".gitattributes"].into_iter();
-            let is_of =
-                |whole: &str| files.iter().any(|file| file.split('/').next() == Some(whole));
-            whole.filter(|whole| is_of(whole)).map(str::to_owned).collect()
-        }
+    let folder = |file: &str| match file.split('/').collect::<Vec<_>>().as_slice() {
+        [secrets, environment, _, _] => quoted(&format!("{secrets}/{environment}")),
+        ["recipients", _] => "recipients".to_owned(),
+        _ => quoted(file),
     };
-    let files = files.join(" ");
-    format!("{git} add {files} && {git} commit -m {} -- {files}", quoted(message))
+    let names: BTreeSet<String> = match files {
+        [file] => BTreeSet::from([quoted(file)]),
+        files => files.iter().map(|file| folder(file)).collect(),
+    };
+    let names = Vec::from_iter(names).join(" ");
+    format!("{git} add {names} && {git} commit -m {} -- {names}", quoted(message))
 }
 
 impl From<CommitError> for CliError {
@@ -150,5 +152,34 @@ impl From<CommitError> for CliError {
             CommitError::Program(_) => failed.hint("install git, or leave out --commit"),
             CommitError::Refused { .. } => failed.hint("git said why, above"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_hand_nothing_of_other_environments_is_committed() {
+        let command = |files: &[&str]| {
+            let files: Vec<String> = files.iter().map(|file| (*file).to_owned()).collect();
+            by_hand(Path::new("a b"), &files, "x")
+        };
+        let key = "secrets/demo/app/with%20space.age";
+        assert_eq!(
+            command(&[key]),
+            format!("git -C 'a b' add {key} && git -C 'a b' commit -m x -- {key}")
+        );
+        let names = ".gitattributes recipients secrets/demo secrets/store.toml";
+        assert_eq!(
+            command(&[
+                key,
+                "secrets/demo/app/token.age",
+                "secrets/store.toml",
+                "recipients/alice.toml",
+                ".gitattributes",
+            ]),
+            format!("git -C 'a b' add {names} && git -C 'a b' commit -m x -- {names}")
+        );
     }
 }
