@@ -182,20 +182,23 @@ fn ask(
         false => "Value: ",
     };
     discard_rest(context)?;
-    let asks: fn(&SecretId, bool, &Context<'_>) -> _ = match context.ui.ask_hidden(prompt)? {
+    let is_in_file = match context.ui.ask_hidden(prompt)? {
         Answer::End => return Ok(Reply::Stop),
         Answer::Text(text) if text.trim_ascii().is_empty() => return Ok(Reply::Skip),
         Answer::Text(text) => return Ok(Reply::Value(text.into())),
         Answer::Control('P') => return Ok(Reply::Back),
-        Answer::Control('F') => from_file,
-        Answer::Control('E') => from_editor,
+        Answer::Control('F') => true,
+        Answer::Control('E') => false,
         Answer::Control(_) => {
             context.ui.tell(KEYS);
             return Ok(Reply::Again);
         }
     };
     drop(silence.take());
-    let given = asks(id, args.allow_disk, context);
+    let given = match is_in_file {
+        true => from_file(context),
+        false => from_editor(id, args.allow_disk, context),
+    };
     *silence = Some(terminal::silence()?);
     Ok(match given {
         Ok(Some(value)) => Reply::Value(value),
@@ -258,11 +261,7 @@ fn describe(environment: &Environment, id: &SecretId, context: &Context<'_>) {
     }
 }
 
-fn from_file(
-    _: &SecretId,
-    _: bool,
-    context: &Context<'_>,
-) -> Result<Option<SecretValue>, CliError> {
+fn from_file(context: &Context<'_>) -> Result<Option<SecretValue>, CliError> {
     let path = match context.ui.ask_line("File: ")? {
         Some(path) if !path.is_empty() => context.settings.typed_path(&path),
         _ => return Ok(None),

@@ -132,6 +132,28 @@ fn stopped(context: &Context<'_>) -> Exit {
     Exit::Findings
 }
 
+/// What the store of an environment has not.
+struct Missing {
+    /// How many static secrets have no value.
+    values: usize,
+    /// Whether there is no pull secret, which no spec counts.
+    pull_secret: bool,
+    /// Whether there are no OpenID Connect clients where a secret is made of
+    /// them, which no spec counts either.
+    clients: bool,
+}
+
+impl Missing {
+    /// Asks for what no spec counts; `None` where it is all there.
+    fn question(&self) -> Option<String> {
+        let names = [(self.pull_secret, "pull secret"), (self.clients, "OpenID Connect client")];
+        let names: Vec<&str> =
+            names.into_iter().filter_map(|(is_missing, name)| is_missing.then_some(name)).collect();
+        let names = Some(names.join(" and no ")).filter(|names| !names.is_empty())?;
+        Some(format!("No {names} is stored. Is one kept elsewhere, to import?"))
+    }
+}
+
 /// What the steps of a walk have in common.
 struct Walk<'a> {
     name: &'a str,
@@ -201,9 +223,8 @@ impl Walk<'_> {
         }
     }
 
-    /// How many secrets have no value, and what else there is none of, as the
-    /// store is by now.
-    fn missing(&self) -> Result<(usize, Vec<&'static str>), CliError> {
+    /// What the store has not, as it is by now.
+    fn missing(&self) -> Result<Missing, CliError> {
         let context = self.context.renewed()?;
         let environment = context.checkout.environment(&self.name.parse()?)?;
         let contents = context.checkout.store()?.contents(&environment.name)?;
@@ -211,14 +232,11 @@ impl Walk<'_> {
         let is_made_of_clients = |(_, _, spec): (_, _, &Spec)| {
             matches!(spec.kind, Kind::Generate(Generator::OidcClients))
         };
-        let mut absent = Vec::new();
-        if !has(PULL_SECRET) {
-            absent.push("pull secret");
-        }
-        if !has(OIDC_CLIENTS) && environment.secrets().any(is_made_of_clients) {
-            absent.push("OpenID Connect client");
-        }
-        Ok((contents.missing(&environment).count(), absent))
+        Ok(Missing {
+            values: contents.missing(&environment).count(),
+            pull_secret: !has(PULL_SECRET),
+            clients: !has(OIDC_CLIENTS) && environment.secrets().any(is_made_of_clients),
+        })
     }
 
     /// Imports and asks, until every value is there or the person wants to go
@@ -237,18 +255,15 @@ impl Walk<'_> {
         sources.push(Source::Nowhere);
         let mut has_asked_for_more = false;
         loop {
-            let (count, absent) = self.missing()?;
+            let missing = self.missing()?;
+            let count = missing.values;
             if count == 0 {
                 ui.heading(&format!("\nEvery static secret of {name} has a value."));
                 // Nothing tells whether there ought to be any.
-                let question = format!(
-                    "No {} is stored. Is one kept elsewhere, to import?",
-                    absent.join(" and no ")
-                );
-                if absent.is_empty()
-                    || std::mem::replace(&mut has_asked_for_more, true)
-                    || !self.confirm(&question)?
-                {
+                let question = missing.question().filter(|_| !has_asked_for_more);
+                has_asked_for_more = true;
+                let Some(question) = question else { return Ok(true) };
+                if !self.confirm(&question)? {
                     return Ok(true);
                 }
                 ui.heading("\nWhere?");
@@ -329,8 +344,7 @@ impl Walk<'_> {
         let ui = self.context.ui;
         // What a sync does not change by itself is what no spec names. No spec
         // names a pull secret either, and one may be in use.
-        let keeps_pull_secret = self.missing()?.1.contains(&"pull secret");
-        let delete: &[&str] = match keeps_pull_secret {
+        let delete: &[&str] = match self.missing()?.pull_secret {
             true => &["--delete", "--exclude", PULL_SECRET],
             false => &["--delete"],
         };

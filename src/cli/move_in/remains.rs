@@ -89,7 +89,7 @@ impl Walk<'_> {
                 ui.status(&format!("      {command}"));
             }
         }
-        let is_complete = self.missing()?.0 == 0;
+        let is_complete = self.missing()?.values == 0;
         if plaintext.is_empty() && is_complete {
             ui.status(
                 "  • if the values came from a file: it can be deleted, once that is pushed,",
