@@ -96,6 +96,9 @@ async fn audit(
             .ui
             .hint(&format!("see what a sync would do: phalanx-secrets sync {name} --dry-run"));
     }
+    if report.lost_in_rebuild.as_ref().is_some_and(|lost| !lost.is_empty()) {
+        context.ui.hint(&format!("keep them: phalanx-secrets backup {name}"));
+    }
     let document = serde_json::to_value(Document { environment: name, report: &report });
     Ok(Outcome {
         exit: if report.is_empty() { Exit::Done } else { Exit::Findings },

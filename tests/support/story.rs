@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use super::cli::{Command, Sandbox};
+
 /// Runs every command in the `console` blocks of a document, and asserts that
 /// each prints what stands below it, and fails only where that is an error or
 /// where it was to find something. Gives the lines of the commands that failed.
@@ -62,4 +64,47 @@ pub fn is_true<'a, P>(
 fn finds(line: &str, printed: &str) -> bool {
     let is_finder = [" audit", " check", " exposed"].iter().any(|name| line.contains(name));
     is_finder && printed.contains("Hint: ")
+}
+
+/// Prepares to run a command line of a document in a folder: with the program,
+/// and with what the test has put into `bin` of the sandbox.
+pub fn shell(sandbox: &Sandbox, command: &str, folder: &Path) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_phalanx-secrets")).parent().unwrap();
+    let bin = sandbox.work().join("bin");
+    let path = std::env::var("PATH").unwrap();
+    sandbox
+        .program("sh", ["-c", &format!("exec 2>&1; {command}")])
+        .current_dir(folder)
+        .env("PATH", format!("{}:{}:{path}", program.display(), bin.display()))
+}
+
+/// A text without what differs from run to run.
+pub fn redact(text: &str) -> String {
+    let mut redacted = String::new();
+    for line in text.lines() {
+        let words: Vec<String> = line.split(' ').map(redact_word).collect();
+        redacted.push_str(words.join(" ").trim_end());
+        redacted.push('\n');
+    }
+    redacted
+}
+
+/// A word without commits, dates and times of day.
+fn redact_word(word: &str) -> String {
+    let bare = word.trim_matches(['(', ')', ':', ',']);
+    let is_like = |form: &str| {
+        bare.len() == form.len()
+            && bare.bytes().zip(form.bytes()).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                form => byte == form,
+            })
+    };
+    let is_commit = matches!(bare.len(), 7 | 10) && bare.bytes().all(|b| b.is_ascii_hexdigit());
+    let fixed = match bare {
+        _ if is_commit => "1a2b3c4",
+        _ if is_like("0000-00-00") => "2026-11-23",
+        _ if is_like("00:00") => "09:00",
+        bare => bare,
+    };
+    word.replace(bare, fixed)
 }

@@ -1,9 +1,7 @@
 //! What docs/first-hour.md tells, as it tells it: each command is run, and must
 //! print what stands below it.
 
-use std::path::Path;
-
-use crate::support::cli::{Command, Sandbox, make_executable};
+use crate::support::cli::{Sandbox, make_executable};
 use crate::support::openbao::{OpenBao, shared, unique_prefix};
 use crate::support::standalone::Repository;
 use crate::support::story;
@@ -73,8 +71,10 @@ fn the_first_hour_in_the_documentation_is_true() {
                 folder = folder.join(below);
                 return (String::new(), 0);
             }
-            let program = prepare(&sandbox, command, &folder);
-            let program = program.env("VAULT_TOKEN", OpenBao::ROOT_TOKEN);
+            let program = story::shell(&sandbox, command, &folder)
+                .env("USER", "alice")
+                .env("EDITOR", "my-editor")
+                .env("VAULT_TOKEN", OpenBao::ROOT_TOKEN);
             let (text, code) = match answers {
                 [] => {
                     let output = program.run();
@@ -88,54 +88,11 @@ fn the_first_hour_in_the_documentation_is_true() {
             };
             let path = prefix.split_once('/').unwrap().1;
             let text = text.replace(server.url(), VAULT).replace(path, "phalanx/minikube");
-            (redact(&text.replace(sandbox.home().to_str().unwrap(), "~")), code)
+            (story::redact(&text.replace(sandbox.home().to_str().unwrap(), "~")), code)
         },
     );
     // The first audit, and not the last.
     assert_eq!(failed, ["$ phalanx-secrets audit minikube"]);
     assert_eq!(server.value(&prefix, "argocd", "dex.clientSecret").unwrap(), "4de1");
     assert!(!sandbox.home().join("minikube.yaml").exists());
-}
-
-fn prepare(sandbox: &Sandbox, command: &str, folder: &Path) -> Command {
-    let program = Path::new(env!("CARGO_BIN_EXE_phalanx-secrets")).parent().unwrap();
-    let bin = sandbox.work().join("bin");
-    let path = std::env::var("PATH").unwrap();
-    sandbox
-        .program("sh", ["-c", &format!("exec 2>&1; {command}")])
-        .current_dir(folder)
-        .env("PATH", format!("{}:{}:{path}", program.display(), bin.display()))
-        .env("USER", "alice")
-        .env("EDITOR", "my-editor")
-}
-
-/// A text without what differs from run to run.
-fn redact(text: &str) -> String {
-    let mut redacted = String::new();
-    for line in text.lines() {
-        let words: Vec<String> = line.split(' ').map(redact_word).collect();
-        redacted.push_str(words.join(" ").trim_end());
-        redacted.push('\n');
-    }
-    redacted
-}
-
-/// A word without commits, dates and times of day.
-fn redact_word(word: &str) -> String {
-    let bare = word.trim_matches(['(', ')', ':']);
-    let is_like = |form: &str| {
-        bare.len() == form.len()
-            && bare.bytes().zip(form.bytes()).all(|(byte, form)| match form {
-                b'0' => byte.is_ascii_digit(),
-                form => byte == form,
-            })
-    };
-    let is_commit = matches!(bare.len(), 7 | 10) && bare.bytes().all(|b| b.is_ascii_hexdigit());
-    let fixed = match bare {
-        _ if is_commit => "1a2b3c4",
-        _ if is_like("0000-00-00") => "2026-11-23",
-        _ if is_like("00:00") => "09:00",
-        bare => bare,
-    };
-    word.replace(bare, fixed)
 }

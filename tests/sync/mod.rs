@@ -5,7 +5,8 @@
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
 //! - [`races`]: interruptions, and others that write at the same time.
-//! - [`recovery`]: backups, and a Vault that is rebuilt from one.
+//! - [`recovery`]: backups, and a Vault that is rebuilt from one;
+//!   [`recovery_page`]: what the documentation tells of it.
 //! - [`fleet`]: several environments in one run.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`logins`]: tokens for the time of one command.
@@ -43,6 +44,7 @@ mod proxy;
 mod pull_secret;
 mod races;
 mod recovery;
+mod recovery_page;
 mod revisions;
 mod run;
 mod static_values;

@@ -58,7 +58,7 @@ const WHEELS: [Wheel; 4] = [
 /// # Panics
 ///
 /// When there is none: a test that needs a server is never skipped.
-pub(super) fn find() -> PathBuf {
+pub fn find() -> PathBuf {
     static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| match env::var_os(OVERRIDE).map(PathBuf::from) {
         Some(path) if path.is_file() => Ok(path),

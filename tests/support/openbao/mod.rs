@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub use self::audit::{Request, Watch};
-pub use self::binary::find_on_path;
+pub use self::binary::{find as program, find_on_path};
 pub use self::cluster::Cluster;
 
 /// How long a server may take to start; it usually takes 0.1 s.
