@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::cli::{Output, Sandbox, copy_program};
+use crate::support::notice;
 use crate::support::openbao::{OpenBao, shared, unique_prefix};
 use crate::support::standalone::Repository;
 
@@ -100,7 +101,7 @@ impl<'a> Pod<'a> {
             fs::set_permissions(sandbox.root(), Permissions::from_mode(0o711)).unwrap();
             fs::set_permissions(&volume, Permissions::from_mode(0o2777)).unwrap();
         } else {
-            eprintln!("Not root: the examples are tried as one user alone.");
+            notice("skipped: not root, so the examples of deployment run as one user alone");
         }
         Self { sandbox, volume, origin, has_users }
     }
