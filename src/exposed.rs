@@ -8,7 +8,9 @@
 use jiff::Timestamp;
 
 use crate::model::{Environment, Generator, Kind, SecretId};
-use crate::store::{Holders, Store, StoreError, UNKNOWN_TIME, Withdrawal, Withdrawals, inspect};
+use crate::store::{
+    FormerHolders, Holders, Store, StoreError, UNKNOWN_TIME, Withdrawal, Withdrawals, inspect,
+};
 
 /// An exposed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,8 @@ pub struct Exposure {
 }
 
 /// Finds the stored values that `wanted` picks and that withdrawn access
-/// exposes.
+/// exposes: recorded, or seen in a file that is still sealed to somebody of
+/// `former` who may not read it today.
 ///
 /// # Errors
 /// Files that cannot be read. One that is no sealed file is taken for exposed.
@@ -30,6 +33,7 @@ pub fn stored_values(
     store: &Store,
     holders: &Holders,
     withdrawals: &Withdrawals,
+    former: &FormerHolders<'_>,
     wanted: impl Fn(&SecretId) -> bool,
 ) -> Result<Vec<Exposure>, StoreError> {
     let mut exposures = Vec::new();
@@ -40,9 +44,19 @@ pub fn stored_values(
             let set_at = seal.map(|seal| seal.set_at).filter(|set_at| *set_at != UNKNOWN_TIME);
             let today = holders.recipients_for(&id.environment, &id.application);
             let at = set_at.unwrap_or(UNKNOWN_TIME);
-            let exposing = withdrawals.exposing(&id, at, header.as_ref(), &today);
-            if !exposing.is_empty() {
-                let withdrawals = exposing.into_iter().cloned().collect();
+            let mut withdrawals_of_it: Vec<Withdrawal> = withdrawals
+                .exposing(&id, at, header.as_ref(), &today)
+                .into_iter()
+                .cloned()
+                .collect();
+            if let Some(header) = &header {
+                for found in former.unrecorded(&id, header, holders, withdrawals) {
+                    withdrawals_of_it.retain(|recorded| recorded.holder != found.holder);
+                    withdrawals_of_it.push(found);
+                }
+            }
+            if !withdrawals_of_it.is_empty() {
+                let withdrawals = withdrawals_of_it;
                 exposures.push(Exposure { id, set_at, withdrawals });
             }
         }

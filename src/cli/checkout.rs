@@ -7,10 +7,13 @@ use git2::Oid;
 use super::error::CliError;
 use super::settings::Settings;
 use super::ui::Ui;
+use crate::history::former_holders;
 use crate::layout::Layout;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, SecretId};
 use crate::repo::{GitRepository, RepositoryError};
-use crate::store::{Contents, STORE_FILE, Store, StoreError, StoredValue, is_backup, sealed_path};
+use crate::store::{
+    Contents, FormerHolders, STORE_FILE, Store, StoreError, StoredValue, is_backup, sealed_path,
+};
 use crate::suggest::nearest;
 use crate::tree::Tree;
 
@@ -106,6 +109,17 @@ impl Checkout {
         Ok(match self.commit {
             Some(_) => repository.with_root(&self.below),
             None => repository,
+        })
+    }
+
+    /// Who the holders were, as far as the repository's history tells.
+    pub(super) fn former_holders(&self) -> FormerHolders<'_> {
+        FormerHolders::new(|| {
+            let states = self.repository().ok().and_then(|repository| {
+                let from = self.commit.or_else(|| repository.resolve("HEAD").ok())?;
+                former_holders(&repository, from).ok()
+            });
+            states.unwrap_or_default()
         })
     }
 

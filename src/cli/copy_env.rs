@@ -66,7 +66,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             && !args.exclude.contains(&id.application)
     };
     let withdrawals = store.withdrawals()?;
-    let exposures = exposed::stored_values(store, &store.holders, &withdrawals, is_wanted)?;
+    let former = context.checkout.former_holders();
+    let exposures =
+        exposed::stored_values(store, &store.holders, &withdrawals, &former, is_wanted)?;
     let is_exposed = |id: &SecretId| exposures.iter().any(|one| one.id == *id);
     for exposure in &exposures {
         context.ui.warn(&format!("{} is exposed, so it is left out", exposure.id));

@@ -11,7 +11,7 @@ use super::{CliError, Context, Exit};
 use crate::exposed::{Exposure, generated_values, stored_values};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, KeyName};
 use crate::shell::quoted;
-use crate::store::{Access, Holders, Store, Withdrawals};
+use crate::store::{Access, FormerHolders, Holders, Store, Withdrawals};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 1 while a stored value is exposed. When a generated value \
@@ -34,8 +34,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         // A name that does not exist is a mistake, and no reason to be calm.
         context.checkout.environment(name)?;
     }
+    let former = context.checkout.former_holders();
+    let withdrawals = store.withdrawals()?;
     let exposed =
-        Exposed::find(store, &store.holders, &store.withdrawals()?, &context.checkout, wanted)?;
+        Exposed::find(store, &store.holders, &withdrawals, &former, &context.checkout, wanted)?;
     if args.json {
         context.ui.json(&exposed.to_json())?;
     } else {
@@ -55,10 +57,12 @@ impl Exposed {
         store: &Store,
         holders: &Holders,
         withdrawals: &Withdrawals,
+        former: &FormerHolders<'_>,
         checkout: &Checkout,
         wanted: impl Fn(&EnvironmentName) -> bool,
     ) -> Result<Self, CliError> {
-        let stored = stored_values(store, holders, withdrawals, |id| wanted(&id.environment))?;
+        let stored =
+            stored_values(store, holders, withdrawals, former, |id| wanted(&id.environment))?;
         // Only environments that are concerned are read.
         let concerned: BTreeSet<EnvironmentName> = checkout
             .layout

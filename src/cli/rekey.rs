@@ -54,7 +54,11 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         ui.status("Everything is sealed to exactly today's holders.");
         return Ok(Exit::Done);
     }
-    let late = store.withdrawals()?.late(&stale, &store.holders);
+    let former = context.checkout.former_holders();
+    let withdrawals = store.withdrawals()?;
+    let late = withdrawals.unrecorded(&stale, &store.holders, &former);
+    let unexplained =
+        stale.iter().filter(|value| !former.explains(value, &store.holders, &withdrawals)).count();
     let identities = context.identities()?;
     let unbound = stale.iter().filter(|value| value.fault == SealFault::Unbound).count();
     let mut changes: Vec<FileChange> = record(&context.checkout.tree, &late)?.into_iter().collect();
@@ -71,6 +75,13 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         .map_err(|error| CliError::from(error).hint("run it again to finish".to_owned()))?;
     ui.status(&format!("Sealed {} again.", values(count)));
     warn_of_late(&late, ui);
+    if unexplained > 0 {
+        ui.warn(&format!(
+            "{} had been sealed to keys that neither recipients/withdrawn.toml nor git's history \
+             names, so who could read them is not known",
+            values(unexplained)
+        ));
+    }
     if unbound > 0 {
         ui.warn(&format!(
             "{} of them had been sealed by another tool: they are bound to their secrets now, and \
@@ -128,12 +139,12 @@ pub(super) fn record(tree: &Tree, more: &[Withdrawal]) -> Result<Option<FileChan
     Ok(Some(FileChange { file, before, after }))
 }
 
-/// Says which values were sealed to somebody whose access had ended.
+/// Says which values were sealed to somebody whose access has ended.
 pub(super) fn warn_of_late(late: &[Withdrawal], ui: &Ui) {
     for Withdrawal { holder, access, .. } in late {
         for access in access {
             ui.warn(&format!(
-                "in {access}, a value was sealed to {holder} after their access had ended; it is \
+                "in {access}, a value was sealed to {holder}, whose access has ended; it is \
                  exposed until it changes (see: phalanx-secrets exposed)"
             ));
         }

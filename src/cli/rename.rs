@@ -131,8 +131,9 @@ fn prepare(
     // the new one, where it would look like a value that nobody knows.
     if old.application != new.application {
         let withdrawals = store.withdrawals()?;
+        let former = context.checkout.former_holders();
         let exposures =
-            exposed::stored_values(store, &store.holders, &withdrawals, |id| *id == old)?;
+            exposed::stored_values(store, &store.holders, &withdrawals, &former, |id| *id == old)?;
         if !exposures.is_empty() {
             return Err(CliError::store(format!(
                 "{old} is exposed, and would not look so any more"

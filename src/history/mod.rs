@@ -5,7 +5,9 @@
 //! header is as good as its file ([`crate::store::Header`]).
 
 mod changes;
+mod former;
 mod log;
 
 pub use changes::{Changes, HolderChange, Scope, ValueChange, ValueChangeKind, compare};
+pub use former::former_holders;
 pub use log::{CommitChanges, HistoryError, log};

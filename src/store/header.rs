@@ -90,6 +90,16 @@ impl Header {
         has_tag || self.seal.as_ref().is_some_and(|seal| seal.recipients == together())
     }
 
+    /// Whether it shows recipients among which a key may be: the tag of an SSH
+    /// key, or any of the key's kind.
+    pub(super) fn may_be_sealed_to(&self, key: &Recipient) -> bool {
+        match key.kind() {
+            RecipientKind::Native => self.recipients.native > 0,
+            RecipientKind::Ssh { kind, tag } => self.recipients.ssh.contains_key(&(kind, tag)),
+            RecipientKind::Plugin => self.recipients.other > 0,
+        }
+    }
+
     /// How many recipients it has of which kind, in a few words.
     #[must_use]
     pub fn describe_recipients(&self) -> String {

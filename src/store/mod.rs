@@ -8,6 +8,7 @@ mod access;
 mod backup;
 mod contents;
 mod error;
+mod former;
 mod header;
 mod holders;
 mod identities;
@@ -27,6 +28,7 @@ pub use access::{Access, InvalidAccess};
 pub use backup::{backup_id, is_backup};
 pub use contents::{Contents, OpenFailure, StoredValue};
 pub use error::StoreError;
+pub use former::FormerHolders;
 pub use header::{Header, SealFault};
 pub use holders::{Holder, Holders};
 pub use identities::{

@@ -193,7 +193,7 @@ impl FromIterator<Recipient> for RecipientSet {
 }
 
 /// A digest of recipients: 43 characters of unpadded base64.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Digest(String);
 
 impl Digest {

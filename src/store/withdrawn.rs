@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Access;
 use super::error::StoreError;
+use super::former::FormerHolders;
 use super::header::Header;
 use super::holders::Holders;
 use super::paths::RECIPIENTS;
@@ -136,31 +137,32 @@ impl Withdrawals {
         found
     }
 
-    /// What to record before values are sealed again that were set after
-    /// somebody's access ended, and sealed to them all the same: the new file
-    /// will not show it any more.
+    /// What to record before values are sealed again that are sealed to
+    /// somebody who may not read them today, where nothing says so yet: their
+    /// access ended by a change of the files by hand, or they were set on a
+    /// branch that did not know that it had ended. The new file will not show
+    /// it any more.
     #[must_use]
-    pub fn late(&self, stale: &[StaleValue], holders: &Holders) -> Vec<Withdrawal> {
-        let mut late: Vec<Withdrawal> = Vec::new();
+    pub fn unrecorded(
+        &self,
+        stale: &[StaleValue],
+        holders: &Holders,
+        former: &FormerHolders<'_>,
+    ) -> Vec<Withdrawal> {
+        let mut unrecorded: Vec<Withdrawal> = Vec::new();
         for StaleValue { id, header, .. } in stale {
-            let Some(seal) = &header.seal else { continue };
-            let today = holders.recipients_for(&id.environment, &id.application);
-            for earlier in self.exposing(id, seal.set_at, Some(header), &today) {
-                if seal.set_at <= earlier.at {
-                    continue;
-                }
-                let access =
-                    vec![Access::Application(id.environment.clone(), id.application.clone())];
-                let same = late.iter_mut().find(|one| {
-                    one.holder == earlier.holder && one.keys == earlier.keys && one.access == access
+            for found in former.unrecorded(id, header, holders, self) {
+                let same = unrecorded.iter_mut().find(|one| {
+                    (&one.holder, &one.keys, &one.access)
+                        == (&found.holder, &found.keys, &found.access)
                 });
                 match same {
-                    Some(same) => same.at = same.at.max(seal.set_at),
-                    None => late.push(Withdrawal { access, at: seal.set_at, ..earlier.clone() }),
+                    Some(same) => same.at = same.at.max(found.at),
+                    None => unrecorded.push(found),
                 }
             }
         }
-        late
+        unrecorded
     }
 
     /// All of them.

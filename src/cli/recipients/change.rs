@@ -12,8 +12,8 @@ use crate::cli::rekey::{record, rekey_error, seal_again, warn_of_late};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, EnvironmentName, HolderName, SecretId};
 use crate::store::{
-    Access, FileChange, Holder, Holders, Identities, LockedStore, Recipient, Withdrawal,
-    Withdrawals,
+    Access, FileChange, FormerHolders, Holder, Holders, Identities, LockedStore, Recipient,
+    Withdrawal, Withdrawals,
 };
 
 /// Options of every change.
@@ -75,7 +75,8 @@ impl Change {
             let stale = store
                 .stale(is_affected, &after)
                 .map_err(|error| rekey_error(error, before, None))?;
-            late = store.withdrawals()?.late(&stale, before);
+            let former = context.checkout.former_holders();
+            late = store.withdrawals()?.unrecorded(&stale, before, &former);
             records.extend(late.iter().cloned());
             sealed =
                 seal_again(&store, stale, &after, &identities, context.ui).map_err(|error| {
@@ -104,7 +105,14 @@ impl Change {
         }
         if let Some(withdrawal) = withdrawal {
             let only = Withdrawals::from_iter([withdrawal]);
-            let exposed = Exposed::find(&store, &after, &only, &context.checkout, |_| true)?;
+            let exposed = Exposed::find(
+                &store,
+                &after,
+                &only,
+                &FormerHolders::unknown(),
+                &context.checkout,
+                |_| true,
+            )?;
             print_exposed(&exposed, context.ui)?;
         }
         commit.end(store.into_touched(), &format!("recipients: {}", self.summary), context.ui)?;
