@@ -5,6 +5,7 @@ use std::fs;
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::cli::Sandbox;
 use crate::support::phalanx;
@@ -21,6 +22,44 @@ fn schema() -> Validator {
 fn reference_schema() -> Option<Validator> {
     let text = fs::read_to_string(phalanx::reference()?.join("expected/secrets-schema.json"));
     Some(jsonschema::validator_for(&serde_json::from_str(&text.unwrap()).unwrap()).unwrap())
+}
+
+#[test]
+fn the_schema_is_that_of_phalanx_to_the_byte() {
+    // Of docs/extras/schemas/secrets.json at Phalanx 650a0ef2c.
+    const DIGEST: &str = "6638df4787153bab6e2e9df4d094dc63a88d151cc304defc2e186ee9ab3a8b19";
+    let printed = Sandbox::new().run(["schema"]).success();
+    let digest = Sha256::digest(printed.stdout_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(digest, DIGEST);
+    let Some(reference) = phalanx::reference() else { return };
+    let theirs = fs::read_to_string(reference.join("expected/secrets-schema.json")).unwrap();
+    assert_eq!(printed.stdout(), theirs);
+}
+
+#[test]
+fn the_schema_goes_into_a_file() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("secrets.json", "old");
+    let printed = sandbox.run(["schema"]).success();
+    let run = |option: &str, file: &str| sandbox.run(["schema", option, file]);
+    assert_eq!(run("-o", "secrets.json").success().stdout(), "");
+    assert_eq!(sandbox.read(&file), printed.stdout());
+    run("--output", "docs/new.json").success();
+    assert_eq!(sandbox.read("docs/new.json"), printed.stdout());
+    // A link stays one.
+    #[cfg(unix)]
+    {
+        sandbox.write("target.json", "old");
+        std::os::unix::fs::symlink("target.json", sandbox.work().join("link.json")).unwrap();
+        run("-o", "link.json").success();
+        assert!(sandbox.work().join("link.json").is_symlink());
+        assert_eq!(sandbox.read("target.json"), printed.stdout());
+    }
+    let refused = run("-o", ".").fails_with(3);
+    assert!(refused.stderr().contains("cannot write"), "{refused:?}");
+    let names = fs::read_dir(sandbox.work()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_str().unwrap().starts_with('.')));
 }
 
 #[test]

@@ -89,7 +89,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("static-template", &["phalanx-secrets static-template idfdev > static-secrets.yaml"]),
-    ("schema", &["phalanx-secrets schema > secrets.json"]),
+    ("schema", &["phalanx-secrets schema --output docs/extras/schemas/secrets.json"]),
     (
         "check",
         &[
