@@ -92,6 +92,11 @@ impl CliError {
         Self::plain(Exit::Store, message)
     }
 
+    /// Something that Vault did not do.
+    pub(super) fn vault(message: impl Into<String>) -> Self {
+        Self::plain(Exit::Vault, message)
+    }
+
     fn plain(exit: Exit, message: impl Into<String>) -> Self {
         let (causes, details, hints) = (Vec::new(), Vec::new(), Vec::new());
         Self { exit, message: message.into(), causes, details, hints }

@@ -149,6 +149,12 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "vault create-read-token",
+        &[
+            "phalanx-secrets vault create-read-token idfdev --as-secret vault-secrets-operator | kubectl apply -f -",
+        ],
+    ),
+    (
         "vault create-write-token",
         &["phalanx-secrets vault create-write-token idfdev --store --commit"],
     ),

@@ -118,16 +118,23 @@ impl VaultLocation {
         format!("token-{}", self.last_component())
     }
 
-    /// The name of the policy that allows reading them.
+    /// The display name of a token that reads them.
+    #[must_use]
+    pub fn read_token(&self) -> String {
+        format!("token-{}-read", self.last_component())
+    }
+
+    /// The name of the policy that allows reading them. Vault keeps the names
+    /// of policies in lower case.
     #[must_use]
     pub fn read_policy(&self) -> String {
-        format!("{}/read", self.path)
+        format!("{}/read", self.path.to_ascii_lowercase())
     }
 
     /// The name of the policy that allows writing them.
     #[must_use]
     pub fn write_policy(&self) -> String {
-        format!("{}/write", self.path)
+        format!("{}/write", self.path.to_ascii_lowercase())
     }
 }
 

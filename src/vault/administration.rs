@@ -1,6 +1,5 @@
-//! Who may do what in Vault: policies, AppRoles and tokens.
+//! Who may do what in Vault: policies and AppRoles.
 
-use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,10 +11,17 @@ use super::{Failure, VaultClient, VaultError, json_text};
 use crate::model::SecretValue;
 
 /// An AppRole, as far as it matters here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AppRole {
     /// The policies of the tokens that it gives.
+    #[serde(default, rename = "token_policies")]
     pub policies: Vec<String>,
+    /// How many seconds these live unless renewed: 0 for Vault's default.
+    #[serde(default)]
+    pub token_ttl: u64,
+    /// How many seconds these live at most: 0 for Vault's limit.
+    #[serde(default)]
+    pub token_max_ttl: u64,
 }
 
 /// What logs in with an AppRole, and what revokes it.
@@ -27,37 +33,15 @@ pub struct AppRoleSecret {
     pub accessor: String,
 }
 
-/// A token, as those who manage it see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenDescription {
-    /// Its display name.
-    pub display_name: String,
-    /// Its name for those who manage it.
-    pub accessor: String,
-    /// Its policies.
-    pub policies: Vec<String>,
-    /// When it expires, if it does.
-    pub expires: Option<Timestamp>,
-}
-
-/// A token that was just made.
-#[derive(Debug, Clone)]
-pub struct CreatedToken {
-    /// The token itself.
-    pub token: SecretValue,
-    /// Its name for those who manage it.
-    pub accessor: String,
-}
-
 /// The `data` of an answer.
 #[derive(Deserialize)]
-struct Data<T> {
-    data: T,
+pub(super) struct Data<T> {
+    pub(super) data: T,
 }
 
 #[derive(Deserialize)]
-struct Keys {
-    keys: Vec<String>,
+pub(super) struct Keys {
+    pub(super) keys: Vec<String>,
 }
 
 /// A name within the path of a request.
@@ -116,20 +100,15 @@ impl VaultClient {
     /// A refusal, or no answer. Where the auth method is not mounted, there is
     /// none.
     pub async fn approle(&self, name: &str) -> Result<Option<AppRole>, VaultError> {
-        #[derive(Deserialize)]
-        struct Role {
-            #[serde(default)]
-            token_policies: Vec<String>,
-        }
         let words = format!("read the AppRole {name}");
         let request = administer(words, Method::GET, "read", role_path(name, ""), None);
-        let read = |reply: &Reply<'_>| found::<Data<Role>>(reply);
-        let role = self.send(&request, read).await?;
-        Ok(role.map(|role| AppRole { policies: role.data.token_policies }))
+        let read = |reply: &Reply<'_>| found::<Data<AppRole>>(reply);
+        Ok(self.send(&request, read).await?.map(|found| found.data))
     }
 
     /// Makes or changes an AppRole, whose tokens have one policy and live no
-    /// longer than a number of seconds, if one is given.
+    /// longer than a number of seconds, if one is given. If not, a role that
+    /// is there keeps its own.
     ///
     /// # Errors
     /// A refusal, or no answer.
@@ -140,13 +119,15 @@ impl VaultClient {
         token_lifetime: Option<u64>,
     ) -> Result<(), VaultError> {
         let words = format!("write the AppRole {name}");
-        let lifetime = token_lifetime.unwrap_or(0);
-        let body = serde_json::json!({
-            "token_policies": [policy],
-            "token_type": "service",
-            "token_ttl": lifetime,
-            "token_max_ttl": lifetime,
-        });
+        let body = match token_lifetime {
+            Some(lifetime) => serde_json::json!({
+                "token_policies": [policy],
+                "token_type": "service",
+                "token_ttl": lifetime,
+                "token_max_ttl": lifetime,
+            }),
+            None => serde_json::json!({ "token_policies": [policy], "token_type": "service" }),
+        };
         let request = administer(words, Method::POST, "update", role_path(name, ""), Some(&body));
         self.send(&request, answer::done).await
     }
@@ -212,125 +193,19 @@ impl VaultClient {
         let request = administer(words, Method::POST, "update", path, Some(&body));
         self.send(&request, answer::done).await
     }
-
-    /// Makes a token with one policy that does not end with the token that
-    /// makes it. Vault puts `token-` before its display name.
-    ///
-    /// # Errors
-    /// A refusal, or no answer.
-    pub async fn create_token(
-        &self,
-        name: &str,
-        policy: &str,
-        lifetime: &str,
-    ) -> Result<CreatedToken, VaultError> {
-        #[derive(Deserialize)]
-        struct Body<'a> {
-            #[serde(borrow)]
-            auth: Auth<'a>,
-        }
-        #[derive(Deserialize)]
-        struct Auth<'a> {
-            #[serde(borrow)]
-            client_token: &'a RawValue,
-            accessor: String,
-        }
-        let words = "make a token".to_owned();
-        let path = "auth/token/create-orphan".to_owned();
-        let body = serde_json::json!({
-            "display_name": name,
-            "policies": [policy],
-            "ttl": lifetime,
-        });
-        let request = administer(words, Method::POST, "update", path, Some(&body));
-        let read = |reply: &Reply<'_>| {
-            let Auth { client_token, accessor } = answer::body::<Body<'_>>(reply)?.auth;
-            Ok(CreatedToken { token: secret_text(reply, client_token)?, accessor })
-        };
-        self.send(&request, read).await
-    }
-
-    /// The accessors of all tokens.
-    ///
-    /// # Errors
-    /// A refusal, or no answer.
-    pub async fn token_accessors(&self) -> Result<Vec<String>, VaultError> {
-        let request =
-            list("list the accessors of tokens".to_owned(), "auth/token/accessors".to_owned());
-        let read = |reply: &Reply<'_>| found::<Data<Keys>>(reply);
-        Ok(self.send(&request, read).await?.map(|found| found.data.keys).unwrap_or_default())
-    }
-
-    /// A token by its accessor; `None` where it is gone meanwhile.
-    ///
-    /// # Errors
-    /// A refusal, or no answer.
-    pub async fn token(&self, accessor: &str) -> Result<Option<TokenDescription>, VaultError> {
-        #[derive(Deserialize)]
-        struct Token {
-            display_name: String,
-            #[serde(default)]
-            policies: Vec<String>,
-            expire_time: Option<String>,
-        }
-        let words = "look up a token".to_owned();
-        let path = "auth/token/lookup-accessor".to_owned();
-        let body = serde_json::json!({ "accessor": accessor });
-        let request = administer(words, Method::POST, "update", path, Some(&body));
-        let read = |reply: &Reply<'_>| match reply.status {
-            StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST
-                if answer::says(reply, "invalid accessor") =>
-            {
-                Ok(None)
-            }
-            _ => {
-                let Some(Data { data }) = found::<Data<Token>>(reply)? else { return Ok(None) };
-                let expires = match data.expire_time.map(|time| time.parse()) {
-                    Some(Err(_)) => {
-                        return Err(malformed(reply, "a time is none".to_owned()));
-                    }
-                    Some(Ok(time)) => Some(time),
-                    None => None,
-                };
-                Ok(Some(TokenDescription {
-                    display_name: data.display_name,
-                    accessor: accessor.to_owned(),
-                    policies: data.policies,
-                    expires,
-                }))
-            }
-        };
-        self.send(&request, read).await
-    }
-
-    /// Revokes a token by its accessor. One that is gone is no error.
-    ///
-    /// # Errors
-    /// A refusal, or no answer.
-    pub async fn revoke_token(&self, accessor: &str) -> Result<(), VaultError> {
-        let words = "revoke a token".to_owned();
-        let path = "auth/token/revoke-accessor".to_owned();
-        let body = serde_json::json!({ "accessor": accessor });
-        let request = administer(words, Method::POST, "update", path, Some(&body));
-        let read = |reply: &Reply<'_>| match answer::says(reply, "invalid accessor") {
-            true => Ok(()),
-            false => answer::done(reply),
-        };
-        self.send(&request, read).await
-    }
 }
 
 fn role_path(name: &str, below: &str) -> String {
     format!("auth/approle/role/{name}{below}")
 }
 
-fn list(words: String, path: String) -> Request {
+pub(super) fn list(words: String, path: String) -> Request {
     let administration =
         Administration { words, method: Method::GET, capability: "list", is_list: true };
     Request::new(Operation::Administer(administration), path)
 }
 
-fn administer(
+pub(super) fn administer(
     words: String,
     method: Method,
     capability: &'static str,
@@ -345,7 +220,7 @@ fn administer(
 }
 
 /// Reads an answer with `data`; `None` where there is no such thing.
-fn found<'a, T: Deserialize<'a>>(reply: &'a Reply<'_>) -> Result<Option<T>, Failure> {
+pub(super) fn found<'a, T: Deserialize<'a>>(reply: &'a Reply<'_>) -> Result<Option<T>, Failure> {
     match reply.status {
         StatusCode::NOT_FOUND => Ok(None),
         _ => answer::body(reply).map(Some),
@@ -353,7 +228,7 @@ fn found<'a, T: Deserialize<'a>>(reply: &'a Reply<'_>) -> Result<Option<T>, Fail
 }
 
 /// A secret text within an answer, kept in memory that is wiped.
-fn secret_text(reply: &Reply<'_>, text: &RawValue) -> Result<SecretValue, Failure> {
+pub(super) fn secret_text(reply: &Reply<'_>, text: &RawValue) -> Result<SecretValue, Failure> {
     let text = json_text::unescape(text.get());
     let text = text.ok_or_else(|| malformed(reply, "a secret is not text".to_owned()))?;
     Ok(SecretValue::from(text.to_vec()))

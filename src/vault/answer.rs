@@ -85,7 +85,7 @@ fn values(
         .collect()
 }
 
-/// Reads the answer to a list: the names, without folders.
+/// Reads the answer to a list: the names.
 pub(super) fn names(reply: &Reply<'_>) -> Result<Vec<String>, Failure> {
     #[derive(Deserialize)]
     struct Body {
@@ -97,10 +97,7 @@ pub(super) fn names(reply: &Reply<'_>) -> Result<Vec<String>, Failure> {
     }
 
     match reply.status {
-        StatusCode::OK => {
-            let names = parse::<Body>(reply)?.data.keys;
-            Ok(names.into_iter().filter(|name| !name.ends_with('/')).collect())
-        }
+        StatusCode::OK => Ok(parse::<Body>(reply)?.data.keys),
         StatusCode::NOT_FOUND if errors(&reply.body).is_some_and(|all| all.is_empty()) => {
             Ok(Vec::new())
         }

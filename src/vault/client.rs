@@ -156,8 +156,8 @@ impl VaultClient {
         self.transport.send(&request, answer::is_kv2).await
     }
 
-    /// The names of the environment's entries, deleted ones too, without
-    /// folders.
+    /// The names of the environment's entries, deleted ones too, and of its
+    /// folders, which end with a slash.
     ///
     /// # Errors
     /// Any answer but a list, and but the one that says that there is nothing.
@@ -241,6 +241,12 @@ impl VaultClient {
         let body = serde_json::json!({ "custom_metadata": custom_metadata });
         request.body = Some(body.to_string().into());
         self.transport.send(&request, answer::done).await
+    }
+
+    /// Whether its token is [of its own](Self::log_in), and ends with it.
+    #[must_use]
+    pub fn is_from_login(&self) -> bool {
+        self.is_from_login
     }
 
     pub(super) fn mount(&self) -> &str {

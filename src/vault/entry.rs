@@ -34,4 +34,7 @@ pub struct CurrentSecrets {
     /// Listed names that no application can have. Such entries are neither
     /// read nor changed.
     pub unreadable_names: BTreeSet<String>,
+    /// Folders below the environment's path, with the slash at their end.
+    /// What is in them belongs to no application.
+    pub folders: BTreeSet<String>,
 }

@@ -31,6 +31,10 @@ impl VaultClient {
 
         let mut others = BTreeSet::new();
         for name in names {
+            if name.ends_with('/') {
+                current.folders.insert(name);
+                continue;
+            }
             match ApplicationName::try_from(name.clone()) {
                 Ok(application) if current.entries.contains_key(&application) => {}
                 Ok(application) => {

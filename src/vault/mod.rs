@@ -39,6 +39,7 @@ pub(crate) mod retry;
 mod settings;
 mod throttle;
 mod token;
+mod tokens;
 mod transport;
 mod value;
 
@@ -47,7 +48,7 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
-pub use administration::{AppRole, AppRoleSecret, CreatedToken, TokenDescription};
+pub use administration::{AppRole, AppRoleSecret};
 pub use backup::{EntryBackup, InvalidBackup};
 pub use ci_token::{CiTokenError, CiTokenRequest};
 pub use client::{Lacking, VaultClient};
@@ -60,4 +61,5 @@ pub use policy::{read_policy, write_policy};
 pub use settings::VaultSettings;
 pub use throttle::Throttle;
 pub use token::{InvalidToken, VaultToken};
+pub use tokens::{CreatedToken, NewToken, TokenDescription};
 pub use value::{CurrentValue, OtherJson};

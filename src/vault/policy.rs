@@ -1,6 +1,8 @@
 //! The policies of an environment: who may read its secrets in Vault, and who
-//! may write them. Their names are those of [`VaultLocation`], their rules
-//! those that the Phalanx documentation gives.
+//! may write them. Their names are those of [`VaultLocation`]. Their text is
+//! that of Phalanx to the byte (`vault-read-policy.hcl.jinja` and
+//! `vault-write-policy.hcl.jinja` in `src/phalanx/data`, which the Python CLI
+//! writes without the last line feed), because its `vault audit` compares it.
 
 use crate::model::VaultLocation;
 
@@ -33,16 +35,13 @@ pub fn write_policy(location: &VaultLocation) -> String {
 /// mount, what follows the environment's path, and what may be done there.
 fn rules(location: &VaultLocation, rules: &[(&str, &str, &[&str])]) -> String {
     let VaultLocation { mount, path, .. } = location;
-    let mut text = String::new();
-    for (area, below, capabilities) in rules {
+    let rule = |(area, below, capabilities): &(&str, &str, &[&str])| {
         let capabilities: Vec<String> =
             capabilities.iter().map(|capability| format!("{capability:?}")).collect();
         let capabilities = capabilities.join(", ");
-        text.push_str(&format!(
-            "path \"{mount}/{area}/{path}{below}\" {{\n  capabilities = [{capabilities}]\n}}\n"
-        ));
-    }
-    text
+        format!("path \"{mount}/{area}/{path}{below}\" {{\n  capabilities = [{capabilities}]\n}}")
+    };
+    rules.iter().map(rule).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -55,7 +54,7 @@ mod tests {
         assert_eq!(
             read_policy(&location),
             "path \"kv/data/phalanx/idfdev/+\" {\n  capabilities = [\"read\"]\n}\n\
-             path \"kv/metadata/phalanx/idfdev/+\" {\n  capabilities = [\"list\", \"read\"]\n}\n"
+             path \"kv/metadata/phalanx/idfdev/+\" {\n  capabilities = [\"list\", \"read\"]\n}"
         );
         let policy = write_policy(&location);
         assert!(policy.starts_with(
@@ -63,5 +62,6 @@ mod tests {
              \"read\", \"update\"]\n}\n"
         ));
         assert_eq!(policy.matches("path ").count(), 7);
+        assert!(policy.ends_with("[\"update\"]\n}"));
     }
 }

@@ -1,13 +1,15 @@
 //! `vault create-read-approle`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Credentials, Target, text_of, yaml_text};
+use super::kubernetes::SecretName;
+use super::python::{yaml_policies, yaml_text};
+use super::{Credentials, Target, not_revoked, text_of};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{SecretValue, VaultLocation};
-use crate::vault::{AppRoleSecret, Login, Proof, VaultClient, VaultSettings, read_policy};
+use crate::vault::{
+    AppRole, AppRoleSecret, Login, Proof, VaultClient, VaultError, VaultSettings, read_policy,
+};
 
 /// Where the auth method is mounted that has the role.
 const MOUNT: &str = "approle";
@@ -25,19 +27,15 @@ pub(in crate::cli) struct Args {
 
     /// Print a Kubernetes Secret of this name, for the Vault Secrets Operator
     #[arg(long, value_name = "NAME")]
-    as_secret: Option<String>,
+    as_secret: Option<SecretName>,
 
-    /// How long the role's tokens live at most, in seconds [default: Vault's]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// How long the role's tokens live at most, in seconds. Without it, or
+    /// with 0, a role that is there keeps its own, and a new one has Vault's
+    #[arg(long, value_name = "SECONDS")]
     token_lifetime: Option<u64>,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    if args.as_secret.as_deref().is_some_and(|name| !is_kubernetes_name(name)) {
-        return Err(CliError::usage("a Kubernetes Secret cannot have this name").hint(
-            "lower-case letters, digits, - and . make a name, such as vault-credentials".to_owned(),
-        ));
-    }
     let environment = args.target.environment(context)?;
     let location = args.target.location(&environment);
     let settings = context.settings.vault()?;
@@ -62,11 +60,14 @@ async fn create(
         Some(_) => vault.secret_id_accessors(name).await?,
         None => Vec::new(),
     };
-    vault.write_approle(name, &policy, args.token_lifetime).await?;
+    let lifetime = args.token_lifetime.filter(|seconds| *seconds > 0);
+    vault.write_approle(name, &policy, lifetime).await?;
     let role_id = vault.role_id(name).await?;
+    let gone = || CliError::vault(format!("the AppRole {name} is gone again"));
+    let role = vault.approle(name).await?.ok_or_else(gone)?;
     let secret = vault.create_secret_id(name).await?;
     let proven = match prove(&role_id, &secret, location, settings).await {
-        Ok(()) => print(args, &role_id, &policy, &secret, context),
+        Ok(()) => print(args, &role_id, &role, &secret, context),
         Err(error) => Err(error.into()),
     };
     if let Err(mut failed) = proven {
@@ -86,12 +87,7 @@ async fn create(
             left.push(format!("{accessor}: {error}"));
         }
     }
-    if !left.is_empty() {
-        let message = "the new SecretID works, but older ones could not be revoked";
-        let mut failed = CliError::store(message).detail(left);
-        failed.exit = Exit::Vault;
-        return Err(failed);
-    }
+    not_revoked("SecretID", left)?;
     context.ui.status(&match older.len() {
         0 => format!("Made a SecretID of the AppRole {name}."),
         1 => format!("Made a SecretID of the AppRole {name}, and revoked the older one."),
@@ -106,7 +102,7 @@ async fn prove(
     secret: &AppRoleSecret,
     location: &VaultLocation,
     settings: &VaultSettings,
-) -> Result<(), crate::vault::VaultError> {
+) -> Result<(), VaultError> {
     let role_id = SecretValue::from(role_id.to_owned());
     let secret_id = Some(secret.secret_id.clone());
     let login = Login { mount: MOUNT.to_owned(), proof: Proof::AppRole { role_id, secret_id } };
@@ -120,37 +116,23 @@ async fn prove(
 fn print(
     args: &Args,
     role_id: &str,
-    policy: &str,
+    role: &AppRole,
     secret: &AppRoleSecret,
     context: &Context<'_>,
 ) -> Result<(), CliError> {
     let secret_id = text_of(&secret.secret_id)?;
-    let text = Zeroizing::new(match &args.as_secret {
-        Some(name) => format!(
-            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\n  namespace: \
-             vault-secrets-operator\ndata:\n  VAULT_ROLE_ID: {}\n  VAULT_SECRET_ID: {}\ntype: \
-             Opaque\n",
-            STANDARD.encode(role_id),
-            Zeroizing::new(STANDARD.encode(secret_id)).as_str(),
-        ),
-        None => format!(
-            "policies:\n- {}\nrole_id: {}\nsecret_id: {}\nsecret_id_accessor: {}\n",
-            yaml_text(policy),
+    let text = match &args.as_secret {
+        Some(name) => name.manifest(&[("VAULT_ROLE_ID", role_id), ("VAULT_SECRET_ID", secret_id)]),
+        None => Zeroizing::new(format!(
+            "{}role_id: {}\nsecret_id: {}\nsecret_id_accessor: {}\ntoken_max_ttl: \
+             {}\ntoken_ttl: {}\n",
+            yaml_policies(&role.policies),
             yaml_text(role_id),
-            yaml_text(secret_id),
+            Zeroizing::new(yaml_text(secret_id)).as_str(),
             yaml_text(&secret.accessor),
-        ),
-    });
+            role.token_max_ttl,
+            role.token_ttl,
+        )),
+    };
     context.ui.data(text.as_bytes())
-}
-
-fn is_kubernetes_name(name: &str) -> bool {
-    let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    name.len() <= 253
-        && name.split('.').all(|part| {
-            !part.is_empty()
-                && part.chars().all(is_inner)
-                && !part.starts_with('-')
-                && !part.ends_with('-')
-        })
 }

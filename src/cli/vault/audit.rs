@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::write_token::find;
-use super::{Credentials, Target};
+use super::python::report_time;
+use super::{Credentials, Target, tokens};
 use crate::cli::{CliError, Context, Exit};
-use crate::model::VaultLocation;
-use crate::vault::{TokenDescription, VaultClient, VaultError, read_policy, write_policy};
+use crate::model::{EnvironmentName, VaultLocation};
+use crate::vault::{AppRole, TokenDescription, VaultClient, VaultError, read_policy, write_policy};
 
 /// How long before its end a token is reported.
 const WARNING_TIME: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -31,59 +31,170 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         &environment,
         context,
         async |vault| {
-            let mut report = audit_approle(vault, &location).await?;
-            report += &audit_write_tokens(vault, &location, Timestamp::now()).await?;
-            Ok(report)
+            let audit = Audit { vault, location: &location, environment: &environment.name };
+            Ok(audit.report(Timestamp::now()).await?)
         },
     )?;
-    context.ui.data(report.as_bytes())?;
-    Ok(if report.is_empty() { Exit::Done } else { Exit::Findings })
+    context.ui.data(report.text.as_bytes())?;
+    for hint in &report.hints {
+        context.ui.hint(hint);
+    }
+    Ok(if report.text.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-/// The report on the AppRole, as the Python CLI words it.
-async fn audit_approle(
-    vault: &VaultClient,
-    location: &VaultLocation,
-) -> Result<String, VaultError> {
-    let name = location.read_approle();
-    let Some(role) = vault.approle(name).await? else {
-        return Ok(format!("No read AppRole ({name})\n"));
-    };
-    let policy = location.read_policy();
-    let mut errors = audit_policies(&role.policies, &policy);
-    errors.extend(audit_policy(vault, &policy, &read_policy(location)).await?);
-    Ok(section(&format!("Problems with read AppRole ({name})"), &errors))
+/// What is wrong, as the Python CLI words it, and what mends it.
+#[derive(Default)]
+struct Report {
+    text: String,
+    hints: Vec<String>,
 }
 
-async fn audit_write_tokens(
-    vault: &VaultClient,
-    location: &VaultLocation,
-    now: Timestamp,
-) -> Result<String, VaultError> {
-    let tokens = find(vault, location).await?;
-    if tokens.is_empty() {
-        return Ok(format!("No write token ({})\n", location.write_token()));
+impl Report {
+    fn hint(&mut self, hint: String) {
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
     }
-    let mut report = String::new();
-    if tokens.len() > 1 {
-        report.push_str("Multiple write tokens found\n");
+
+    /// Adds what is wrong with one thing, if there is something.
+    fn section(&mut self, heading: &str, errors: &[String]) {
+        if !errors.is_empty() {
+            let bullets: String = errors.iter().map(|error| format!("• {error}\n")).collect();
+            self.text.push_str(&format!("{heading}:\n{bullets}"));
+        }
     }
-    let policy = location.write_policy();
-    let contents = audit_policy(vault, &policy, &write_policy(location)).await?;
-    for token in &tokens {
-        let mut errors: Vec<String> = audit_expiry(token, now).into_iter().collect();
-        errors.extend(audit_policies(&token.policies, &policy));
-        errors.extend(contents.clone());
-        report += &section(&format!("Problems with write token ({})", token.display_name), &errors);
+}
+
+/// What the text of a policy is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    Right,
+    /// Right but for white space around it.
+    Padded,
+    Wrong,
+}
+
+struct Audit<'a> {
+    vault: &'a VaultClient,
+    location: &'a VaultLocation,
+    environment: &'a EnvironmentName,
+}
+
+impl Audit<'_> {
+    async fn report(&self, now: Timestamp) -> Result<Report, VaultError> {
+        let mut report = Report::default();
+        let Self { vault, location, environment } = self;
+        let role = vault.approle(location.read_approle()).await?;
+        let tokens = tokens::all(vault).await?;
+        let readers = tokens::named(tokens.clone(), &location.read_token());
+        let rules = self.rules(&location.read_policy(), &read_policy(location)).await?;
+        let policy = location.read_policy();
+        // The cluster may have either of them.
+        match role {
+            Some(role) => self.report_role(&mut report, &role, rules),
+            None if readers.is_empty() => {
+                let name = location.read_approle();
+                report.text.push_str(&format!("No read AppRole ({name})\n"));
+                report.hint(format!(
+                    "make it with: phalanx-secrets vault create-read-approle {environment}"
+                ));
+            }
+            None => {}
+        }
+        self.report_tokens(&mut report, "read", &readers, (&policy, rules), now);
+
+        let writers = tokens::named(tokens, &location.write_token());
+        if writers.is_empty() {
+            report.text.push_str(&format!("No write token ({})\n", location.write_token()));
+            report.hint(format!(
+                "make it with: phalanx-secrets vault create-write-token {environment}"
+            ));
+            return Ok(report);
+        }
+        let policy = location.write_policy();
+        let rules = self.rules(&policy, &write_policy(location)).await?;
+        self.report_tokens(&mut report, "write", &writers, (&policy, rules), now);
+        Ok(report)
     }
-    Ok(report)
+
+    fn report_role(&self, report: &mut Report, role: &AppRole, rules: Rules) {
+        let (name, policy) = (self.location.read_approle(), self.location.read_policy());
+        let mut errors = audit_policies(&role.policies, &policy);
+        let must_be_made = !errors.is_empty() || rules == Rules::Wrong;
+        errors.extend(audit_rules(&policy, rules));
+        report.section(&format!("Problems with read AppRole ({name})"), &errors);
+        if must_be_made {
+            report.hint(format!(
+                "make the AppRole right, with a new SecretID that the cluster then needs: \
+                 phalanx-secrets vault create-read-approle {}",
+                self.environment
+            ));
+        } else if rules == Rules::Padded {
+            report.hint(without_padding(&policy));
+        }
+    }
+
+    fn report_tokens(
+        &self,
+        report: &mut Report,
+        kind: &str,
+        tokens: &[TokenDescription],
+        (policy, rules): (&str, Rules),
+        now: Timestamp,
+    ) {
+        if tokens.len() > 1 {
+            report.text.push_str(&format!("Multiple {kind} tokens found\n"));
+        }
+        let mut must_be_made = tokens.len() > 1 || (!tokens.is_empty() && rules == Rules::Wrong);
+        for token in tokens {
+            let mut errors: Vec<String> = audit_expiry(token, now).into_iter().collect();
+            errors.extend(audit_policies(&token.policies, policy));
+            must_be_made |= !errors.is_empty();
+            errors.extend(audit_rules(policy, rules));
+            let name = &token.display_name;
+            report.section(&format!("Problems with {kind} token ({name})"), &errors);
+        }
+        let is_other = |token: &TokenDescription| !token.policies.iter().any(|one| one == policy);
+        let environment = self.environment;
+        let make = format!("phalanx-secrets vault create-{kind}-token {environment}");
+        if tokens.iter().any(is_other) {
+            report.hint(format!(
+                "a token without the policy {policy} may be that of another environment whose \
+                 Vault path ends alike; if not, make a {kind} token that takes the place of all: \
+                 {make} --revoke-others"
+            ));
+        } else if must_be_made {
+            report.hint(format!("make a {kind} token that takes the place of all: {make}"));
+        } else if rules == Rules::Padded && !tokens.is_empty() {
+            report.hint(without_padding(policy));
+        }
+    }
+
+    /// Compares the text of a policy.
+    async fn rules(&self, name: &str, expected: &str) -> Result<Rules, VaultError> {
+        Ok(match self.vault.policy(name).await? {
+            Some(text) if text == expected => Rules::Right,
+            Some(text) if text.trim() == expected => Rules::Padded,
+            _ => Rules::Wrong,
+        })
+    }
+}
+
+/// How to mend a policy that an older version of this program wrote, without
+/// new credentials.
+fn without_padding(policy: &str) -> String {
+    format!(
+        "the policy {policy} allows what it should, but phalanx vault audit wants it without the \
+         line feed that older versions of this program left at its end: printf %s \"$(vault \
+         policy read {policy})\" | vault policy write {policy} -"
+    )
 }
 
 fn audit_expiry(token: &TokenDescription, now: Timestamp) -> Option<String> {
     let Some(expires) = token.expires else {
         return Some("Token expiration missing".to_owned());
     };
-    let time = expires.strftime("%Y-%m-%d %H:%M:%S");
+    let time = report_time(expires);
     if expires < now {
         return Some(format!("Token expired at {time}"));
     }
@@ -98,24 +209,8 @@ fn audit_policies(found: &[String], expected: &str) -> Vec<String> {
     missing.into_iter().chain(others.map(|name| format!("Unexpected policy {name}"))).collect()
 }
 
-/// Compares the text of a policy, white space aside.
-async fn audit_policy(
-    vault: &VaultClient,
-    name: &str,
-    expected: &str,
-) -> Result<Option<String>, VaultError> {
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let there = vault.policy(name).await?;
-    let is_right = there.is_some_and(|text| words(&text) == words(expected));
-    Ok((!is_right).then(|| format!("Policy {name} doesn't have expected contents")))
-}
-
-fn section(heading: &str, errors: &[String]) -> String {
-    if errors.is_empty() {
-        return String::new();
-    }
-    let bullets: String = errors.iter().map(|error| format!("• {error}\n")).collect();
-    format!("{heading}:\n{bullets}")
+fn audit_rules(policy: &str, rules: Rules) -> Option<String> {
+    (rules != Rules::Right).then(|| format!("Policy {policy} doesn't have expected contents"))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! `vault copy-secrets`.
 
+use std::collections::BTreeMap;
+
 use super::{Credentials, Target};
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, VaultLocation};
-use crate::vault::{Entry, VaultClient};
+use crate::vault::{CurrentSecrets, CurrentValue, Entry, VaultClient};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "OLD begins with the mount, as the environment's Vault path prefix does: \
@@ -23,9 +25,17 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let environment = args.target.environment(context)?;
-    let old = VaultLocation::new(&args.target.location(&environment).url, &args.old)
+    let new = args.target.location(&environment);
+    // However many slashes a shell has put there.
+    let parts: Vec<&str> = args.old.split('/').filter(|part| !part.is_empty()).collect();
+    let old = VaultLocation::new(&new.url, &parts.join("/"))
         .map_err(|error| CliError::new(Exit::Usage, &error))?;
-    let copy = async |vault: &VaultClient| copy(args, vault, &old, context).await;
+    if old == new {
+        let message = format!("Vault path {} cannot be copied onto itself", new.path);
+        return Err(CliError::usage(message)
+            .hint("name the path where the secrets were before, with the mount".to_owned()));
+    }
+    let copy = async |vault: &VaultClient| copy(args, vault, &old, &new, context).await;
     args.target.server.with_vault(Credentials::Entries, &environment, context, copy)
 }
 
@@ -33,27 +43,29 @@ async fn copy(
     args: &Args,
     vault: &VaultClient,
     old: &VaultLocation,
+    new: &VaultLocation,
     context: &Context<'_>,
 ) -> Result<Exit, CliError> {
     let from = vault.at(old).read_environment([]).await?;
-    let entries: Vec<_> = from
+    let entries: BTreeMap<&ApplicationName, &BTreeMap<String, CurrentValue>> = from
         .entries
         .iter()
         .filter_map(|(name, entry)| Some((name, entry.data.as_ref()?)))
         .collect();
     if entries.is_empty() {
-        let mut failed = CliError::store(format!("there is nothing at {} in Vault", args.old));
-        failed.exit = Exit::Vault;
-        return Err(failed.hint("the path begins with the mount: secret/old/path".to_owned()));
+        return Err(nothing_there(args, &from));
     }
     for name in &from.unreadable_names {
         context.ui.warn(&format!("{name:?} is not copied: no application can have that name"));
     }
-    let now = vault.read_environment(entries.iter().map(|(name, _)| *name)).await?;
+    for name in from.entries.keys().filter(|name| !entries.contains_key(name)) {
+        context.ui.warn(&format!("{name} is not copied: it is deleted there"));
+    }
+    let now = vault.read_environment(entries.keys().copied()).await?;
     let there = |name: &ApplicationName| now.entries.get(name).cloned().unwrap_or_default();
     let differing: Vec<String> = entries
         .iter()
-        .filter(|(name, data)| there(name).data.is_some_and(|there| there != **data))
+        .filter(|(name, data)| there(name).data.is_some_and(|there| there != ***data))
         .map(|(name, _)| name.to_string())
         .collect();
     if !args.replace && !differing.is_empty() {
@@ -62,7 +74,14 @@ async fn copy(
             .detail(differing)
             .hint("to replace what they hold, pass --replace".to_owned()));
     }
-    for (name, data) in entries {
+    context.ui.line(&format!("Copying secrets from {} to {}", old.path, new.path))?;
+    let entries = entries.into_iter().map(|(name, data)| (name.to_string(), Some((name, data))));
+    let folders = from.folders.iter().map(|folder| (folder.clone(), None));
+    for (listed, entry) in entries.chain(folders).collect::<BTreeMap<_, _>>() {
+        let Some((name, data)) = entry else {
+            context.ui.line(&format!("Skipping subdirectory {listed}"))?;
+            continue;
+        };
         let Entry { version, data: there, .. } = there(name);
         if there.as_ref() == Some(data) {
             context.ui.status(&format!("{name} is there already"));
@@ -72,4 +91,15 @@ async fn copy(
         context.ui.line(&format!("Copied Vault secret for {name}"))?;
     }
     Ok(Exit::Done)
+}
+
+/// Why there is nothing to copy.
+fn nothing_there(args: &Args, found: &CurrentSecrets) -> CliError {
+    let failed = CliError::vault(format!("there is nothing at {} in Vault", args.old));
+    if found.folders.is_empty() {
+        let hint = "the path begins with the mount, and has no data/ behind it: secret/old/path";
+        return failed.hint(hint);
+    }
+    let folders: Vec<&str> = found.folders.iter().map(String::as_str).collect();
+    failed.hint(format!("below it there is {}: name one of these", folders.join(", ")))
 }

@@ -73,7 +73,7 @@ fn to_json(
             CurrentValue::Other(other) => json.raw(other.expose()),
         }
     }
-    json.raw(if data.is_empty() { "}\n" } else { "\n}\n" });
+    json.raw(if data.is_empty() { "}" } else { "\n}" });
     Ok(json.finish())
 }
 

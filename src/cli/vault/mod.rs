@@ -4,6 +4,11 @@ mod approle;
 mod audit;
 mod copy;
 mod export;
+mod issue;
+mod kubernetes;
+mod python;
+mod read_token;
+mod tokens;
 mod write_token;
 
 use crate::cli::completion::environments;
@@ -21,6 +26,8 @@ pub(super) enum Command {
     CopySecrets(copy::Args),
     /// Make the AppRole with which the cluster reads its secrets
     CreateReadApprole(approle::Args),
+    /// Make a token with which the cluster reads its secrets, without an AppRole
+    CreateReadToken(read_token::Args),
     /// Make the token with which secrets are synced into Vault
     CreateWriteToken(write_token::Args),
     /// Write all that Vault holds into JSON files, in the clear
@@ -32,6 +39,7 @@ pub(super) fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CliE
         Command::Audit(args) => audit::run(args, context),
         Command::CopySecrets(args) => copy::run(args, context),
         Command::CreateReadApprole(args) => approle::run(args, context),
+        Command::CreateReadToken(args) => read_token::run(args, context),
         Command::CreateWriteToken(args) => write_token::run(args, context),
         Command::ExportSecrets(args) => export::run(args, context),
     }
@@ -58,16 +66,16 @@ impl Target {
     }
 }
 
-/// A scalar of YAML: as it is, where it can be nothing but text.
-fn yaml_text(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._/".contains(c);
-    let is_text = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(is_plain)
-        && text.chars().any(|c| !c.is_ascii_alphabetic());
-    if is_text { text.to_owned() } else { format!("{:?}", text) }
-}
-
 /// The text of a secret that Vault made, which always is text.
 fn text_of(secret: &SecretValue) -> Result<&str, CliError> {
-    secret.expose_str().ok_or_else(|| CliError::store("Vault gave a secret that is not text"))
+    secret.expose_str().ok_or_else(|| CliError::vault("Vault gave a secret that is not text"))
+}
+
+/// An error, if older credentials than those just made are left.
+fn not_revoked(what: &str, left: Vec<String>) -> Result<(), CliError> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the new {what} works, but older ones could not be revoked");
+    Err(CliError::vault(message).detail(left))
 }

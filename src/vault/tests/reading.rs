@@ -98,7 +98,7 @@ fn an_answer_that_is_not_vaults_is_an_error() {
 }
 
 #[test]
-fn a_list_has_no_folders_and_may_be_empty() {
+fn a_list_tells_folders_apart_and_may_be_empty() {
     let list = |status, body: &str| {
         let server = TestServer::script([json(status, body)]);
         let names = wait(client(&server).list_entries());
@@ -106,7 +106,7 @@ fn a_list_has_no_folders_and_may_be_empty() {
         names
     };
     let names = list(200, r#"{"data":{"keys":["argocd","folder/","odd name"]}}"#).unwrap();
-    assert_eq!(names, ["argocd", "odd name"]);
+    assert_eq!(names, ["argocd", "folder/", "odd name"]);
     assert!(list(404, ABSENT).unwrap().is_empty());
     for (status, body) in [(404, NO_MOUNT), (404, "{}"), (200, "{}"), (403, ABSENT), (200, "")] {
         assert!(list(status, body).is_err(), "{status} {body}");
@@ -158,6 +158,7 @@ fn an_environment_is_what_was_asked_for_and_what_is_listed() {
         current.entries.iter().map(|(name, entry)| (name.as_str(), entry.version)).collect();
     assert_eq!(versions, [("gafaelfawr", 0), ("mobu", 7), ("retired", 3)]);
     assert!(current.unreadable_names.iter().eq(["../x", "odd name"]));
+    assert!(current.folders.iter().eq(["folder/"]));
     assert_eq!(server.lines().len(), 5);
 }
 

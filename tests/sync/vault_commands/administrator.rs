@@ -1,0 +1,110 @@
+//! What an administrator's token must be allowed: what suffices for the Python
+//! CLI, and never more.
+
+use serde_json::json;
+
+use super::{World, world};
+
+/// What the Phalanx documentation asks of an administrator's token, in the
+/// words of a policy. `CREATE` is what it may do at `auth/token/create`.
+const ADMINISTRATOR: &str = r#"
+path "auth/token/create" { capabilities = [CREATE] }
+path "auth/token/accessors" { capabilities = ["list", "sudo"] }
+path "auth/token/accessors/" { capabilities = ["list", "sudo"] }
+path "auth/token/lookup-accessor" { capabilities = ["create", "update"] }
+path "auth/token/revoke-accessor" { capabilities = ["create", "update"] }
+path "sys/policies/acl/*" { capabilities = ["create", "read", "update"] }
+path "auth/approle/role/*" { capabilities = ["create", "read", "update", "list"] }
+"#;
+const WITH_SUDO: &str = r#""create", "update", "sudo""#;
+const WITHOUT_SUDO: &str = r#""create", "update""#;
+
+impl World {
+    /// The name of a policy for an administrator.
+    fn administrators(&self, create: &str) -> String {
+        let name = format!("administrators-of-{}", self.names().1);
+        self.server.create_policy(&name, &ADMINISTRATOR.replace("CREATE", create));
+        name
+    }
+
+    /// The description of a token.
+    fn token(&self, accessor: &str) -> serde_json::Value {
+        let body = json!({ "accessor": accessor });
+        self.server.root("POST", "auth/token/lookup-accessor", Some(body))["data"].clone()
+    }
+}
+
+#[test]
+fn what_suffices_for_the_python_cli_suffices() {
+    let world = world("administrator");
+    let administrator = world.server.create_token(&[&world.administrators(WITH_SUDO)]);
+    let run = |arguments: &[&str]| {
+        let run = world.command(&[&["vault"], arguments].concat());
+        run.env("VAULT_TOKEN", &administrator).run().success().hides(&administrator)
+    };
+    // Twice, so that older ones are revoked, too.
+    for _ in 0..2 {
+        run(&["create-read-approle", "demo"]);
+        run(&["create-read-token", "demo", "--lifetime", "20d"]);
+        let made = run(&["create-write-token", "demo", "--lifetime", "20d"]);
+        assert!(!made.stderr().contains("Warning"), "{made:?}");
+        let line = made.stdout().lines().find_map(|line| line.strip_prefix("accessor: "));
+        // It needs no path of its own to make one that stays.
+        assert_eq!(world.token(line.unwrap())["orphan"], true);
+    }
+    assert_eq!(run(&["audit", "demo"]).stdout(), "");
+    let (_, last) = world.names();
+    assert_eq!(world.tokens_named(&format!("token-{last}")), 1);
+    assert_eq!(world.tokens_named(&format!("token-{last}-read")), 1);
+}
+
+#[test]
+fn where_vault_allows_a_child_alone_what_follows_is_said() {
+    let world = world("child");
+    let (path, _) = world.names();
+    let policies = [world.administrators(WITHOUT_SUDO), format!("{path}/write")];
+    let administrator = world.server.create_token(&policies.each_ref().map(String::as_str));
+    let command = ["vault", "create-write-token", "demo", "--lifetime", "1h"];
+    let made = world.command(&command).env("VAULT_TOKEN", &administrator).run().success();
+    let warning = "Warning: the token ends with the token in use, which is its parent, at 20";
+    assert!(made.stderr().contains(warning), "{made:?}");
+    assert!(made.stderr().contains("sudo on auth/token/create-orphan"), "{made:?}");
+    let token = made.stdout().lines().find_map(|line| line.strip_prefix("token: ")).unwrap();
+    let sync = world.command(&["sync", "demo"]).env("VAULT_TOKEN", token).run();
+    sync.success();
+    let body = json!({ "token": administrator });
+    world.server.root("POST", "auth/token/revoke", Some(body));
+    assert!(!world.is_known(token));
+}
+
+#[test]
+fn a_token_that_would_end_with_the_login_is_not_made() {
+    let world = world("login-child");
+    let (path, last) = world.names();
+    let policies = [world.administrators(WITHOUT_SUDO), format!("{path}/write")];
+    let role = format!("auth/approle/role/login-of-{last}");
+    let body = json!({ "token_policies": policies });
+    world.server.root("POST", &role, Some(body));
+    let role_id = world.server.root("GET", &format!("{role}/role-id"), None);
+    let secret_id = world.server.root("POST", &format!("{role}/secret-id"), Some(json!({})));
+    let run = world
+        .command(&["vault", "create-write-token", "demo"])
+        .env_remove("VAULT_TOKEN")
+        .env("VAULT_ROLE_ID", role_id["data"]["role_id"].as_str().unwrap())
+        .env("VAULT_SECRET_ID", secret_id["data"]["secret_id"].as_str().unwrap())
+        .run()
+        .fails_with(4);
+    assert!(run.stderr().contains("would end with the login of this command"), "{run:?}");
+    assert_eq!(run.stdout(), "");
+    assert_eq!(world.tokens_named(&format!("token-{last}")), 0);
+}
+
+#[test]
+fn who_may_make_no_token_is_told_what_it_takes() {
+    let world = world("no-maker");
+    let administrator = world.server.create_token(&[&world.administrators(r#""deny""#)]);
+    let command = ["vault", "create-write-token", "demo"];
+    let run = world.command(&command).env("VAULT_TOKEN", &administrator).run().fails_with(4);
+    let needs = "the token needs \"update\" on auth/token/create-orphan";
+    assert!(run.stderr().contains(needs), "{run:?}");
+}
