@@ -30,6 +30,12 @@ impl VaultError {
         matches!(self, Self::Request(error) if matches!(error.failure, Failure::Conflict(_)))
     }
 
+    /// Whether Vault refused it for want of a permission.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self.failure(), Some(Failure::Forbidden { .. }))
+    }
+
     /// Why the request failed, if it was one.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {

@@ -91,11 +91,11 @@ impl VaultClient {
     /// A refusal, or no answer.
     pub async fn create_token(&self, new: &NewToken<'_>) -> Result<CreatedToken, VaultError> {
         let refused = match self.create_token_by(Way::Orphan, new).await {
-            Err(error) if is_forbidden(&error) => error,
+            Err(error) if error.is_forbidden() => error,
             outcome => return outcome,
         };
         match self.create_token_by(Way::WithoutParent, new).await {
-            Err(error) if is_forbidden(&error) => Err(refused),
+            Err(error) if error.is_forbidden() => Err(refused),
             Err(error) if is_bad_request(&error) => match self.is_from_login() {
                 true => Err(refused),
                 false => self.create_token_by(Way::Child, new).await,
@@ -206,10 +206,6 @@ impl VaultClient {
         };
         self.send(&request, read).await
     }
-}
-
-fn is_forbidden(error: &VaultError) -> bool {
-    matches!(error.failure(), Some(Failure::Forbidden { .. }))
 }
 
 fn is_bad_request(error: &VaultError) -> bool {

@@ -16,6 +16,7 @@
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`vault_commands`]: `vault audit` and its neighbours.
+//! - [`exit_codes`]: whose turn it is.
 //! - [`outages`], [`cluster`]: whatever goes wrong on the way.
 //! - [`revisions`]: another state than that of the work tree.
 //! - [`trust`]: whose changes count.
@@ -28,6 +29,7 @@ mod cluster;
 mod copies;
 mod encoded;
 mod entries;
+mod exit_codes;
 mod faults;
 mod first_hour;
 mod fleet;

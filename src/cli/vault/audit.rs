@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::python::report_time;
 use super::{Credentials, Target, tokens};
-use crate::cli::{CliError, Context, Exit};
+use crate::cli::{CliError, Context, Exit, Ui};
 use crate::model::{EnvironmentName, VaultLocation};
 use crate::vault::{AppRole, TokenDescription, VaultClient, VaultError, read_policy, write_policy};
 
@@ -31,7 +31,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         &environment,
         context,
         async |vault| {
-            let audit = Audit { vault, location: &location, environment: &environment.name };
+            let (location, environment) = (&location, &environment.name);
+            let audit = Audit { vault, location, environment, ui: context.ui };
             Ok(audit.report(Timestamp::now()).await?)
         },
     )?;
@@ -78,17 +79,20 @@ struct Audit<'a> {
     vault: &'a VaultClient,
     location: &'a VaultLocation,
     environment: &'a EnvironmentName,
+    ui: &'a Ui,
 }
 
 impl Audit<'_> {
     async fn report(&self, now: Timestamp) -> Result<Report, VaultError> {
         let mut report = Report::default();
-        let Self { vault, location, environment } = self;
+        let Self { vault, location, environment, ui } = self;
         let role = vault.approle(location.read_approle()).await?;
-        let tokens = tokens::all(vault).await?;
-        let readers = tokens::named(tokens.clone(), &location.read_token());
-        let rules = self.rules(&location.read_policy(), &read_policy(location)).await?;
+        let tokens = tokens::all(vault, ui).await?;
         let policy = location.read_policy();
+        let mut readers = tokens::named(tokens.clone(), &location.read_token());
+        // Others are of an environment whose own name ends like this.
+        readers.retain(|token| token.policies.contains(&policy));
+        let rules = self.rules(&policy, &read_policy(location)).await?;
         // The cluster may have either of them.
         match role {
             Some(role) => self.report_role(&mut report, &role, rules),

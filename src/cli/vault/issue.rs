@@ -11,8 +11,7 @@ use crate::cli::{CliError, Context, Exit};
 use crate::layout::VAULT_WRITE_TOKEN;
 use crate::model::{ApplicationName, VaultLocation};
 use crate::vault::{
-    CreatedToken, Failure, NewToken, TokenDescription, VaultClient, VaultError, VaultSettings,
-    VaultToken,
+    CreatedToken, NewToken, TokenDescription, VaultClient, VaultError, VaultSettings, VaultToken,
 };
 
 /// How a token is made.
@@ -60,7 +59,7 @@ pub(super) async fn issue(
     let Workshop { vault, context, .. } = workshop;
     // It may not be allowed to look at itself.
     let maker = vault.own_token().await.ok();
-    let mut named = tokens::named(tokens::all(vault).await?, &purpose.name);
+    let mut named = tokens::named(tokens::all(vault, context.ui).await?, &purpose.name);
     named.retain(|token| {
         let is_maker = maker.as_ref().is_some_and(|maker| maker.accessor == token.accessor);
         if is_maker {
@@ -113,14 +112,15 @@ pub(super) async fn issue(
 
 /// Why there is no token.
 fn not_made(error: VaultError, vault: &VaultClient) -> CliError {
-    let is_denied = matches!(error.failure(), Some(Failure::Forbidden { .. }));
+    let is_denied = error.is_forbidden();
     let error = CliError::from(error);
-    match is_denied && vault.is_from_login() {
-        true => error.hint(
+    match (is_denied, vault.is_from_login()) {
+        (true, true) => error.hint(
             "a token that has a parent would end with the login of this command: allow sudo on \
              auth/token/create-orphan or on auth/token/create, or set VAULT_TOKEN",
         ),
-        false => error,
+        (true, false) => error.hint("sudo on auth/token/create will do as well"),
+        _ => error,
     }
 }
 

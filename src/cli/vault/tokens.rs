@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use crate::cli::Ui;
 use crate::printable::printable;
 use crate::vault::{TokenDescription, VaultClient, VaultError};
 
@@ -9,13 +10,36 @@ use crate::vault::{TokenDescription, VaultClient, VaultError};
 const CONCURRENT_LOOKUPS: usize = 16;
 
 /// All tokens, those first that expire first.
-pub(super) async fn all(vault: &VaultClient) -> Result<Vec<TokenDescription>, VaultError> {
+///
+/// A server may refuse to describe a few of them to everybody. These are left
+/// out with a warning; a refusal of each is one of the path.
+pub(super) async fn all(vault: &VaultClient, ui: &Ui) -> Result<Vec<TokenDescription>, VaultError> {
     let accessors = vault.token_accessors().await?;
-    let tokens = stream::iter(accessors)
-        .map(|accessor| async move { vault.token(&accessor).await })
+    let lookups = stream::iter(accessors)
+        .map(|accessor| async move {
+            match vault.token(&accessor).await {
+                Err(error) if error.is_forbidden() => Ok(Err(error)),
+                outcome => outcome.map(Ok),
+            }
+        })
         .buffered(CONCURRENT_LOOKUPS);
-    let found: Vec<Option<TokenDescription>> = tokens.try_collect().await?;
-    let mut found: Vec<TokenDescription> = found.into_iter().flatten().collect();
+    let outcomes: Vec<Result<Option<TokenDescription>, VaultError>> = lookups.try_collect().await?;
+    let (mut found, mut refused) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Ok(token) => found.extend(token),
+            Err(error) => refused.push(error),
+        }
+    }
+    let count = refused.len();
+    match refused.into_iter().next() {
+        Some(error) if found.is_empty() => return Err(error),
+        Some(_) => ui.warn(&format!(
+            "Vault does not describe all of its tokens to the token in use: {count} of them are \
+             left out here"
+        )),
+        None => {}
+    }
     found.sort_by(|one, two| (one.expires, &one.accessor).cmp(&(two.expires, &two.accessor)));
     Ok(found)
 }

@@ -27,6 +27,12 @@ impl World {
         name
     }
 
+    /// The accessor of a token.
+    fn accessor_of(&self, token: &str) -> String {
+        let (_, looked_up) = self.server.request("GET", "auth/token/lookup-self", token, None);
+        looked_up["data"]["accessor"].as_str().unwrap().to_owned()
+    }
+
     /// The description of a token.
     fn token(&self, accessor: &str) -> serde_json::Value {
         let body = json!({ "accessor": accessor });
@@ -107,4 +113,33 @@ fn who_may_make_no_token_is_told_what_it_takes() {
     let run = world.command(&command).env("VAULT_TOKEN", &administrator).run().fails_with(4);
     let needs = "the token needs \"update\" on auth/token/create-orphan";
     assert!(run.stderr().contains(needs), "{run:?}");
+    assert!(run.stderr().contains("sudo on auth/token/create will do as well"), "{run:?}");
+}
+
+#[test]
+fn a_token_that_vault_does_not_describe_is_left_out() {
+    let world = world("undescribed");
+    drop(world.create(&["create-read-approle", "demo"]));
+    let made = world.create(&["create-write-token", "demo", "--lifetime", "20d"]);
+    let (_, last) = world.names();
+    let accessor = world.accessor_of(&world.make_token(json!({ "ttl": "1h" })));
+    let denied = format!("denied_parameters = {{ \"accessor\" = [{accessor:?}] }}");
+    let describe = r#"lookup-accessor" { capabilities = ["create", "update"]"#;
+    let policy = ADMINISTRATOR.replace("CREATE", WITH_SUDO);
+    let name = format!("undescribed-{last}");
+    let limited = policy.replace(describe, &format!("{describe}\n {denied}\n"));
+    assert_ne!(limited, policy);
+    world.server.create_policy(&name, &limited);
+    let administrator = world.server.create_token(&[&name]);
+    let audit = |token: &str| world.command(&["vault", "audit", "demo"]).env("VAULT_TOKEN", token);
+    let run = audit(&administrator).run().success();
+    assert!(run.stderr().contains("1 of them are left out here"), "{run:?}");
+    assert!(world.is_known(&made("token")));
+
+    // None of them is no answer at all.
+    let blind = policy.replace("lookup-accessor", "lookup-nothing");
+    world.server.create_policy(&name, &blind);
+    let run = audit(&administrator).run().fails_with(4);
+    assert_eq!(run.stdout(), "");
+    assert!(run.stderr().contains("cannot look up a token"), "{run:?}");
 }

@@ -47,3 +47,41 @@ fn the_audit_says_what_is_wrong_in_the_words_of_the_python_cli() {
     assert_eq!(output.stdout(), "");
     assert!(output.stderr().contains("cannot read the AppRole"), "{output:?}");
 }
+
+#[test]
+fn the_python_clis_own_steps_are_reported_alike() {
+    let world = world("audit-steps");
+    let (path, last) = world.names();
+    let audit = |code| world.vault_audit(code).stdout().replace(path, "[PATH]");
+    let audit = |code| audit(code).replace(last, "[NAME]");
+    let role = |policies: &[&str]| {
+        let body = json!({ "token_policies": policies, "token_type": "service" });
+        world.server.root("POST", &format!("auth/approle/role/{last}"), Some(body));
+    };
+    let read = format!("{path}/read");
+    world.server.create_policy(&read, "path \"blah\" {}");
+    role(&["something"]);
+    insta::assert_snapshot!(audit(1), @r"
+    Problems with read AppRole ([NAME]):
+    • Missing policy [PATH]/read
+    • Unexpected policy something
+    • Policy [PATH]/read doesn't have expected contents
+    No write token (token-[NAME])
+    ");
+    drop(world.create(&["create-read-approle", "demo"]));
+    role(&[&read, "extra"]);
+    insta::assert_snapshot!(audit(1), @r"
+    Problems with read AppRole ([NAME]):
+    • Unexpected policy extra
+    No write token (token-[NAME])
+    ");
+    drop(world.create(&["create-read-approle", "demo"]));
+    world.make_token(json!({ "policies": ["something"], "ttl": "3650d" }));
+    world.server.create_policy(&format!("{path}/write"), "path \"blah\" {}");
+    insta::assert_snapshot!(audit(1), @r"
+    Problems with write token (token-[NAME]):
+    • Missing policy [PATH]/write
+    • Unexpected policy something
+    • Policy [PATH]/write doesn't have expected contents
+    ");
+}
