@@ -178,6 +178,7 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["vault", "copy-secrets", "demo", &elsewhere]).code(), 3);
     cases.server.destroy(&cases.prefix, "copied");
     // What these make is not the canary; their own tests look for it.
+    assert_eq!(cases.run(&["vault", "create-read-token", "demo"]).code(), 0);
     assert_eq!(cases.run(&["vault", "create-write-token", "demo"]).code(), 0);
     assert_eq!(cases.run(&["vault", "create-read-approle", "demo"]).code(), 0);
     assert_eq!(cases.run(&["vault", "create-read-approle", "none"]).code(), 3);

@@ -45,7 +45,9 @@ fn every_command_of_the_page_does_what_it_says() {
     run(&["sync", "idfdev"], "");
     let bao = format!("#!/bin/sh\nexec {} \"$@\"\n", program().display());
     make_executable(&sandbox.write("bin/bao", bao));
-    let kubectl = "#!/bin/sh\ngrep -q '^kind: Secret' && echo 'secret/vault-credentials created'\n";
+    // It reads to the end, so that it speaks after whoever writes to it.
+    let kubectl =
+        "#!/bin/sh\ngrep '^kind: Secret' >/dev/null && echo 'secret/vault-credentials created'\n";
     make_executable(&sandbox.write("bin/kubectl", kubectl));
 
     let file = repository.root().join("secrets/environments/idfdev.toml");
