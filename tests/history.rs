@@ -242,7 +242,7 @@ fn what_the_log_cannot_show_is_explained() {
     fs::create_dir(&empty).unwrap();
     history.store.sandbox.git_in(&empty, ["init", "--quiet"]);
     let output = history.store.sandbox.run_in(&empty, ["log"]).fails_with(3);
-    assert!(output.stderr().contains("names no commit"), "{output:?}");
+    assert!(output.stderr().contains("has no commit yet"), "{output:?}");
 }
 
 #[test]

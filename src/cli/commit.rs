@@ -150,6 +150,8 @@ impl From<CommitError> for CliError {
                  --commit",
             ),
             CommitError::Program(_) => failed.hint("install git, or leave out --commit"),
+            CommitError::LeftAlone { ref file, flag } => failed
+                .hint(format!("have it look again: git update-index --no-{flag} {}", quoted(file))),
             CommitError::Refused { .. } => failed.hint("git said why, above"),
         }
     }

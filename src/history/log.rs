@@ -10,7 +10,7 @@ use super::changes::{
     Changes, Scope, ValueChange, ValueChangeKind, compare_holders, compare_values,
 };
 use crate::model::SecretId;
-use crate::repo::{GitRepository, RepositoryError, short};
+use crate::repo::{GitRepository, RepositoryError, short, text_of};
 use crate::store::{RECIPIENTS, SECRETS, StoreError, id_of_path};
 use crate::tree::Tree;
 
@@ -77,8 +77,8 @@ pub fn log(
         let author = commit.author();
         let go_on = found(CommitChanges {
             commit: commit.id(),
-            author: String::from_utf8_lossy(author.name_bytes()).into_owned(),
-            email: String::from_utf8_lossy(author.email_bytes()).into_owned(),
+            author: text_of(&commit, author.name_bytes()),
+            email: text_of(&commit, author.email_bytes()),
             time: Timestamp::from_second(author.when().seconds()).unwrap_or_default(),
             changes,
         });

@@ -20,6 +20,15 @@ pub enum CommitError {
     /// It does not know in whose name.
     #[error("git does not know who you are")]
     Nobody,
+    /// It was told to leave files as its index has them.
+    #[error("git leaves {file} alone in this clone ({flag})")]
+    LeftAlone {
+        /// The first of them.
+        file: String,
+        /// The flag in the index that says so: `skip-worktree` or
+        /// `assume-unchanged`.
+        flag: &'static str,
+    },
     /// It said no, and why.
     #[error("git did not {what} ({status})")]
     Refused {
@@ -57,6 +66,10 @@ pub fn check_git(root: &Path) -> Result<(), CommitError> {
 /// A commit that git, or a hook, refuses. The index is then as before.
 pub fn commit(root: &Path, files: &[String], message: &str) -> Result<Option<String>, CommitError> {
     let known = known_files(root)?;
+    if let Some((file, flag)) = left_alone(root)?.into_iter().find(|(file, _)| files.contains(file))
+    {
+        return Err(CommitError::LeftAlone { file, flag });
+    }
     let is_there = |file: &str| root.join(file).symlink_metadata().is_ok();
     let (old, new): (Vec<&str>, Vec<&str>) =
         files.iter().map(String::as_str).partition(|file| known.contains(*file));
@@ -87,6 +100,23 @@ fn known_files(root: &Path) -> Result<BTreeSet<String>, CommitError> {
     Ok(names.map(str::to_owned).collect())
 }
 
+/// The files below a folder whose changes git was told not to look at, each
+/// with the flag that says so.
+fn left_alone(root: &Path) -> Result<Vec<(String, &'static str)>, CommitError> {
+    let listed = output(root, "list its files", &["ls-files", "-v", "-z", "--", "."])?;
+    let records = listed.split(|byte| *byte == 0).filter_map(|record| str::from_utf8(record).ok());
+    let left = records.filter_map(|record| {
+        let (mark, file) = record.split_once(' ')?;
+        let flag = match mark {
+            "S" => "skip-worktree",
+            mark if mark.starts_with(|c: char| c.is_ascii_lowercase()) => "assume-unchanged",
+            _ => return None,
+        };
+        Some((file.to_owned(), flag))
+    });
+    Ok(left.collect())
+}
+
 /// Runs git on files, whose names it gets on standard input and takes as they
 /// are.
 fn git(
@@ -100,7 +130,8 @@ fn git(
     command.args(["--pathspec-from-file=-", "--pathspec-file-nul"]).current_dir(root);
     let mut child = command
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        // Some reasons (that there is nothing to commit) git gives there.
+        .stdout(io::stderr())
         .spawn()
         .map_err(CommitError::Program)?;
     if let Some(mut input) = child.stdin.take() {

@@ -1,6 +1,5 @@
 //! What can be wrong with a git repository.
 
-use git2::ErrorCode;
 use thiserror::Error;
 
 /// A repository that cannot give what was asked of it.
@@ -27,9 +26,33 @@ pub enum RepositoryError {
         /// The file, relative to the root.
         path: String,
     },
+    /// A repository of somebody whom git does not trust.
+    #[error("the git repository around {folder} belongs to another user")]
+    Foreign {
+        /// The folder.
+        folder: String,
+    },
+    /// A `git` that cannot be run.
+    #[error("git cannot be run")]
+    Program(#[source] std::io::Error),
+    /// An index that git does not read.
+    #[error("git does not list what is staged: {said}")]
+    Index {
+        /// What git said.
+        said: String,
+    },
+    /// A list of staged files that is not understood.
+    #[error("git lists what is staged in a form that is not understood")]
+    UnknownIndex,
     /// A repository without any commit.
     #[error("the git repository has no commit yet")]
     Empty,
+    /// A name that is both a branch's and a tag's.
+    #[error("{name} is the name of a branch and of a tag, which differ")]
+    Ambiguous {
+        /// The name.
+        name: String,
+    },
     /// A revision that names no commit.
     #[error("{revision:?} names no commit of this repository")]
     UnknownRevision {
@@ -74,11 +97,15 @@ impl RepositoryError {
                  files in a work tree are read all the same"
                     .to_owned(),
             ),
-            Self::Git(error) if error.code() == ErrorCode::Owner => Some(
-                "it belongs to another user; if that is as it should be: git config --global \
-                 --add safe.directory FOLDER"
-                    .to_owned(),
-            ),
+            Self::Foreign { folder } => Some(format!(
+                "git trusts it after: git config --global --add safe.directory {}",
+                crate::shell::quoted(folder)
+            )),
+            Self::Program(_) => Some("install git".to_owned()),
+            Self::Empty => Some("make the first commit; there is no history before it".to_owned()),
+            Self::Ambiguous { name } => {
+                Some(format!("say which: refs/heads/{name} or refs/tags/{name}"))
+            }
             Self::UnknownRevision { is_shallow: true, .. } => Some(
                 "this clone is shallow; for the rest of its history: git fetch --unshallow"
                     .to_owned(),

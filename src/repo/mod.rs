@@ -2,11 +2,15 @@
 
 mod commit;
 mod error;
+mod index;
 mod merge_sides;
+mod open;
+mod program;
 mod remote;
 mod repository;
 mod revision;
 mod snapshot;
+mod text;
 
 pub use commit::{CommitError, check_git, commit};
 pub use error::RepositoryError;
@@ -15,3 +19,4 @@ pub use remote::remote;
 pub use repository::{GitRepository, short};
 pub use revision::Revision;
 pub(crate) use snapshot::{NotedKind, Snapshot};
+pub(crate) use text::text_of;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::error::RepositoryError;
+use super::open::open;
 use super::snapshot::Snapshot;
 use crate::tree::Tree;
 
@@ -24,11 +25,7 @@ impl GitRepository {
     /// # Errors
     /// No repository, or one that cannot be read.
     pub fn discover(folder: &Path) -> Result<Self, RepositoryError> {
-        let absent = || RepositoryError::Absent { folder: folder.display().to_string() };
-        let git = Repository::discover(folder).map_err(|error| match error.code() {
-            ErrorCode::NotFound => absent(),
-            _ => error.into(),
-        })?;
+        let git = open(folder)?;
         let below = match git.is_bare() {
             true => String::new(),
             false => place_in_work_tree(&git, folder)?,
@@ -61,13 +58,36 @@ impl GitRepository {
     /// # Errors
     /// One that names no commit.
     pub fn resolve(&self, revision: &str) -> Result<Oid, RepositoryError> {
-        let unknown = |source| RepositoryError::UnknownRevision {
-            revision: revision.to_owned(),
-            is_shallow: self.git.is_shallow(),
-            source,
+        let is_unborn = || {
+            let head = self.git.head();
+            head.is_err_and(|error| error.code() == ErrorCode::UnbornBranch)
         };
+        let unknown = |source| match is_unborn() {
+            true => RepositoryError::Empty,
+            false => RepositoryError::UnknownRevision {
+                revision: revision.to_owned(),
+                is_shallow: self.git.is_shallow(),
+                source,
+            },
+        };
+        self.refuse_ambiguous(revision)?;
         let object = self.git.revparse_single(revision).map_err(unknown)?;
         object.peel_to_commit().map(|commit| commit.id()).map_err(unknown)
+    }
+
+    /// Refuses a name that a branch and a tag have, at different commits: git
+    /// takes the tag, where somebody who deploys means the branch.
+    fn refuse_ambiguous(&self, name: &str) -> Result<(), RepositoryError> {
+        let commit = |folder: &str| {
+            let reference = self.git.find_reference(&format!("refs/{folder}/{name}")).ok()?;
+            Some(reference.peel_to_commit().ok()?.id())
+        };
+        match (commit("heads"), commit("tags")) {
+            (Some(branch), Some(tag)) if branch != tag => {
+                Err(RepositoryError::Ambiguous { name: name.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The commit and the root that a revision names, which may be
@@ -95,7 +115,7 @@ impl GitRepository {
         let objects = match self.objects.get() {
             Some(objects) => objects,
             None => {
-                let objects = Arc::new(Mutex::new(Repository::open(self.git.path())?));
+                let objects = Arc::new(Mutex::new(Repository::open_bare(self.git.commondir())?));
                 self.objects.get_or_init(|| objects)
             }
         };

@@ -9,9 +9,11 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use git2::{Index, IndexEntry, IndexEntryExtendedFlag, ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid, Repository};
 
 use super::error::RepositoryError;
+use super::index::staged_files;
+use super::open::open;
 use super::repository::place_in_work_tree;
 
 /// Files in git's object database, by their paths below a root.
@@ -65,22 +67,16 @@ impl Snapshot {
         root: &Path,
         index_file: Option<&Path>,
     ) -> Result<Self, RepositoryError> {
-        let repository = Repository::discover(root)?;
-        let index = match index_file {
-            Some(file) => Index::open(file)?,
-            None => repository.index()?,
-        };
+        let repository = open(root)?;
         let below = place_in_work_tree(&repository, root)?;
         let mut folders: HashMap<Vec<u8>, Folder> = HashMap::from([(Vec::new(), Folder::new())]);
-        for entry in index.iter() {
-            let Some(path) = entry.path.strip_prefix(below.as_bytes()) else { continue };
-            if is_undecided(&entry) {
+        for file in staged_files(root, index_file)? {
+            let Some(path) = file.path.strip_prefix(below.as_bytes()) else { continue };
+            if file.is_undecided {
                 let path = String::from_utf8_lossy(path).into_owned();
                 return Err(RepositoryError::Conflict { path });
             }
-            if !is_intended(&entry) {
-                note(&mut folders, path, Noted::of_mode(entry.mode, entry.id));
-            }
+            note(&mut folders, path, Noted::of_mode(file.mode, file.id));
         }
         let folders = folders.into_iter().map(|(path, folder)| (path, Some(Arc::new(folder))));
         Ok(Self {
@@ -226,16 +222,4 @@ impl Noted {
         const REGULAR: u32 = 0o100_000;
         if mode & TYPE == REGULAR { Self::File(id) } else { Self::Elsewhere }
     }
-}
-
-/// Whether an entry is one side of a merge.
-fn is_undecided(entry: &IndexEntry) -> bool {
-    const STAGE: u16 = 0x3000;
-    entry.flags & STAGE != 0
-}
-
-/// Whether an entry is only the intention to add a file (`git add -N`), which
-/// a commit leaves out.
-fn is_intended(entry: &IndexEntry) -> bool {
-    IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended).is_intent_to_add()
 }

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use rayon::prelude::*;
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
@@ -30,13 +31,10 @@ pub struct WriteError {
 /// # Errors
 /// Whatever the file system says. The old file is then still there.
 pub fn write_file(root: &Path, file: &str, content: &[u8]) -> Result<(), WriteError> {
-    let put = || {
-        let path = root.join(file);
-        let temporary = prepare(&path, content)?;
-        temporary.persist(&path).map_err(|error| error.error)?;
-        sync_folder(&path)
-    };
-    put().map_err(|source| WriteError { verb: "write", file: file.to_owned(), source })
+    let path = root.join(file);
+    let put = || prepare(&path, content)?.persist(&path).map_err(|error| error.error);
+    put().map_err(|source| WriteError { verb: "write", file: file.to_owned(), source })?;
+    sync_folder(&path).map_err(|source| not_synced(file, source))
 }
 
 /// Puts a file in place where there is none.
@@ -44,13 +42,15 @@ pub fn write_file(root: &Path, file: &str, content: &[u8]) -> Result<(), WriteEr
 /// # Errors
 /// A file that is already there, and whatever the file system says.
 pub fn write_new_file(root: &Path, file: &str, content: &[u8]) -> Result<(), WriteError> {
-    let put = || {
-        let path = root.join(file);
-        let temporary = prepare(&path, content)?;
-        temporary.persist_noclobber(&path).map_err(|error| error.error)?;
-        sync_folder(&path)
-    };
-    put().map_err(|source| WriteError { verb: "create", file: file.to_owned(), source })
+    let path = root.join(file);
+    let put = || prepare(&path, content)?.persist_noclobber(&path).map_err(|error| error.error);
+    put().map_err(|source| WriteError { verb: "create", file: file.to_owned(), source })?;
+    sync_folder(&path).map_err(|source| not_synced(file, source))
+}
+
+/// What is wrong where a file is in place, and perhaps not yet on disk.
+fn not_synced(file: &str, source: io::Error) -> WriteError {
+    WriteError { verb: "sync to disk, after it was put in place,", file: file.to_owned(), source }
 }
 
 /// A change of one file among several.
@@ -99,15 +99,13 @@ pub fn write_together(root: &Path, changes: &[FileChange]) -> Result<(), WriteEr
         // On disk before anything in another folder changes.
         let folder = change.file.rsplit_once('/').map(|(folder, _)| folder);
         if let Some(last) = folder_to_sync.filter(|last| Some(*last) != folder) {
-            sync(&root.join(last)).map_err(|source| fail("replace", change, source))?;
+            sync(&root.join(last)).map_err(|source| not_synced(last, source))?;
         }
         folder_to_sync = folder;
     }
-    match (folder_to_sync, changes.last()) {
-        (Some(last), Some(change)) => {
-            sync(&root.join(last)).map_err(|source| fail("replace", change, source))
-        }
-        _ => Ok(()),
+    match folder_to_sync {
+        Some(last) => sync(&root.join(last)).map_err(|source| not_synced(last, source)),
+        None => Ok(()),
     }
 }
 
@@ -169,7 +167,8 @@ pub fn remove_file(root: &Path, file: &str) -> Result<(), WriteError> {
     let remove = || {
         let path = root.join(file);
         std::fs::remove_file(&path)?;
-        sync_folder(&path)?;
+        // Whether that is on disk by now is no reason to call it undone.
+        let _ = sync_folder(&path);
         if let Some(folder) = path.parent() {
             // It fails where the folder is not empty, which is as it should be.
             let _ = std::fs::remove_dir(folder);
@@ -188,9 +187,30 @@ fn prepare(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
     let mut temporary = builder.tempfile_in(folder)?;
+    keep_access(path, temporary.as_file())?;
     temporary.write_all(content)?;
     temporary.as_file().sync_all()?;
     Ok(temporary)
+}
+
+/// Gives the file that replaces another one its mode, and its group where that
+/// may be given: a checkout that several people share stays theirs.
+#[cfg(unix)]
+fn keep_access(old: &Path, new: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let Ok(old) = old.symlink_metadata() else { return Ok(()) };
+    if !old.is_file() {
+        return Ok(());
+    }
+    if old.gid() != new.metadata()?.gid() {
+        let _ = fchown(new, None, Some(old.gid()));
+    }
+    new.set_permissions(old.permissions())
+}
+
+#[cfg(not(unix))]
+fn keep_access(_: &Path, _: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes a folder and those above it, each synced into the one above.
@@ -220,9 +240,25 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Syncs a folder's entries to disk.
+/// Syncs a folder's entries to disk, where its file system can. Shared folders
+/// and network file systems refuse; what they do with a renamed file is then
+/// theirs to say.
 fn sync(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder)?.sync_all() {
+        Err(error) if cannot_sync(&error) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Whether a file system says that it syncs no folders (EINVAL, ENOTSUP,
+/// ENOSYS), rather than that it failed.
+fn cannot_sync(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    // On Linux, NOTSUP and OPNOTSUPP are one.
+    matches!(code, Some(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS))
 }
 
 #[cfg(test)]
@@ -239,6 +275,36 @@ mod tests {
         assert!(write_new_file(root.path(), "a/b/c.age", b"other").is_err());
         remove_file(root.path(), "a/b/c.age").unwrap();
         assert!(!root.path().join("a/b").exists() && root.path().join("a").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_replaced_file_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a.age");
+        for mode in [0o664, 0o600, 0o640] {
+            write_file(root.path(), "a.age", b"old").unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            write_file(root.path(), "a.age", b"new").unwrap();
+            let change = FileChange {
+                file: "a.age".to_owned(),
+                before: Some(b"new".to_vec()),
+                after: Some(b"newer".to_vec()),
+            };
+            write_together(root.path(), &[change]).unwrap();
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
+    }
+
+    #[test]
+    fn what_a_file_system_cannot_do_is_no_failure() {
+        for (code, cannot) in [(22, true), (95, true), (38, true), (5, false), (28, false)] {
+            if cfg!(target_os = "linux") {
+                let error = io::Error::from_raw_os_error(code);
+                assert_eq!(cannot_sync(&error), cannot, "{code}");
+            }
+        }
     }
 
     #[test]

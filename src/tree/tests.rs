@@ -192,7 +192,7 @@ fn another_index_file_stands_in() {
 fn without_a_repository_there_is_no_index() {
     let folder = tempfile::tempdir().unwrap();
     let error = Tree::of_index(folder.path(), None).unwrap_err();
-    assert_eq!(error.to_string(), "the git repository cannot be read");
+    assert!(error.to_string().ends_with("is in no git repository"), "{error}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub use rollback::{RolledBack, VerifiedHistory};
 pub use signature::SignatureFault;
 
 use crate::printable::printable;
-use crate::repo::GitRepository;
+use crate::repo::{GitRepository, text_of};
 use crate::store::{Access, Holders, RECIPIENTS, SigningKey};
 use crate::tree::Tree;
 use authority::{Need, access_of, holder_access, lacking, withdrawn_access};
@@ -284,8 +284,8 @@ impl History<'_> {
 
 fn violation(commit: &Commit<'_>, path: &str, reason: Reason) -> TrustError {
     let author = commit.author();
-    let name = String::from_utf8_lossy(author.name_bytes()).into_owned();
-    let email = String::from_utf8_lossy(author.email_bytes()).into_owned();
+    let name = text_of(commit, author.name_bytes());
+    let email = text_of(commit, author.email_bytes());
     TrustError::Violation(Box::new(Violation {
         commit: commit.id(),
         author: format!("{} <{}>", printable(&name), printable(&email)),

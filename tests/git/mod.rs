@@ -1,6 +1,8 @@
-//! What `git setup` makes of git: its diffs, its merges and its hook.
+//! What `git setup` makes of git: its diffs, its merges and its hook; and the
+//! [`forms`] that repositories come in.
 
 mod diffs;
+mod forms;
 mod merging;
 mod setup;
 
