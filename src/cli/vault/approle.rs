@@ -29,8 +29,9 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "NAME")]
     as_secret: Option<SecretName>,
 
-    /// How long the role's tokens live at most, in seconds. Without it, or
-    /// with 0, a role that is there keeps its own, and a new one has Vault's
+    /// How many seconds the role's tokens live at most. Without it (or with
+    /// 0), an existing role keeps its lifetime and a new one gets Vault's
+    /// default
     #[arg(long, value_name = "SECONDS")]
     token_lifetime: Option<u64>,
 }

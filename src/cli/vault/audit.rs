@@ -92,20 +92,20 @@ impl Audit<'_> {
         let mut readers = tokens::named(tokens.clone(), &location.read_token());
         // Others are of an environment whose own name ends like this.
         readers.retain(|token| token.policies.contains(&policy));
-        let rules = self.rules(&policy, &read_policy(location)).await?;
         // The cluster may have either of them.
-        match role {
-            Some(role) => self.report_role(&mut report, &role, rules),
-            None if readers.is_empty() => {
-                let name = location.read_approle();
-                report.text.push_str(&format!("No read AppRole ({name})\n"));
-                report.hint(format!(
-                    "make it with: phalanx-secrets vault create-read-approle {environment}"
-                ));
+        if role.is_none() && readers.is_empty() {
+            let name = location.read_approle();
+            report.text.push_str(&format!("No read AppRole ({name})\n"));
+            report.hint(format!(
+                "make it with: phalanx-secrets vault create-read-approle {environment}"
+            ));
+        } else {
+            let rules = self.rules(&policy, &read_policy(location)).await?;
+            if let Some(role) = role {
+                self.report_role(&mut report, &role, rules);
             }
-            None => {}
+            self.report_tokens(&mut report, "read", &readers, (&policy, rules), now);
         }
-        self.report_tokens(&mut report, "read", &readers, (&policy, rules), now);
 
         let writers = tokens::named(tokens, &location.write_token());
         if writers.is_empty() {

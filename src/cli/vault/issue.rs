@@ -59,17 +59,7 @@ pub(super) async fn issue(
     let Workshop { vault, context, .. } = workshop;
     // It may not be allowed to look at itself.
     let maker = vault.own_token().await.ok();
-    let mut named = tokens::named(tokens::all(vault, context.ui).await?, &purpose.name);
-    named.retain(|token| {
-        let is_maker = maker.as_ref().is_some_and(|maker| maker.accessor == token.accessor);
-        if is_maker {
-            let name = &token.display_name;
-            context.ui.warn(&format!("the token in use is itself named {name}; it is kept"));
-        }
-        !is_maker
-    });
-    let (mut older, mut others): (Vec<_>, Vec<_>) =
-        named.into_iter().partition(|token| token.policies.contains(&purpose.policy));
+    let (mut older, mut others) = older_and_others(purpose, maker.as_ref(), workshop).await?;
     vault.write_policy(&purpose.policy, &purpose.rules).await?;
     let new = NewToken {
         name: purpose.name.strip_prefix("token-").unwrap_or(&purpose.name),
@@ -89,13 +79,7 @@ pub(super) async fn issue(
     if args.revoke_others {
         older.append(&mut others);
     }
-    let mut left = Vec::new();
-    for old in &older {
-        if let Err(error) = vault.revoke_token(&old.accessor).await {
-            left.push(format!("{}: {error}", old.accessor));
-        }
-    }
-    not_revoked(purpose.title, left)?;
+    revoke(&older, purpose, workshop).await?;
     let (title, name) = (purpose.title, &description.display_name);
     context.ui.status(&match older.len() {
         0 => format!("Made the {title} {name}."),
@@ -108,6 +92,39 @@ pub(super) async fn issue(
     }
     warn_of_lifetime(&args.lifetime, &description, context);
     Ok(Exit::Done)
+}
+
+/// The tokens of that name: those with the policy, and those without. The
+/// token in use is in neither list, since it must not be revoked.
+async fn older_and_others(
+    purpose: &Purpose,
+    maker: Option<&TokenDescription>,
+    workshop: &Workshop<'_>,
+) -> Result<(Vec<TokenDescription>, Vec<TokenDescription>), CliError> {
+    let Workshop { vault, context, .. } = workshop;
+    let mut named = tokens::named(tokens::all(vault, context.ui).await?, &purpose.name);
+    let count = named.len();
+    named.retain(|token| maker.is_none_or(|maker| maker.accessor != token.accessor));
+    if named.len() < count {
+        let name = &purpose.name;
+        context.ui.warn(&format!("the token in use is itself named {name}; it is kept"));
+    }
+    Ok(named.into_iter().partition(|token| token.policies.contains(&purpose.policy)))
+}
+
+/// Revokes tokens, all that can be.
+async fn revoke(
+    older: &[TokenDescription],
+    purpose: &Purpose,
+    workshop: &Workshop<'_>,
+) -> Result<(), CliError> {
+    let mut left = Vec::new();
+    for token in older {
+        if let Err(error) = workshop.vault.revoke_token(&token.accessor).await {
+            left.push(format!("{}: {error}", token.accessor));
+        }
+    }
+    not_revoked(purpose.title, left)
 }
 
 /// Why there is no token.

@@ -26,7 +26,7 @@ pub(super) enum Command {
     CopySecrets(copy::Args),
     /// Make the AppRole with which the cluster reads its secrets
     CreateReadApprole(approle::Args),
-    /// Make a token with which the cluster reads its secrets, without an AppRole
+    /// Make a token with which a cluster without AppRole reads its secrets
     CreateReadToken(read_token::Args),
     /// Make the token with which secrets are synced into Vault
     CreateWriteToken(write_token::Args),

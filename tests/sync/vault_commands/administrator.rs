@@ -65,6 +65,22 @@ fn what_suffices_for_the_python_cli_suffices() {
 }
 
 #[test]
+fn the_path_for_tokens_without_a_parent_suffices_too() {
+    let world = world("orphan");
+    let name = world.administrators(r#""deny""#);
+    let policy = world
+        .policy(&name)
+        .replace("deny", "update")
+        .replace("auth/token/create", "auth/token/create-orphan")
+        .replacen(r#"["update"]"#, r#"["update", "sudo"]"#, 1);
+    world.server.create_policy(&name, &policy);
+    let administrator = world.server.create_token(&[&name]);
+    let command = ["vault", "create-write-token", "demo", "--lifetime", "20d"];
+    let made = world.command(&command).env("VAULT_TOKEN", administrator).run().success();
+    assert!(!made.stderr().contains("Warning"), "{made:?}");
+}
+
+#[test]
 fn where_vault_allows_a_child_alone_what_follows_is_said() {
     let world = world("child");
     let (path, _) = world.names();
