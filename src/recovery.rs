@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, KeyName, Kind};
 use crate::resolve::{Desired, Resolved};
+use crate::static_values::is_same_pull_secret;
 use crate::vault::{CurrentSecrets, CurrentValue, EntryBackup};
 
 /// Something that Vault holds, and that a rebuild would not bring back.
@@ -65,7 +66,8 @@ fn comes_from_store(
     value: &CurrentValue,
 ) -> bool {
     if application.as_str() == PULL_SECRET {
-        return resolved.pull_secret.as_ref() == value.text();
+        let of_store = resolved.pull_secret.as_ref().zip(value.text());
+        return of_store.is_some_and(|(desired, now)| is_same_pull_secret(desired, now));
     }
     let Ok(key) = key.parse::<KeyName>() else { return false };
     let desired = resolved.applications.get(application).and_then(|keys| keys.get(&key));

@@ -171,6 +171,10 @@ fn a_mistake_opens_the_editor_again_with_the_error() {
         ("'pasword = \"hunter2\"'", "#! pasword is not a static secret of this application"),
         ("'password = 5'", "#! line 1: expected "),
         ("'password = \"\"'", "#! demo/app/password was not stored: the value is empty"),
+        (
+            "'password = \" \\\\n\"'",
+            "#! demo/app/password was not stored: the value is white space",
+        ),
     ] {
         let output = store.edited(&again(mistake), &["app"]).success();
         let shown = store.sandbox.read("error");

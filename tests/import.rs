@@ -18,7 +18,7 @@ applications:
     token: {value: "two\nlines\n", warning: nor what a warning does}
     dex.clientSecret: {value: 0123}
     .dockerconfigjson: {value: "{}"}
-    with space: {value: ' '}
+    with space: {value: ' x '}
   other:
     shared: {value: yes}
 oidc-clients:
@@ -95,7 +95,7 @@ fn every_section_is_stored() {
         ("app", "token", "two\nlines\n"),
         ("app", "dex.clientSecret", "0123"),
         ("app", ".dockerconfigjson", "{}"),
-        ("app", "with space", " "),
+        ("app", "with space", " x "),
         ("other", "shared", "yes"),
         ("pull-secret", "ghcr.io", "bot:pass:word"),
         ("vault-write-token", "token", "hvs.x"),
@@ -550,4 +550,35 @@ fn empty_values_are_stored_on_demand_alone() {
     ");
     import(&store, yaml, &["--allow-empty"]).success();
     assert_eq!(store.get("app", "password"), b"");
+}
+
+#[test]
+fn white_space_alone_replaces_nothing() {
+    let store = SmallStore::new();
+    store.set("app", "password", "good");
+    let yaml = "applications: {app: {password: {value: \"\\n\"}, token: {value: ''}}}";
+    assert_snapshot!(refused(&store, yaml, &["--replace"]), @r"
+    Error: the file has values that are empty or white space alone; nothing was stored
+      • demo/app/token
+      • demo/app/password
+    Hint: null stands for a value that is missing; if they should be empty: --allow-empty
+    ");
+    import(&store, yaml, &["--replace", "--allow-empty"]).success();
+    assert_eq!(store.get("app", "password"), b"\n");
+}
+
+#[test]
+fn clients_with_an_empty_part_or_one_id_are_refused() {
+    let store = SmallStore::new();
+    for (yaml, said) in [
+        ("oidc-clients: {c: {id: '', secret: s, return_uri: u}}", "client \"c\" is not usable"),
+        ("oidc-clients: {c: {secret: ' ', return_uri: u}}", "client \"c\" is not usable"),
+        (
+            "oidc-clients: {a: {id: i, secret: s, return_uri: u}, b: {id: i, secret: s, return_uri: u}}",
+            "clients \"a\" and \"b\" have the same id",
+        ),
+    ] {
+        let stderr = refused(&store, yaml, &["--allow-empty"]);
+        assert!(stderr.contains(said), "{stderr}");
+    }
 }

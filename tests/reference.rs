@@ -181,7 +181,7 @@ fn hostile(number: usize) -> String {
         "\"",
         "\\n",
         "a\nb\n",
-        "\n\n",
+        "\n\nx\n\n",
         "a\r\nb",
         "\t tab",
         " space ",

@@ -55,8 +55,8 @@ fn what_comes_from_standard_input_is_kept_to_the_byte() {
     for value in [
         "a",
         " leading and trailing ",
-        "\n",
-        "\n\n",
+        "\n\na",
+        "a\n\n",
         "a\r\nb\r\n",
         "a\0b",
         "\u{feff}bom",
@@ -139,6 +139,32 @@ fn an_empty_value_is_refused_unless_it_is_meant() {
     ");
     stored(&store, &["app", "password", "--allow-empty"], "");
     assert_eq!(store.get("app", "password"), b"");
+}
+
+#[test]
+fn white_space_alone_is_refused_unless_it_is_meant() {
+    let store = SmallStore::new();
+    store.set("app", "password", "good");
+    for value in ["\n", " ", "\r\n", "\t\n\n", "\u{a0}", "\u{3000}\u{2028}"] {
+        let path = store.write("value", value);
+        let from_file = ["app", "password", "--from-file", path.to_str().unwrap()];
+        for arguments in [&from_file[..], &["app", "password"]] {
+            let stderr = refused(&store, arguments, value);
+            let said = "demo/app/password was not stored: the value is white space alone";
+            assert!(stderr.contains(said), "{value:?}: {stderr}");
+        }
+    }
+    assert_eq!(store.get("app", "password"), b"good");
+    // What a line feed is taken from is looked at without it.
+    refused(&store, &["app", "password", "--strip-newline"], "\n");
+    stored(&store, &["app", "password", "--allow-empty"], " \n");
+    assert_eq!(store.get("app", "password"), b" \n");
+    for (application, key, value) in [
+        ("pull-secret", "r", "u: "),
+        ("oidc-clients", "c", r#"{"id":"i","secret":" ","return_uri":"u"}"#),
+    ] {
+        refused(&store, &[application, key], value);
+    }
 }
 
 #[test]

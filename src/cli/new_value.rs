@@ -9,7 +9,7 @@ use crate::store::{Store, StoreError, is_backup};
 /// What may be stored beyond the usual.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(super) struct ValueArgs {
-    /// Store an empty value
+    /// Store a value that is empty or white space alone
     #[arg(long)]
     allow_empty: bool,
 
@@ -95,8 +95,9 @@ pub(super) fn check_value(
     let refuse = |reason: String, hint: &str| {
         Err(CliError::usage(format!("{id} was not stored: {reason}")).hint(hint))
     };
-    if value.is_empty() && !args.allow_empty {
-        return refuse("the value is empty".to_owned(), "pass --allow-empty if it should be");
+    if value.is_blank() && !args.allow_empty {
+        let what = if value.is_empty() { "empty" } else { "white space alone" };
+        return refuse(format!("the value is {what}"), "pass --allow-empty if it should be");
     }
     let document = match id.application.as_str() {
         PULL_SECRET => RegistryCredentials::from_plaintext(value).err(),

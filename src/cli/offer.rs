@@ -43,7 +43,7 @@ pub(super) struct OfferArgs {
     #[arg(long)]
     skip_unknown: bool,
 
-    /// Store empty values too
+    /// Store values too that are empty or white space alone
     #[arg(long)]
     allow_empty: bool,
 
@@ -203,6 +203,7 @@ impl Offer {
         let values = self.values.to_stored(&environment.name).map_err(|error| {
             CliError::new(Exit::Store, &error).hint(format!("correct it in the {}", self.place))
         })?;
+        self.refuse_unusable_clients()?;
         let contents = store.contents(&environment.name)?;
         let mut sorted = Sorted::default();
         let mut stored = BTreeMap::new();
@@ -300,22 +301,40 @@ impl Offer {
         Ok(())
     }
 
-    /// Stops at values that are empty: mostly they were forgotten.
+    /// Stops at clients that would be no use.
+    fn refuse_unusable_clients(&self) -> Result<(), CliError> {
+        let hint = format!("correct it in the {}; nothing was stored", self.place);
+        if let Err(error) = self.values.refuse_blank_parts() {
+            return Err(CliError::store(error.to_string()).hint(hint));
+        }
+        if let Some([one, other]) = self.values.clients_of_one_id() {
+            let message =
+                format!("the OpenID Connect clients {one:?} and {other:?} have the same id");
+            return Err(CliError::store(message).hint(hint));
+        }
+        Ok(())
+    }
+
+    /// Stops at values that are empty or white space: mostly they were forgotten.
     fn refuse_empty(&self, sorted: &Sorted) -> Result<(), CliError> {
         let new = sorted.new.iter().map(|(id, value)| (id, value));
         let all = new.chain(sorted.different.iter().map(|one| (&one.id, &one.value)));
-        let empty: Vec<String> =
-            all.filter(|(_, value)| value.is_empty()).map(|(id, _)| id.to_string()).collect();
-        if empty.is_empty() {
+        let blank: Vec<_> = all.filter(|(_, value)| value.is_blank()).collect();
+        if blank.is_empty() {
             return Ok(());
         }
         let place = self.place;
-        let error = CliError::store(format!("the {place} has empty values; nothing was stored"));
+        let what = match blank.iter().all(|(_, value)| value.is_empty()) {
+            true => "empty values",
+            false => "values that are empty or white space alone",
+        };
+        let error = CliError::store(format!("the {place} has {what}; nothing was stored"));
         let hint = match self.unknown {
             None => "null stands for a value that is missing; ",
             Some(_) => "",
         };
-        Err(error.detail(empty).hint(format!("{hint}if they should be empty: --allow-empty")))
+        let names = blank.iter().map(|(id, _)| id.to_string());
+        Err(error.detail(names).hint(format!("{hint}if they should be empty: --allow-empty")))
     }
 }
 

@@ -2,7 +2,7 @@
 //! Vault, at the same time.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::checkout::warn_of_seals;
 use super::connection::{ServerArgs, log_out, open_write_token};
@@ -126,7 +126,7 @@ impl CompareArgs {
 
     fn source(&self, environment: &Environment, context: &Context<'_>) -> Result<Source, CliError> {
         if let Some(path) = &self.secrets {
-            return Ok(Source::Values(read_yaml(path)?));
+            return Ok(Source::Values(usable(read_yaml(path)?, path, context)?));
         }
         if self.keep_vault_static && context.checkout.store_if_any().is_none() {
             return Ok(Source::Values(StaticValues::default()));
@@ -139,13 +139,38 @@ impl CompareArgs {
     }
 }
 
+/// Takes values as they count where nobody looked them over: what is white
+/// space is none, which is worth a word.
+fn usable(
+    mut values: StaticValues,
+    path: &Path,
+    context: &Context<'_>,
+) -> Result<StaticValues, CliError> {
+    let place = file_name(path);
+    values.refuse_blank_parts().map_err(|error| {
+        CliError::store(format!("{place}: {error}"))
+            .hint("correct it there, or leave it out; nothing was written")
+    })?;
+    for (application, key) in values.take_white_space() {
+        context.ui.warn(&format!(
+            "{place}: the value of {application} {key} is white space alone, which counts as none \
+             (if it should be so, store it: phalanx-secrets set --allow-empty)"
+        ));
+    }
+    values.vault_write_token = values.vault_write_token.filter(|token| !token.is_blank());
+    Ok(values)
+}
+
 /// Reads a static-secrets YAML file.
-pub(super) fn read_yaml(path: &std::path::Path) -> Result<StaticValues, CliError> {
-    let name = match is_stdin(path) {
+pub(super) fn read_yaml(path: &Path) -> Result<StaticValues, CliError> {
+    parse_yaml(&file_name(path), &read_file(path)?)
+}
+
+fn file_name(path: &Path) -> String {
+    match is_stdin(path) {
         true => "standard input".to_owned(),
         false => path.display().to_string(),
-    };
-    parse_yaml(&name, &read_file(path)?)
+    }
 }
 
 /// Reads static-secrets YAML that has a name.

@@ -13,4 +13,4 @@ pub use environment::{
 };
 pub use id::{ApplicationName, EnvironmentName, HolderName, InvalidName, KeyName, SecretId};
 pub use spec::{CopySource, Generator, Kind, Spec};
-pub use value::SecretValue;
+pub use value::{SecretValue, is_blank};

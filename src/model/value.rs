@@ -59,6 +59,19 @@ impl SecretValue {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Whether there is nothing but white space, if anything at all: what is
+    /// left where a variable was not set.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.expose_str().is_some_and(is_blank)
+    }
+}
+
+/// Whether a text has nothing but white space, if anything at all.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 impl From<Zeroizing<Vec<u8>>> for SecretValue {

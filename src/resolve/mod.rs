@@ -20,7 +20,7 @@ use crate::generate::check_bcrypt_source;
 use crate::model::{
     ApplicationName, CopySource, Environment, Generator, KeyName, Kind, SecretValue, Spec,
 };
-use crate::static_values::StaticValues;
+use crate::static_values::{StaticValues, are_same_clients};
 use crate::vault::{CurrentSecrets, CurrentValue};
 
 /// The longest chain of secrets that are made from each other.
@@ -154,6 +154,11 @@ fn current_value<'a>(
     current.entries.get(application)?.data.as_ref()?.get(key.as_str())
 }
 
+/// Whether Vault holds an empty text, which is as good as none.
+fn is_empty(current: &CurrentValue) -> bool {
+    current.text().is_some_and(SecretValue::is_empty)
+}
+
 type SecretKey<'a> = (&'a ApplicationName, &'a KeyName);
 
 struct Resolver<'a> {
@@ -215,8 +220,12 @@ impl<'a> Resolver<'a> {
         key: &KeyName,
         spec: &Spec,
     ) -> Result<Desired, Reason> {
-        let current = self.current(application, key);
-        match (self.inputs.static_values.get(application, key), current) {
+        // An empty text is as good as none, as it is for the Python CLI: it is
+        // neither written nor kept.
+        let current = self.current(application, key).filter(|current| !is_empty(current));
+        let is_in_vault = current.is_some();
+        let value = self.inputs.static_values.get(application, key);
+        match (value.filter(|value| !value.is_empty()), current) {
             (Some(value), _) => match value.expose_str() {
                 Some(_) => Ok(Desired::Value(value.clone())),
                 // The spec says that whoever keeps it may encode it.
@@ -229,7 +238,8 @@ impl<'a> Resolver<'a> {
             (None, Some(CurrentValue::Other(_))) if self.inputs.policy.keep_vault_static => {
                 Err(Reason::VaultHoldsNoText)
             }
-            (None, current) => Err(Reason::NoStaticValue { is_in_vault: current.is_some() }),
+            (None, _) if value.is_some() => Err(Reason::EmptyStaticValue { is_in_vault }),
+            (None, _) => Err(Reason::NoStaticValue { is_in_vault }),
         }
     }
 
@@ -241,7 +251,9 @@ impl<'a> Resolver<'a> {
         if self.inputs.policy.exclude.contains(application) {
             // The source stays as it is in Vault, and so does what equals it.
             return match self.current(application, key) {
-                Some(CurrentValue::Text(value)) => Ok(Desired::Value(value.clone())),
+                Some(CurrentValue::Text(value)) if !value.is_empty() => {
+                    Ok(Desired::Value(value.clone()))
+                }
                 _ => Err(Reason::SourceExcluded(source.clone())),
             };
         }
@@ -273,8 +285,7 @@ impl<'a> Resolver<'a> {
         });
         if !regenerate && !source_changes {
             match self.current(application, key) {
-                // An empty text is as good as none, as it is for the Python CLI.
-                Some(CurrentValue::Text(value)) if value.is_empty() => {}
+                Some(current) if is_empty(current) => {}
                 Some(CurrentValue::Text(value)) => return Ok(Desired::Value(value.clone())),
                 Some(CurrentValue::Other(_)) => return Err(Reason::VaultHoldsNoText),
                 None => {}
@@ -312,23 +323,32 @@ impl<'a> Resolver<'a> {
     /// But a store without any, beside a Vault with some, was never filled:
     /// nobody removes their last client without a word. To generate everything
     /// anew is no such word, because nothing can generate a client.
+    ///
+    /// Where Vault has the same clients in another order, it stays as it is.
     fn oidc_clients(
         &self,
         application: &ApplicationName,
         key: &KeyName,
     ) -> Result<Desired, Reason> {
-        let desired = self.inputs.static_values.oidc_clients_json();
-        if self.inputs.static_values.oidc_clients.is_empty()
-            && !self.inputs.policy.regenerate.names_alone(application, key)
-            && let Some(CurrentValue::Text(current)) = self.current(application, key)
-            && *current != desired
-        {
-            return if self.inputs.policy.keep_vault_static {
-                Ok(Desired::Value(current.clone()))
-            } else {
-                Err(Reason::OidcClientsOnlyInVault)
-            };
+        let static_values = self.inputs.static_values;
+        if let Some(names) = static_values.clients_of_one_id() {
+            return Err(Reason::ClientsOfOneId(names));
         }
-        Ok(Desired::Value(desired))
+        let desired = static_values.oidc_clients_json();
+        match self.current(application, key).filter(|current| !is_empty(current)) {
+            Some(CurrentValue::Text(current)) if are_same_clients(current, &desired) => {
+                Ok(Desired::Value(current.clone()))
+            }
+            Some(CurrentValue::Text(current))
+                if static_values.oidc_clients.is_empty()
+                    && !self.inputs.policy.regenerate.names_alone(application, key) =>
+            {
+                match self.inputs.policy.keep_vault_static {
+                    true => Ok(Desired::Value(current.clone())),
+                    false => Err(Reason::OidcClientsOnlyInVault),
+                }
+            }
+            _ => Ok(Desired::Value(desired)),
+        }
     }
 }

@@ -26,6 +26,11 @@ pub enum Reason {
         /// Whether Vault has one all the same.
         is_in_vault: bool,
     },
+    /// A static secret whose value is empty.
+    EmptyStaticValue {
+        /// Whether Vault has one all the same.
+        is_in_vault: bool,
+    },
     /// A value that Vault cannot hold.
     NotText,
     /// Vault has something other than a string where a value is to be kept.
@@ -45,6 +50,8 @@ pub enum Reason {
     TooLongAChain,
     /// Vault has OpenID Connect clients and the store has none.
     OidcClientsOnlyInVault,
+    /// Two OpenID Connect clients, named here, have the same id.
+    ClientsOfOneId([String; 2]),
     /// Its source is nothing that its hash could stand for.
     Unhashable(String),
     /// No enabled application needs it.
@@ -63,6 +70,12 @@ impl fmt::Display for Reason {
             Self::NoStaticValue { is_in_vault: false } => f.write_str("it has no static value"),
             Self::NoStaticValue { is_in_vault: true } => {
                 f.write_str("it has no static value here, only in Vault")
+            }
+            Self::EmptyStaticValue { is_in_vault: false } => {
+                f.write_str("its static value is empty, which counts as none")
+            }
+            Self::EmptyStaticValue { is_in_vault: true } => {
+                f.write_str("its static value here is empty, which counts as none; Vault has one")
             }
             Self::NotText => {
                 f.write_str("its value is not UTF-8 text, and Vault holds nothing else")
@@ -92,6 +105,11 @@ impl fmt::Display for Reason {
             Self::OidcClientsOnlyInVault => f.write_str(
                 "Vault holds OpenID Connect clients and the store has none, so they would be lost",
             ),
+            Self::ClientsOfOneId([one, other]) => write!(
+                f,
+                "the OpenID Connect clients {one:?} and {other:?} have the same id, so that only \
+                 one of them could log anybody in"
+            ),
             Self::Unhashable(why) => write!(f, "it cannot be made, because {why}"),
             Self::NotNeeded => f.write_str("no enabled application needs it"),
         }
@@ -104,10 +122,12 @@ impl Problem {
     pub fn hint(&self, environment: &EnvironmentName) -> Option<String> {
         let (application, key) = (&self.application, &self.key);
         match &self.reason {
-            Reason::NoStaticValue { is_in_vault: false } => Some(format!(
+            Reason::NoStaticValue { is_in_vault: false }
+            | Reason::EmptyStaticValue { is_in_vault: false } => Some(format!(
                 "store the value: phalanx-secrets set {environment} {application} {key}"
             )),
-            Reason::NoStaticValue { is_in_vault: true } => Some(format!(
+            Reason::NoStaticValue { is_in_vault: true }
+            | Reason::EmptyStaticValue { is_in_vault: true } => Some(format!(
                 "store the value (phalanx-secrets set {environment} {application} {key}), or keep \
                  what Vault has with --keep-vault-static"
             )),
@@ -122,6 +142,10 @@ impl Problem {
                 "store each client (phalanx-secrets set {environment} {OIDC_CLIENTS} NAME), keep \
                  what Vault has with --keep-vault-static, or drop them with \
                  --regenerate={application}/{key}"
+            )),
+            Reason::ClientsOfOneId(_) => Some(format!(
+                "give one of them another id, or remove it: phalanx-secrets remove {environment} \
+                 {OIDC_CLIENTS} NAME"
             )),
             _ => None,
         }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::model::SecretValue;
+use crate::model::{SecretValue, is_blank};
 use crate::python_json::{Writer, string_capacity};
 
 /// Credentials for one container registry.
@@ -43,13 +43,17 @@ pub enum InvalidDocument {
     /// An OpenID Connect client.
     #[error("it is not a JSON object with the strings \"id\", \"secret\" and \"return_uri\"")]
     OidcClient,
+    /// An OpenID Connect client with a part that is empty or white space.
+    #[error("its \"id\", its \"secret\" or its \"return_uri\" is empty")]
+    BlankOidcClient,
     /// Anything that must be text.
     #[error("it is not UTF-8 text")]
     NotText,
 }
 
 /// Whether two pull secrets say the same: the order of the registries is of no
-/// account, and differs from one writer to another.
+/// account, and differs from one writer to another; so does the spelling of
+/// the JSON.
 #[must_use]
 pub fn is_same_pull_secret(one: &SecretValue, other: &SecretValue) -> bool {
     match (registry_texts(one), registry_texts(other)) {
@@ -58,21 +62,42 @@ pub fn is_same_pull_secret(one: &SecretValue, other: &SecretValue) -> bool {
     }
 }
 
-/// What a pull secret has, to the letter, by registry and field; `None` where
-/// it has anything else.
-fn registry_texts(value: &SecretValue) -> Option<BTreeMap<(&str, &str), &str>> {
+/// What a pull secret has, by registry and field; `None` where it has anything
+/// else.
+fn registry_texts(
+    value: &SecretValue,
+) -> Option<BTreeMap<String, BTreeMap<String, Zeroizing<String>>>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Document<'a> {
-        #[serde(borrow)]
-        auths: BTreeMap<&'a str, BTreeMap<&'a str, &'a RawValue>>,
+    struct Document {
+        auths: BTreeMap<String, BTreeMap<String, Zeroizing<String>>>,
     }
-    let document: Document<'_> = serde_json::from_slice(value.expose()).ok()?;
-    let mut texts = BTreeMap::new();
-    for (registry, fields) in document.auths {
-        texts.extend(fields.into_iter().map(|(field, raw)| ((registry, field), raw.get())));
+    let document: Document = serde_json::from_slice(value.expose()).ok()?;
+    Some(document.auths)
+}
+
+/// Whether two lists of OpenID Connect clients say the same: their order and
+/// the spelling of the JSON are of no account.
+#[must_use]
+pub fn are_same_clients(one: &SecretValue, other: &SecretValue) -> bool {
+    let sorted = |list| {
+        let mut clients = clients_of_json(list)?;
+        clients.sort_by(|a, b| a.parts().cmp(&b.parts()));
+        Some(clients)
+    };
+    match (sorted(one), sorted(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
     }
-    Some(texts)
+}
+
+/// The clients of a JSON list; `None` where it is none, or has anything else.
+pub(super) fn clients_of_json(list: &SecretValue) -> Option<Vec<OidcClient>> {
+    let clients: Vec<&RawValue> = serde_json::from_slice(list.expose()).ok()?;
+    clients
+        .into_iter()
+        .map(|client| OidcClient::from_plaintext(&client.get().into()).ok())
+        .collect()
 }
 
 impl std::fmt::Debug for RegistryCredentials {
@@ -92,15 +117,22 @@ impl RegistryCredentials {
     /// password may hold further colons.
     ///
     /// # Errors
-    /// A value of another form.
+    /// A value of another form, or one whose username or password is blank.
     pub fn from_plaintext(value: &SecretValue) -> Result<Self, InvalidDocument> {
         let text = value.expose_str().ok_or(InvalidDocument::NotText)?;
-        match text.split_once(':') {
-            Some((username, password)) if !username.is_empty() && !password.is_empty() => {
-                Ok(Self { username: secret(username), password: secret(password) })
-            }
-            _ => Err(InvalidDocument::RegistryCredentials),
+        let (username, password) =
+            text.split_once(':').ok_or(InvalidDocument::RegistryCredentials)?;
+        let credentials = Self { username: secret(username), password: secret(password) };
+        match credentials.has_blank_part() {
+            true => Err(InvalidDocument::RegistryCredentials),
+            false => Ok(credentials),
         }
+    }
+
+    /// Whether the username or the password is empty or white space.
+    #[must_use]
+    pub fn has_blank_part(&self) -> bool {
+        is_blank(&self.username) || is_blank(&self.password)
     }
 
     /// The form in which the store keeps them.
@@ -123,7 +155,7 @@ impl OidcClient {
     /// Reads the form in which the store keeps it, a JSON object.
     ///
     /// # Errors
-    /// A value of another form.
+    /// A value of another form, or one of whose strings is blank.
     pub fn from_plaintext(value: &SecretValue) -> Result<Self, InvalidDocument> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -134,7 +166,22 @@ impl OidcClient {
         }
         let client: Client =
             serde_json::from_slice(value.expose()).map_err(|_| InvalidDocument::OidcClient)?;
-        Ok(Self { id: client.id, secret: client.secret, return_uri: client.return_uri })
+        let client = Self { id: client.id, secret: client.secret, return_uri: client.return_uri };
+        match client.has_blank_part() {
+            true => Err(InvalidDocument::BlankOidcClient),
+            false => Ok(client),
+        }
+    }
+
+    /// Whether its id, its secret or where it is sent back to is empty or white
+    /// space.
+    #[must_use]
+    pub fn has_blank_part(&self) -> bool {
+        self.parts().into_iter().any(is_blank)
+    }
+
+    fn parts(&self) -> [&str; 3] {
+        [&self.id, &self.secret, &self.return_uri]
     }
 
     /// The form in which the store keeps it.
@@ -154,8 +201,7 @@ impl OidcClient {
     }
 
     fn capacity(&self) -> usize {
-        let strings = [&self.id, &self.secret, &self.return_uri];
-        64 + strings.iter().map(|text| string_capacity(text)).sum::<usize>()
+        64 + self.parts().into_iter().map(string_capacity).sum::<usize>()
     }
 }
 
@@ -251,12 +297,46 @@ mod tests {
 
     #[test]
     fn values_of_other_forms_are_refused_without_being_repeated() {
-        for text in ["", "nocolon", ":password", "username:"] {
+        for text in ["", "nocolon", ":password", "username:", "username: \n", "\t:password"] {
             assert!(RegistryCredentials::from_plaintext(&text.into()).is_err(), "{text:?}");
         }
         for text in ["", "{}", "hunter2", r#"{"id": "a", "secret": "b"}"#, "[]"] {
             let error = OidcClient::from_plaintext(&text.into()).unwrap_err();
             assert_eq!(error, InvalidDocument::OidcClient);
+        }
+        for [id, secret, uri] in [["", "s", "u"], ["i", " \\n", "u"], ["i", "s", "\\u00a0"]] {
+            let text = format!(r#"{{"id": "{id}", "secret": "{secret}", "return_uri": "{uri}"}}"#);
+            let error = OidcClient::from_plaintext(&text.as_str().into()).unwrap_err();
+            assert_eq!(error, InvalidDocument::BlankOidcClient, "{text}");
+        }
+    }
+
+    #[test]
+    fn order_and_spelling_of_clients_are_of_no_account() {
+        let list = r#"[{"id": "a", "secret": "\u00e9", "return_uri": "u"}, {"id": "b", "secret": "s", "return_uri": "u"}]"#;
+        let other = r#"[ {"secret":"s","id":"b","return_uri":"u"},{"id":"a","return_uri":"u","secret":"é"} ]"#;
+        assert!(are_same_clients(&list.into(), &other.into()));
+        for different in [
+            "[]",
+            "",
+            r#"[{"id": "a", "secret": "\u00e9", "return_uri": "u"}]"#,
+            &list.replace("\"s\"", "\"t\""),
+            &list.replace("\"return_uri\"", "\"more\": 1, \"return_uri\""),
+        ] {
+            assert!(!are_same_clients(&list.into(), &different.into()), "{different}");
+        }
+        let first = r#"{"id": "a", "secret": "\u00e9", "return_uri": "u"}"#;
+        let twice = format!("[{first}, {first}]");
+        assert!(!are_same_clients(&list.into(), &twice.as_str().into()), "{twice}");
+    }
+
+    #[test]
+    fn order_and_spelling_of_registries_are_of_no_account() {
+        let one = r#"{"auths": {"r": {"auth": "dTpw", "username": "u", "password": "\u00e9"}, "q": {"auth": "eTp6"}}}"#;
+        let other = r#"{"auths":{"q":{"auth":"eTp6"},"\u0072":{"password":"é","auth":"dTpw","username":"u"}}}"#;
+        assert!(is_same_pull_secret(&one.into(), &other.into()));
+        for different in ["", "{}", r#"{"auths": {}}"#, &one.replace("dTpw", "dTpx")] {
+            assert!(!is_same_pull_secret(&one.into(), &different.into()), "{different}");
         }
     }
 }

@@ -51,6 +51,8 @@ impl StaticValues {
                 }
             }
         }
+        // They came in the order of their files, whose names are encoded.
+        sorted.pull_secret.sort_keys();
         Ok(sorted)
     }
 }

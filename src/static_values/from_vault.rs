@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{OidcClient, RegistryCredentials, StaticValues};
+use super::documents::clients_of_json;
+use super::{RegistryCredentials, StaticValues};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, Generator, KeyName, Kind, SecretValue};
 use crate::plan::DOCKERCONFIGJSON;
@@ -47,7 +48,9 @@ impl EntryValues {
     ) -> Result<Self, InvalidEntry> {
         let mut picked = Self::default();
         for (name, data) in entries {
-            for (key, value) in data {
+            // An empty one counts as none.
+            let is_value = |value: &CurrentValue| !value.text().is_some_and(SecretValue::is_empty);
+            for (key, value) in data.iter().filter(|(_, value)| is_value(value)) {
                 let invalid =
                     |what| InvalidEntry { entry: name.to_string(), key: key.clone(), what };
                 let text = || value.text().ok_or_else(|| invalid("is no text"));
@@ -66,7 +69,7 @@ impl EntryValues {
                         values.insert(key.clone(), text()?.clone());
                     }
                     (_, Some(Kind::Generate(Generator::OidcClients))) => {
-                        let clients = clients(text()?)
+                        let clients = clients_of_json(text()?)
                             .ok_or_else(|| invalid("is no list of OpenID Connect clients"))?;
                         for client in clients {
                             let id = client.id.to_string();
@@ -119,14 +122,6 @@ fn registries(document: &SecretValue) -> Option<(Registries, Vec<String>)> {
 }
 
 type Registries = indexmap::IndexMap<String, RegistryCredentials>;
-
-fn clients(list: &SecretValue) -> Option<Vec<OidcClient>> {
-    let clients: Vec<&RawValue> = serde_json::from_slice(list.expose()).ok()?;
-    clients
-        .into_iter()
-        .map(|client| OidcClient::from_plaintext(&client.get().into()).ok())
-        .collect()
-}
 
 fn text(raw: &RawValue) -> Option<Zeroizing<String>> {
     let bytes = json_text::unescape(raw.get())?;

@@ -3,6 +3,7 @@
 //! They come from the store, or from the static-secrets YAML file of the
 //! Python CLI, and go to [`resolve`](crate::resolve) in this one form.
 
+mod blank;
 mod documents;
 mod from_store;
 mod from_vault;
@@ -12,7 +13,10 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-pub use documents::{InvalidDocument, OidcClient, RegistryCredentials, is_same_pull_secret};
+pub use blank::BlankPart;
+pub use documents::{
+    InvalidDocument, OidcClient, RegistryCredentials, are_same_clients, is_same_pull_secret,
+};
 pub use from_store::InvalidStoredValue;
 pub use from_vault::{EntryValues, InvalidEntry};
 pub use yaml::{Template, YamlError};
@@ -29,9 +33,12 @@ pub struct StaticValues {
     /// The values of applications' static secrets.
     pub applications: BTreeMap<ApplicationName, BTreeMap<KeyName, SecretValue>>,
     /// The environment's OpenID Connect clients, by the name they are kept
-    /// under.
-    pub oidc_clients: IndexMap<String, OidcClient>,
-    /// Credentials for container registries, by the registry's name.
+    /// under. They are written in this order, that of the names' code points,
+    /// wherever they come from.
+    pub oidc_clients: BTreeMap<String, OidcClient>,
+    /// Credentials for container registries, by the registry's name, in the
+    /// order in which they are written: that of the file or item that they come
+    /// from; from the store, that of the names' code points.
     pub pull_secret: IndexMap<String, RegistryCredentials>,
     /// The token with which `sync` may write, if it is kept here.
     pub vault_write_token: Option<SecretValue>,
@@ -55,6 +62,17 @@ impl StaticValues {
     #[must_use]
     pub fn oidc_clients_json(&self) -> SecretValue {
         documents::oidc_clients_json(self.oidc_clients.values())
+    }
+
+    /// The names of two clients that have one id, if there are such: the server
+    /// would know one of them alone.
+    #[must_use]
+    pub fn clients_of_one_id(&self) -> Option<[String; 2]> {
+        let mut by_id: BTreeMap<&str, &String> = BTreeMap::new();
+        self.oidc_clients.iter().find_map(|(name, client)| {
+            let other = by_id.insert(client.id.as_str(), name)?;
+            Some([other.clone(), name.clone()])
+        })
     }
 
     /// Every value as the store keeps it: its id and its plaintext.

@@ -221,7 +221,7 @@ impl<'a> Template<'a> {
 #[serde(rename_all = "kebab-case")]
 struct Document<'a> {
     applications: BTreeMap<&'a str, BTreeMap<&'a str, SecretEntry<'a>>>,
-    oidc_clients: IndexMap<&'a str, ClientEntry<'a>>,
+    oidc_clients: BTreeMap<&'a str, ClientEntry<'a>>,
     pull_secret: PullSecretEntry<'a>,
     vault_write_token: Option<Exposed<'a>>,
 }

@@ -70,3 +70,36 @@ fn it_can_be_excluded() {
     world.sync(&["--exclude", "pull-secret"]);
     assert_eq!(world.server.list(&world.prefix), ["app"]);
 }
+
+#[test]
+fn registries_keep_the_order_of_a_file_and_are_sorted_from_the_store() {
+    let world = world("pull-order");
+    let registry = |name: &str| format!("    {name:?}: {{username: u, password: p}}\n");
+    let names = ["hub.docker.com", "ghcr.io", "localhost:5000", "localhost-1"];
+    let yaml = format!("pull-secret:\n  registries:\n{}", names.map(registry).concat());
+    let file = world.sandbox.write("values.yaml", &yaml);
+    let from_file = ["--secrets", file.to_str().unwrap()];
+    world.command(&["import", "demo", from_file[1]]).run().success();
+    let document = |names: &[&str]| {
+        let one = |name: &&str| {
+            format!(r#""{name}": {{"auth": "dTpw", "username": "u", "password": "p"}}"#)
+        };
+        format!(r#"{{"auths": {{{}}}}}"#, names.iter().map(one).collect::<Vec<_>>().join(", "))
+    };
+    let mut sorted = names;
+    sorted.sort_unstable();
+    for (options, expected) in [(&from_file[..], names), (&[], sorted)] {
+        world.server.delete(&world.prefix, "pull-secret");
+        world.sync(options);
+        assert_eq!(world.value("pull-secret", ".dockerconfigjson"), document(&expected));
+        // In whichever order: it is in line with both.
+        world.sync_changes_nothing(&from_file);
+        world.sync_changes_nothing(&[]);
+        world.audit(&from_file).success();
+        world.audit(&[]).success();
+    }
+    // What is exported has the order that is written from the store.
+    let exported = world.command(&["export", "demo"]).run().success();
+    let places = sorted.map(|name| exported.stdout().find(name).unwrap());
+    assert!(places.is_sorted(), "{exported:?}");
+}

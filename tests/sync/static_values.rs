@@ -23,21 +23,22 @@ fn a_value_arrives_to_the_byte() {
         "\u{0}\u{1}\u{1f}\u{7f}",
         "é \u{2028} \u{1f600} \u{feff}",
         "[1, {\"json\": null}]",
+        " \n",
     ];
     let declared: String = (0..values.len()).map(|n| format!("secrets.k{n} = {{}}\n")).collect();
-    let declared = declared + "secrets.empty = {}\nsecrets.long = {}\n";
+    let declared = declared + "secrets.long = {}\n";
     let world = World::new("bytes", &[("app", &declared)]);
     for (n, value) in values.iter().enumerate() {
-        world.set("app", &format!("k{n}"), value);
+        let key = format!("k{n}");
+        let set = world.command(&["set", "demo", "app", &key, "--allow-empty"]);
+        set.stdin(value).run().success();
     }
-    world.command(&["set", "demo", "app", "empty", "--allow-empty"]).run().success();
     let long = "0123456789abcdef\n".repeat(10_000);
     world.set("app", "long", &long);
     world.sync(&[]);
     for (n, value) in values.iter().enumerate() {
         assert_eq!(world.value("app", &format!("k{n}")), *value);
     }
-    assert_eq!(world.value("app", "empty"), "");
     assert_eq!(world.value("app", "long"), long);
     world.sync_changes_nothing(&[]);
 }
@@ -100,6 +101,91 @@ fn what_is_nowhere_is_reported() {
     ");
     let output = world.sync_is_refused(3, &["--keep-vault-static"]);
     assert!(output.stderr().contains("app second: it has no static value"), "{output:?}");
+}
+
+#[test]
+fn an_empty_value_counts_as_none_wherever_it_is() {
+    let world = World::new("empty-static", &[("app", APP)]);
+    world.server.put(&world.prefix, "app", json!({ "first": "by-hand", "second": "" }));
+    world.command(&["set", "demo", "app", "first", "--allow-empty"]).run().success();
+    world.set("app", "second", "stored");
+    let file = world
+        .sandbox
+        .write("values.yaml", "applications: {app: {first: {value: ''}, second: {value: stored}}}");
+    let from_file = ["--secrets", file.to_str().unwrap()];
+    for options in [&[][..], &from_file] {
+        let output = world.sync_is_refused(3, options).hides("by-hand");
+        let said = "  • app first: its static value here is empty, which counts as none; Vault has \
+                    one (secrets/applications/app.toml)\n";
+        assert!(output.stderr().contains(said), "{output:?}");
+        let audit = world.audit(options).fails_with(1);
+        assert!(audit.stdout().contains("• app first: its static value here is empty"));
+    }
+
+    // Vault's own stays where it has one.
+    for options in [&[][..], &from_file] {
+        world.sync(&[&["--keep-vault-static"], options].concat());
+        assert_eq!(world.value("app", "first"), "by-hand");
+        assert_eq!(world.value("app", "second"), "stored");
+    }
+
+    // An empty one in Vault is no value to keep, nor one to copy.
+    world.server.put(&world.prefix, "app", json!({ "first": "", "second": "stored" }));
+    let output = world.sync_is_refused(3, &["--keep-vault-static"]);
+    assert_snapshot!(output.stderr(), @r"
+    Error: 1 secret of demo cannot be resolved; nothing was written
+      • app first: its static value is empty, which counts as none (secrets/applications/app.toml)
+    Hint: store the value: phalanx-secrets set demo app first
+    ");
+    world.command(&["remove", "--yes", "demo", "app", "first"]).run().success();
+    let output = world.sync_is_refused(3, &["--keep-vault-static"]);
+    assert!(output.stderr().contains("app first: it has no static value ("), "{output:?}");
+    assert_eq!(world.version("app"), 3);
+}
+
+#[test]
+fn a_template_with_nothing_in_it_is_not_written() {
+    let world = World::new("empty-template", &[("app", APP), ("other", "secrets.third = {}")]);
+    let template = world.command(&["static-template", "demo"]).run().success();
+    for nothing in ["''", "null", "\" \\n\""] {
+        let filled = template.stdout().replace("value: null", &format!("value: {nothing}"));
+        assert_eq!(filled.matches(&format!("value: {nothing}")).count(), 3);
+        let file = world.sandbox.write("values.yaml", &filled);
+        let options = ["--secrets", file.to_str().unwrap()];
+        let output = world.sync_is_refused(3, &options);
+        assert!(output.stderr().contains("3 secrets of demo cannot be resolved"), "{output:?}");
+        let warnings = output.stderr().matches("is white space alone, which counts as none");
+        assert_eq!(warnings.count(), if nothing.len() > 4 { 3 } else { 0 }, "{output:?}");
+    }
+    assert_eq!(world.server.list(&world.prefix), [""; 0]);
+}
+
+#[test]
+fn an_empty_source_is_not_copied() {
+    let copier = "secrets.copied.copy = { application = 'app', key = 'first' }";
+    let world = World::new("empty-source", &[("app", "secrets.first = {}"), ("copier", copier)]);
+    world.server.put(&world.prefix, "app", json!({ "first": "" }));
+    let output = world.sync_is_refused(3, &["--exclude=app"]);
+    assert!(output.stderr().contains("which is excluded and not in Vault"), "{output:?}");
+}
+
+#[test]
+fn a_part_that_is_empty_is_refused_by_name() {
+    let world = World::new("blank-parts", &[("app", "secrets.a.value = 'x'")]);
+    for (yaml, said) in [
+        (
+            "pull-secret: {registries: {ghcr.io: {username: '', password: hunter2}}}",
+            "the credentials for registry \"ghcr.io\" are not usable",
+        ),
+        (
+            "oidc-clients: {portal: {id: i, secret: '  ', return_uri: hunter2}}",
+            "the OpenID Connect client \"portal\" is not usable",
+        ),
+    ] {
+        let file = world.sandbox.write("values.yaml", yaml);
+        let output = world.sync_is_refused(3, &["--secrets", file.to_str().unwrap()]);
+        assert!(output.hides("hunter2").stderr().contains(said), "{yaml}");
+    }
 }
 
 #[test]
