@@ -288,11 +288,19 @@ fn a_marked_secret_appears_nowhere_else() {
     };
     cases.store.write("secrets/environments/demo.toml", onepassword(title));
     connect.vault(title, vec![item("app", vec![field(None, "password", canary)])]);
-    let import = ["import", "demo", "--from-onepassword", "-y", "-v"];
+    let import = ["import", "demo", "--from-onepassword", "--allow-missing", "-y", "-v"];
     let token = [("OP_CONNECT_TOKEN", connect::TOKEN)];
     assert_eq!(cases.run_with(&import, "", &token).code(), 0);
     let wrong_token = [("OP_CONNECT_TOKEN", canary)];
-    assert_eq!(cases.run_with(&import, "", &wrong_token).code(), 3);
+    let [audit, sync] =
+        ["audit", "sync"].map(|command| [command, "demo", "--from-onepassword", "-v"]);
+    for refused in [&audit[..], &sync, &import] {
+        assert_eq!(cases.run_with(refused, "", &wrong_token).code(), 3);
+    }
+    assert_eq!(cases.run_with(&audit, "", &token).code(), 1);
+    assert_eq!(cases.run_with(&sync, "", &token).code(), 3);
+    let keep = [&sync[..], &["--keep-vault-static"]].concat();
+    assert_eq!(cases.run_with(&keep, "", &token).code(), 0);
     // What a value should be is said, and what it is is not.
     let broken = json!({ "label": "password", "value": [canary] });
     for (said, item) in [

@@ -104,6 +104,7 @@ fn everything() -> Vec<Value> {
             ],
         ),
         item("vault-write-token", vec![field(None, "vault-token", "hvs.x")]),
+        item("other", vec![field(None, "shared", "known to both")]),
     ]
 }
 
@@ -118,6 +119,7 @@ fn what_is_in_the_vault_is_stored() {
       new        app dex.clientSecret
       new        app keytab
       new        app password
+      new        other shared
       new        pull-secret ghcr.io
       new        pull-secret docker.io
       new        oidc-clients chronograf
@@ -126,9 +128,7 @@ fn what_is_in_the_vault_is_stored() {
       unknown    app password (section more)
       unknown    app made
       unknown    pull-secret comment (section ghcr.io)
-      missing    other shared
-    Stored 8 new and 0 different values; 0 were stored already.
-    1 static secret still has no value; give it with: phalanx-secrets fill demo
+    Stored 9 new and 0 different values; 0 were stored already.
     ");
     let get = |application, key| world.store.get(application, key);
     assert_eq!(get("app", "password"), "hunter2\"\\é".as_bytes());
@@ -149,13 +149,13 @@ fn what_is_in_the_vault_is_stored() {
         requests.iter().all(|line| line.starts_with("GET /1password/v1/vaults")),
         "{requests:?}"
     );
-    assert_eq!(requests.len(), 2 + 4, "{requests:?}");
+    assert_eq!(requests.len(), 2 + 5, "{requests:?}");
     assert!(!requests.iter().any(|line| line.contains("elsewhere") || line.contains("archived")));
 
     // Again, there is nothing to do; and what differs is replaced on demand.
     let sealed = world.store.bytes("secrets/demo/app/password.age");
     let again = world.import().success();
-    assert!(again.stderr().contains("Stored 0 new and 0 different values; 8 were"), "{again:?}");
+    assert!(again.stderr().contains("Stored 0 new and 0 different values; 9 were"), "{again:?}");
     world.store.set("app", "password", "changed here");
     world.import().fails_with(3);
     world.command(&["--yes"]).run().success();
@@ -167,7 +167,7 @@ fn what_is_in_the_vault_is_stored() {
 fn a_list_in_parts_is_read_to_its_end() {
     // A range tells of the rest whatever the status; and the last one, that all
     // came at once.
-    for (limit, status, requests) in [(2, 206, 3), (5, 206, 2), (2, 200, 3), (100, 200, 1)] {
+    for (limit, status, requests) in [(2, 206, 4), (5, 206, 2), (2, 200, 4), (100, 200, 1)] {
         let world = World::new();
         world.connect.vault("RSP \"demo\"", everything());
         world.connect.page(limit, status);
@@ -356,7 +356,7 @@ fn what_is_left_out_is_named() {
             item("vault-write-token", vec![field(None, "token", "t")]),
         ],
     );
-    let output = world.import().success();
+    let output = world.command(&["--allow-missing"]).run().success();
     assert_snapshot!(world.store.stderr(&output), @r#"
       new        app dex.clientSecret
       new        app password
@@ -373,4 +373,51 @@ fn what_is_left_out_is_named() {
     3 static secrets still have no value; give them with: phalanx-secrets fill demo
     "#);
     assert_eq!(world.store.get("app", "password"), b"one");
+}
+
+/// A site that reads them from 1Password alone would never miss what was
+/// forgotten there.
+#[test]
+fn what_is_missing_there_stops_the_import() {
+    let world = World::new();
+    let fields = vec![field(None, "password", "hunter2"), field(None, "keytab", "")];
+    world.connect.vault("RSP \"demo\"", vec![app(fields)]);
+    assert_snapshot!(world.refused(3), @r"
+      new        app password
+      missing    app certificate
+      missing    app dex.clientSecret
+      missing    app keytab
+      missing    other shared
+    Error: static secrets are missing from 1Password; nothing was stored
+      • app certificate
+      • app dex.clientSecret
+      • app keytab (its field is empty)
+      • other
+    Hint: add them in 1Password: an item named after the application, with a field named after each key
+    Hint: store what there is all the same with --allow-missing
+    ");
+    let dry_run = world.command(&["--dry-run"]).run().success().hides("hunter2");
+    let said = "Hint: then store what there is all the same with --allow-missing";
+    assert!(dry_run.stderr().contains(said), "{dry_run:?}");
+    assert_eq!(world.store.sealed_files(), Vec::<String>::new());
+
+    let output = world.command(&["--allow-missing"]).run().success();
+    assert!(output.stderr().contains("Stored 1 new and 0 different"), "{output:?}");
+    assert_eq!(world.store.get("app", "password"), b"hunter2");
+    // What is stored already is missing there all the same.
+    world.store.set("other", "shared", "stored by hand");
+    let stderr = world.store.stderr(&world.import().fails_with(3));
+    assert!(stderr.contains("  • other\n"), "{stderr}");
+    world.store.run(["import", "demo", "file.yaml", "--allow-missing"]).fails_with(2);
+}
+
+/// Where the reference takes the first field of a label, and nothing else.
+#[test]
+fn a_second_field_counts_where_the_first_is_empty() {
+    let world = World::new();
+    let fields = vec![field(None, "password", ""), field(None, "password", "hunter2")];
+    world.connect.vault("RSP \"demo\"", vec![app(fields)]);
+    let output = world.command(&["--allow-missing"]).run().success();
+    assert!(!output.stderr().contains("missing    app password"), "{output:?}");
+    assert_eq!(world.store.get("app", "password"), b"hunter2");
 }

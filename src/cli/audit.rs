@@ -8,12 +8,12 @@ use super::connection::log_out;
 use super::fleet::{FleetArgs, Outcome};
 use super::last_synced::{LastSynced, last_synced, print_last_synced};
 use super::session::{CompareArgs, Session, Unbound};
-use super::{CliError, Context, Exit, RevisionArgs};
+use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;
 use crate::plan::{EntryChange, KeyChange, Plan};
 use crate::recovery::{Loss, losses};
-use crate::resolve::{Inputs, Minted, Regenerate, resolve};
+use crate::resolve::{Inputs, Minted, Problem, Reason, Regenerate, resolve};
 use crate::sync::Sync;
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,9 @@ pub(super) struct Args {
 /// What was found, each an `APPLICATION KEY`.
 #[derive(Debug, Default, Serialize)]
 struct Report {
+    /// What 1Password lacks, where values come from there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_from_onepassword: Vec<String>,
     unresolved: Vec<String>,
     missing: BTreeSet<String>,
     mismatch: BTreeSet<String>,
@@ -62,7 +65,7 @@ struct Document<'a> {
 pub(super) fn run(args: &Args, context: Context<'_>) -> Result<Exit, CliError> {
     let work =
         async |name: &EnvironmentName, context: Context<'_>| audit(args, name, context).await;
-    args.fleet.run(&args.compare.server, args.json, context, work)
+    args.fleet.run(&args.compare, args.json, context, work)
 }
 
 async fn audit(
@@ -91,7 +94,7 @@ async fn audit(
         context.ui.lines(&report.to_text())?;
         print_last_synced(&report.last_synced, context.ui);
     }
-    if !report.unresolved.is_empty() || !report.missing.is_empty() || !report.mismatch.is_empty() {
+    if report.has_what_a_sync_concerns() {
         context
             .ui
             .hint(&format!("see what a sync would do: phalanx-secrets sync {name} --dry-run"));
@@ -120,16 +123,27 @@ fn lost_in_rebuild(session: &Session, context: &Context<'_>) -> Result<BTreeSet<
 }
 
 fn compare(session: &Session) -> Report {
-    let Session { environment, static_values, vault, current, policy } = session;
+    let Session { environment, static_values, missing, vault, current, policy } = session;
     let note = &BTreeMap::new();
     let sync =
         Sync { environment, static_values, vault, policy, delete: false, note, history: None };
     match sync.plan(current, &Minted::default()) {
         Ok((_, plan)) => Report::of_plan(&plan, session),
-        Err(problems) => Report {
-            unresolved: problems.iter().map(ToString::to_string).collect(),
-            ..Report::default()
-        },
+        Err(problems) => {
+            let is_missing = |problem: &&Problem| {
+                missing.iter().any(|one| one.concerns(&problem.application, &problem.key))
+            };
+            // What is made from those follows from them.
+            let follows = |problem: &&Problem| {
+                !missing.is_empty() && matches!(problem.reason, Reason::SourceUnresolved(_))
+            };
+            let others = problems.iter().filter(|one| !is_missing(one) && !follows(one));
+            Report {
+                missing_from_onepassword: onepassword::names(missing),
+                unresolved: others.map(ToString::to_string).collect(),
+                ..Report::default()
+            }
+        }
     }
 }
 
@@ -165,10 +179,16 @@ impl Report {
         report
     }
 
+    /// Whether a sync would write or refuse something.
+    fn has_what_a_sync_concerns(&self) -> bool {
+        !self.missing_from_onepassword.is_empty()
+            || !self.unresolved.is_empty()
+            || !self.missing.is_empty()
+            || !self.mismatch.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
-        self.unresolved.is_empty()
-            && self.missing.is_empty()
-            && self.mismatch.is_empty()
+        !self.has_what_a_sync_concerns()
             && self.unknown.is_empty()
             && self.lost_in_rebuild.as_ref().is_none_or(BTreeSet::is_empty)
     }
@@ -176,6 +196,7 @@ impl Report {
     /// How much was found of what.
     fn summary(&self) -> String {
         let counts = [
+            ("missing from 1Password", self.missing_from_onepassword.len()),
             ("unresolved", self.unresolved.len()),
             ("missing", self.missing.len()),
             ("not as expected", self.mismatch.len()),
@@ -199,6 +220,10 @@ impl Report {
             (!secrets.is_empty()).then(|| format!("{heading}:\n{bullets}"))
         };
         let sections = [
+            section(
+                "Missing static secrets from 1Password",
+                self.missing_from_onepassword.iter().collect(),
+            ),
             section("Unresolved secrets", self.unresolved.iter().collect()),
             section("Missing secrets", self.missing.iter().collect()),
             section(

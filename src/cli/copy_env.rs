@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             is_known
         });
     }
-    let offer = Offer { values, unknown: Some(unknown), place: "environment" };
+    let offer = Offer { values, unknown: Some(unknown), missing: Vec::new(), place: "environment" };
     let options = OfferArgs::of_stored(args.replace, args.dry_run);
     offer.store(&to, options, args.commit, context)?;
     Ok(Exit::Done)

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
-use super::connection::{ServerArgs, block_on};
+use super::connection::block_on;
+use super::session::CompareArgs;
 use super::ui::Ui;
 use super::{CliError, Context, Exit};
 use crate::model::EnvironmentName;
@@ -42,6 +43,9 @@ pub(super) struct Fleet {
     /// Whether they are in several Vault servers, so that no token may go to
     /// all of them.
     pub(super) has_several_servers: bool,
+    /// Whether they are in several 1Password Connect servers, for one of which
+    /// the token is.
+    pub(super) has_several_connect_servers: bool,
     /// What holds their requests back.
     pub(super) throttle: Option<Throttle>,
 }
@@ -77,14 +81,14 @@ impl FleetArgs {
     /// others from being done. The exit code is the highest of them all.
     pub(super) fn run(
         &self,
-        server: &ServerArgs,
+        compare: &CompareArgs,
         is_json: bool,
         context: Context<'_>,
         work: impl AsyncFn(&EnvironmentName, Context<'_>) -> Result<Outcome, CliError>,
     ) -> Result<Exit, CliError> {
         let throttle = Some(Throttle::new(REQUESTS_UNDER_WAY, self.rate));
         if let ([name], false) = (self.environments.as_slice(), self.all) {
-            let fleet = Fleet { throttle, has_several_servers: false };
+            let fleet = Fleet { throttle, ..Fleet::default() };
             let ui = context.ui;
             let outcome = block_on(work(name, Context { fleet, ..context }))?;
             if let (true, Some(document)) = (is_json, &outcome.document) {
@@ -93,13 +97,20 @@ impl FleetArgs {
             return Ok(outcome.exit);
         }
         let names = self.names(&context)?;
-        let servers: BTreeSet<String> = names
-            .iter()
-            .filter_map(|name| context.checkout.environment(name).ok())
-            .map(|environment| server.location(&environment.vault).url)
-            .collect();
-        let fleet = Fleet { throttle, has_several_servers: servers.len() > 1 };
-        if context.checkout.store_if_any().is_some() {
+        let environments = names.iter().filter_map(|name| context.checkout.environment(name).ok());
+        let (mut servers, mut connect_servers) = (BTreeSet::new(), BTreeSet::new());
+        for environment in environments {
+            servers.insert(compare.server.location(&environment.vault).url);
+            connect_servers.extend(environment.onepassword.map(|onepassword| {
+                onepassword.connect_url.trim_end_matches('/').to_ascii_lowercase()
+            }));
+        }
+        let fleet = Fleet {
+            throttle,
+            has_several_servers: servers.len() > 1,
+            has_several_connect_servers: connect_servers.len() > 1,
+        };
+        if compare.is_from_store() && context.checkout.store_if_any().is_some() {
             // What is unlocked once is unlocked for all.
             context.identities()?;
         }

@@ -34,6 +34,7 @@ mod man;
 mod move_in;
 mod new_value;
 mod offer;
+mod onepassword;
 mod private_folder;
 mod provenance;
 mod recipients;

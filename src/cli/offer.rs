@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::commit::CommitArgs;
 use super::input::YES;
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, onepassword};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, Kind, SecretId, SecretValue};
 use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
@@ -23,6 +23,9 @@ pub(super) struct Offer {
     /// What no static secret is, which is left out; `None` where it is among
     /// the values, and to be decided about.
     pub(super) unknown: Option<Vec<String>>,
+    /// What has no value where they come from, though it should have one there;
+    /// none where that is no fault.
+    pub(super) missing: Vec<String>,
     /// What a value is in.
     pub(super) place: &'static str,
 }
@@ -128,10 +131,13 @@ impl Offer {
         let is_asked = !args.replace && !sorted.different.is_empty() && ui.can_ask();
         sorted.preview(self.unknown.as_deref().unwrap_or_default(), is_asked, context);
         if args.dry_run {
-            if let Err(error) = sorted.refuse(args) {
+            for error in
+                [self.refuse_missing(), sorted.refuse(args)].into_iter().filter_map(Result::err)
+            {
                 error.hints.iter().for_each(|hint| ui.hint(&format!("then {hint}")));
             }
         } else {
+            self.refuse_missing()?;
             let replace = args.replace || is_asked;
             sorted.refuse(OfferArgs { replace, ..args })?;
             if is_asked && !ui.confirm(&sorted.question(), YES)? {
@@ -313,6 +319,15 @@ impl Offer {
             return Err(CliError::store(message).hint(hint));
         }
         Ok(())
+    }
+
+    /// Stops where 1Password lacks what specs ask for.
+    fn refuse_missing(&self) -> Result<(), CliError> {
+        if self.missing.is_empty() {
+            return Ok(());
+        }
+        Err(onepassword::missing(&self.missing, "nothing was stored")
+            .hint("store what there is all the same with --allow-missing"))
     }
 
     /// Stops at values that are empty or white space: mostly they were forgotten.

@@ -9,11 +9,12 @@ use super::connection::{ServerArgs, log_out, open_write_token};
 use super::input::read_file;
 use super::settings::is_stdin;
 use super::trust::TrustArgs;
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, onepassword};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, Generator, Kind, SecretId, SecretValue,
 };
+use crate::onepassword::Missing;
 use crate::resolve::{Policy, Regenerate};
 use crate::static_values::StaticValues;
 use crate::store::{Contents, Identities, Store, StoredValue, is_backup};
@@ -29,6 +30,11 @@ pub(super) struct CompareArgs {
     /// Take static values from a static-secrets YAML file instead of the store
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
+
+    /// Take static values from the environment's vault in 1Password instead of
+    /// the store; OP_CONNECT_TOKEN holds the token of the Connect server
+    #[arg(long, conflicts_with = "secrets")]
+    from_onepassword: bool,
 
     /// Let a static secret that has no value here keep the one in Vault
     #[arg(long)]
@@ -54,6 +60,8 @@ pub(super) enum Unbound {
 pub(super) struct Session {
     pub(super) environment: Environment,
     pub(super) static_values: StaticValues,
+    /// What 1Password lacks, unless Vault's value stands in for it.
+    pub(super) missing: Vec<Missing>,
     pub(super) vault: VaultClient,
     pub(super) current: CurrentSecrets,
     pub(super) policy: Policy,
@@ -84,11 +92,11 @@ impl CompareArgs {
             }
         }
 
-        let source = self.source(&environment, context)?;
+        let (source, missing) = self.source(&environment, &policy, context).await?;
         let stored = || source.write_token(context);
         let vault = self.server.connect(&environment.vault, stored, context).await?;
         match self.read_all(environment, policy, unbound, source, vault.clone(), context).await {
-            Ok(session) => Ok(session),
+            Ok(session) => Ok(Session { missing, ..session }),
             Err(error) => {
                 log_out(&vault, context).await;
                 Err(error)
@@ -116,15 +124,41 @@ impl CompareArgs {
         let opened = opened.map_err(|error| CliError::new(Exit::Store, &error))?;
         let static_values = opened.check(unbound, context)?;
         let current = current.map_err(|error| CliError::sync(error, name))?;
-        Ok(Session { environment, static_values, vault, current, policy })
+        Ok(Session { environment, static_values, missing: Vec::new(), vault, current, policy })
     }
 
     /// Whether static values come from the store.
     pub(super) fn is_from_store(&self) -> bool {
-        self.secrets.is_none()
+        self.secrets.is_none() && !self.from_onepassword
     }
 
-    fn source(&self, environment: &Environment, context: &Context<'_>) -> Result<Source, CliError> {
+    /// Where static values come from, and what 1Password lacks of them.
+    async fn source(
+        &self,
+        environment: &Environment,
+        policy: &Policy,
+        context: &Context<'_>,
+    ) -> Result<(Source, Vec<Missing>), CliError> {
+        if self.from_onepassword {
+            let read = onepassword::read(environment, context).await?;
+            for name in &read.unknown {
+                context.ui.detail(&format!("Left out, because no spec asks for it: {name}"));
+            }
+            let mut missing = read.missing;
+            missing.retain(|one| !policy.exclude.contains(&one.application));
+            if policy.keep_vault_static {
+                missing.clear();
+            }
+            return Ok((Source::Values(read.values), missing));
+        }
+        Ok((self.source_at_hand(environment, context)?, Vec::new()))
+    }
+
+    fn source_at_hand(
+        &self,
+        environment: &Environment,
+        context: &Context<'_>,
+    ) -> Result<Source, CliError> {
         if let Some(path) = &self.secrets {
             return Ok(Source::Values(usable(read_yaml(path)?, path, context)?));
         }

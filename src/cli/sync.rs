@@ -10,7 +10,7 @@ use super::fleet::{FleetArgs, Outcome};
 use super::provenance::{Origin, Search};
 use super::session::{CompareArgs, Session, Unbound};
 use super::ui::{Progress, Ui};
-use super::{CliError, Context, Exit, RevisionArgs};
+use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
 use crate::plan::{EntryChange, KeyChange, Plan};
@@ -87,7 +87,7 @@ pub(super) fn run(args: &Args, context: Context<'_>) -> Result<Exit, CliError> {
         .hint("to name what is generated anew: --regenerate=APPLICATION[/KEY]".to_owned()));
     }
     let work = async |name: &EnvironmentName, context: Context<'_>| sync(args, name, context).await;
-    args.fleet.run(&args.compare.server, args.json, context, work)
+    args.fleet.run(&args.compare, args.json, context, work)
 }
 
 async fn sync(
@@ -124,8 +124,12 @@ async fn bring_in_line(
     history: Option<&VerifiedHistory>,
 ) -> Result<Plan, CliError> {
     let ui = context.ui;
-    let Session { environment, static_values, vault, current, policy } = session;
+    let Session { environment, static_values, missing, vault, current, policy } = session;
     let name = &environment.name;
+    if !missing.is_empty() {
+        return Err(onepassword::missing(&missing, "nothing was written")
+            .hint("keep what Vault has for those that lack a value: --keep-vault-static"));
+    }
     let sync = Sync {
         environment: &environment,
         static_values: &static_values,

@@ -10,6 +10,7 @@
 
 mod client;
 mod error;
+mod missing;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 pub use client::ConnectClient;
 pub use error::OnepasswordError;
+pub use missing::Missing;
 
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
 use crate::model::{ApplicationName, Environment, KeyName, Kind, SecretValue};
@@ -38,6 +40,8 @@ pub struct OnepasswordValues {
     /// What has a value that no secret gets, as `ITEM FIELD`, or why nothing of
     /// an item is taken.
     pub unknown: Vec<String>,
+    /// What specs ask for that has no value.
+    pub missing: Vec<Missing>,
 }
 
 #[derive(Deserialize)]
@@ -80,9 +84,11 @@ struct Given {
     is_note: bool,
 }
 
-/// What an item has: fields with a value, and files.
+/// What an item has: fields with a value, the labels of those without, and
+/// files.
 struct Contents {
     fields: Vec<Given>,
+    empty: Vec<String>,
     files: Vec<String>,
 }
 
@@ -109,7 +115,8 @@ impl ConnectClient {
 impl OnepasswordValues {
     fn pick(environment: &Environment, items: Items) -> Result<Self, OnepasswordError> {
         let Items { by_title, unknown } = items;
-        let mut picked = Self { unknown, ..Self::default() };
+        let missing = Missing::find(environment, &by_title);
+        let mut picked = Self { unknown, missing, ..Self::default() };
         for (title, item) in &by_title {
             let is_used: Vec<bool> = match title.as_str() {
                 PULL_SECRET => picked.pull_secret(item)?,
@@ -205,11 +212,15 @@ impl OnepasswordValues {
 /// What an item has.
 fn contents(item: Item<'_>) -> Option<Contents> {
     let sections = item.sections.unwrap_or_default();
-    let mut fields = Vec::new();
+    let (mut fields, mut empty) = (Vec::new(), Vec::new());
     for field in item.fields.unwrap_or_default() {
-        let Some(raw) = field.value.filter(|raw| raw.get() != "null") else { continue };
-        let value = SecretValue::from(json_text::unescape(raw.get())?);
+        let raw = field.value.filter(|raw| raw.get() != "null");
+        let value = match raw {
+            Some(raw) => SecretValue::from(json_text::unescape(raw.get())?),
+            None => SecretValue::from(""),
+        };
         if value.is_empty() {
+            empty.extend(field.label);
             continue;
         }
         let section = field.section.as_ref().and_then(|section| {
@@ -223,7 +234,7 @@ fn contents(item: Item<'_>) -> Option<Contents> {
     }
     let files = item.files.unwrap_or_default().into_iter();
     let files = files.map(|file| file.name.unwrap_or_else(|| "(unnamed)".to_owned())).collect();
-    Some(Contents { fields, files })
+    Some(Contents { fields, empty, files })
 }
 
 type Sections<'a> = IndexMap<String, Vec<&'a Given>>;

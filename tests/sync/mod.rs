@@ -4,6 +4,7 @@
 //!   [`pull_secret`]: what becomes of each kind of secret.
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
+//! - [`onepassword`]: static values straight from 1Password.
 //! - [`races`]: interruptions, and others that write at the same time.
 //! - [`recovery`]: backups, and a Vault that is rebuilt from one;
 //!   [`recovery_page`]: what the documentation tells of it.
@@ -39,6 +40,7 @@ mod logins;
 mod move_in;
 mod notes;
 mod oidc_clients;
+mod onepassword;
 mod options;
 mod outages;
 mod phalanx_data;

@@ -28,6 +28,11 @@ pub(super) struct Args {
     #[command(flatten)]
     source: SourceArgs,
 
+    /// Store what there is even if 1Password lacks items or fields that specs
+    /// ask for
+    #[arg(long, requires = "from_onepassword")]
+    allow_missing: bool,
+
     #[command(flatten)]
     offer: OfferArgs,
 
@@ -45,7 +50,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     if !args.offer.is_dry_run() {
         let _ = args.commit.begin(context)?;
     }
-    let offer = args.source.read(&environment, &args.server, context)?;
+    let mut offer = args.source.read(&environment, &args.server, context)?;
+    if args.allow_missing {
+        offer.missing.clear();
+    }
     let outcome = offer.store(&environment, args.offer, args.commit, context)?;
     if let (Some(path), Outcome::Stored { left_out }) = (args.source.in_the_clear(), outcome) {
         let path = path.display();

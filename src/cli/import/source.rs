@@ -10,13 +10,12 @@ use crate::cli::connection::{Credentials, ServerArgs, block_on};
 use crate::cli::input::{read_all, read_file};
 use crate::cli::offer::Offer;
 use crate::cli::session::{parse_yaml, read_yaml};
-use crate::cli::{CliError, Context, Exit};
+use crate::cli::{CliError, Context, onepassword};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS};
 use crate::model::{ApplicationName, Environment, SecretId};
-use crate::onepassword::{ConnectClient, OnepasswordError};
 use crate::static_values::{EntryValues, InvalidEntry, StaticValues};
 use crate::suggest::nearest;
-use crate::vault::{CurrentValue, VaultClient, is_unprotected};
+use crate::vault::{CurrentValue, VaultClient};
 
 /// Where from.
 #[derive(Debug, clap::Args)]
@@ -86,7 +85,12 @@ pub(super) fn from_path(
         return from_folder(path, environment, context);
     }
     if path.extension().is_none_or(|end| end != "json") {
-        return Ok(Offer { values: read_yaml(path)?, unknown: None, place: "file" });
+        return Ok(Offer {
+            values: read_yaml(path)?,
+            unknown: None,
+            missing: Vec::new(),
+            place: "file",
+        });
     }
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let is_entry = environment.applications.contains_key(name) || name == PULL_SECRET;
@@ -99,7 +103,12 @@ pub(super) fn from_path(
         object.keys().any(|key| key == "applications" || RESERVED_APPLICATIONS.contains(&&**key))
     };
     if serde_json::from_slice(read_file(path)?.expose()).is_ok_and(|object| is_static(&object)) {
-        return Ok(Offer { values: read_yaml(path)?, unknown: None, place: "file" });
+        return Ok(Offer {
+            values: read_yaml(path)?,
+            unknown: None,
+            missing: Vec::new(),
+            place: "file",
+        });
     }
     let names = environment.applications.keys().map(ApplicationName::as_str);
     Err(CliError::usage(format!(
@@ -112,30 +121,13 @@ pub(super) fn from_path(
 }
 
 fn from_onepassword(environment: &Environment, context: &Context<'_>) -> Result<Offer, CliError> {
-    let Some(location) = &environment.onepassword else {
-        return Err(CliError::usage(format!("{} is not kept in 1Password", environment.name))
-            .hint(
-                "its file has no onepassword.connectUrl and onepassword.vaultTitle; see: \
-                 phalanx-secrets import --help",
-            ));
-    };
-    let Some(token) = context.settings.onepassword_token() else {
-        return Err(CliError::usage("there is no token for 1Password Connect")
-            .hint("set OP_CONNECT_TOKEN to a token of the Connect server"));
-    };
-    if is_unprotected(&location.connect_url) {
-        context.ui.warn(&format!(
-            "{} is not encrypted: whoever is on the way reads the token and every secret",
-            location.connect_url
-        ));
-    }
-    context.ui.detail(&format!(
-        "1Password Connect at {}, vault {:?}",
-        location.connect_url, location.vault_title
-    ));
-    let read =
-        block_on(async { Ok(ConnectClient::new(location, &token)?.read(environment).await?) })?;
-    Ok(Offer { values: read.values, unknown: Some(read.unknown), place: "item" })
+    let read = block_on(onepassword::read(environment, context))?;
+    Ok(Offer {
+        values: read.values,
+        unknown: Some(read.unknown),
+        missing: onepassword::names(&read.missing),
+        place: "item",
+    })
 }
 
 fn from_vault(
@@ -152,7 +144,7 @@ fn from_vault(
     let EntryValues { mut values, unknown, .. } =
         EntryValues::pick(environment, &entries).map_err(|error| invalid("Vault", &error))?;
     name_as_stored(&mut values, environment, context)?;
-    Ok(Offer { values, unknown: Some(unknown), place: "entry" })
+    Ok(Offer { values, unknown: Some(unknown), missing: Vec::new(), place: "entry" })
 }
 
 type Entries = BTreeMap<ApplicationName, BTreeMap<String, CurrentValue>>;
@@ -176,7 +168,7 @@ fn of_entries(
         unknown.extend(generated.into_iter().map(|name| format!("{name} (generated)")));
     }
     name_as_stored(&mut values, environment, context)?;
-    Ok(Offer { values, unknown: Some(unknown), place: "entry" })
+    Ok(Offer { values, unknown: Some(unknown), missing: Vec::new(), place: "entry" })
 }
 
 /// Gives clients the names that they are stored under: where they come from
@@ -279,13 +271,7 @@ fn from_sops(file: &Path, context: &Context<'_>) -> Result<Offer, CliError> {
     }
     let name = format!("{} (decrypted)", file.display());
     let values = parse_yaml(&name, &plain)?;
-    Ok(Offer { values, unknown: None, place: "file" })
-}
-
-impl From<OnepasswordError> for CliError {
-    fn from(error: OnepasswordError) -> Self {
-        Self::new(Exit::Store, &error).hint(error.hint())
-    }
+    Ok(Offer { values, unknown: None, missing: Vec::new(), place: "file" })
 }
 
 /// A value that is not what it should be, with where it is.

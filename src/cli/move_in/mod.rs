@@ -306,7 +306,8 @@ impl Walk<'_> {
         let mut words = vec!["import", self.name];
         words.extend(self.commit);
         match source {
-            Source::Onepassword => words.push("--from-onepassword"),
+            // What is missing there is asked for next.
+            Source::Onepassword => words.extend(["--from-onepassword", "--allow-missing"]),
             Source::Vault => {
                 words.push("--from-vault");
                 words.extend(&self.server);
