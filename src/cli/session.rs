@@ -149,7 +149,8 @@ impl CompareArgs {
             if policy.keep_vault_static {
                 missing.clear();
             }
-            return Ok((Source::Values(read.values), missing));
+            let values = usable(read.values, "1Password", context)?;
+            return Ok((Source::Values(values), missing));
         }
         Ok((self.source_at_hand(environment, context)?, Vec::new()))
     }
@@ -160,7 +161,7 @@ impl CompareArgs {
         context: &Context<'_>,
     ) -> Result<Source, CliError> {
         if let Some(path) = &self.secrets {
-            return Ok(Source::Values(usable(read_yaml(path)?, path, context)?));
+            return Ok(Source::Values(usable(read_yaml(path)?, &file_name(path), context)?));
         }
         if self.keep_vault_static && context.checkout.store_if_any().is_none() {
             return Ok(Source::Values(StaticValues::default()));
@@ -177,10 +178,9 @@ impl CompareArgs {
 /// space is none, which is worth a word.
 fn usable(
     mut values: StaticValues,
-    path: &Path,
+    place: &str,
     context: &Context<'_>,
 ) -> Result<StaticValues, CliError> {
-    let place = file_name(path);
     values.refuse_blank_parts().map_err(|error| {
         CliError::store(format!("{place}: {error}"))
             .hint("correct it there, or leave it out; nothing was written")

@@ -198,3 +198,14 @@ fn several_environments_each_have_their_own_vault_there() {
     assert!(output.stderr().contains("in several 1Password Connect servers"), "{output:?}");
     assert_eq!((site.connect.requests(), elsewhere.requests()), (Vec::new(), Vec::new()));
 }
+
+/// A keytab, which the reference refuses.
+#[test]
+fn bytes_that_are_no_text_reach_vault_as_base64() {
+    let site = Site::new("onepassword-bytes");
+    let fields = vec![field(None, "given", "hunter2"), field(None, "keytab", "5OQ=")];
+    site.connect.vault("RSP demo", vec![item("app", fields), other()]);
+    site.sync(&[]).success();
+    assert_eq!(site.world.value("app", "keytab"), "5OQ=");
+    site.audit().success();
+}
