@@ -117,13 +117,16 @@ pub fn check(
     Ok(report)
 }
 
-/// Names in `not-served` that are no environment.
+/// Names in lists of environments in the settings that are no environment.
 fn unknown_settings(store: &Store, known: &[EnvironmentName]) -> Vec<Finding> {
-    let not_served = store.settings.not_served.iter();
-    let unknown = not_served.filter(|name| !known.iter().any(|one| one.as_str() == *name));
+    let settings = &store.settings;
+    let listed =
+        [("not-served", &settings.not_served), ("keep-vault-static", &settings.keep_vault_static)];
+    let named = listed.iter().flat_map(|(list, names)| names.iter().map(move |name| (list, name)));
+    let unknown = named.filter(|(_, name)| !known.iter().any(|one| one.as_str() == *name));
     unknown
-        .map(|name| {
-            let message = format!("not-served names {name:?}, which is no environment");
+        .map(|(list, name)| {
+            let message = format!("{list} names {name:?}, which is no environment");
             Finding::new(FindingKind::Setting, message).in_file(STORE_FILE)
         })
         .collect()
@@ -165,7 +168,8 @@ fn look_at(
             findings.push(finding.of_secret(id.clone()).in_file(path));
         }
     }
-    if is_served {
+    // Where Vault's value is kept, none has to be here.
+    if is_served && !store.settings.keeps_vault_static(name) {
         findings.extend(missing(&specs, stored));
     }
     Looked { findings, counts: true }

@@ -17,7 +17,7 @@ use crate::model::{
 use crate::onepassword::Missing;
 use crate::resolve::{Policy, Regenerate};
 use crate::static_values::StaticValues;
-use crate::store::{Contents, Identities, Store, StoredValue, is_backup};
+use crate::store::{Contents, Identities, STORE_FILE, Store, StoredValue, is_backup};
 use crate::vault::{CurrentSecrets, VaultClient};
 
 /// Options that say what is compared with what.
@@ -80,7 +80,7 @@ impl CompareArgs {
         let policy = Policy {
             exclude: self.exclude.iter().cloned().collect(),
             regenerate,
-            keep_vault_static: self.keep_vault_static,
+            keep_vault_static: self.keeps_vault_static(name, context),
         };
         for application in &policy.exclude {
             if !environment.applications.contains_key(application)
@@ -130,6 +130,20 @@ impl CompareArgs {
     /// Whether static values come from the store.
     pub(super) fn is_from_store(&self) -> bool {
         self.secrets.is_none() && !self.from_onepassword
+    }
+
+    /// Whether Vault's value stands in for one that is not here. Where
+    /// `store.toml` decides that, it is said.
+    fn keeps_vault_static(&self, name: &EnvironmentName, context: &Context<'_>) -> bool {
+        let store = context.checkout.store_if_any();
+        let is_set = store.is_some_and(|store| store.settings.keeps_vault_static(name));
+        if is_set && !self.keep_vault_static {
+            context.ui.status(&format!(
+                "Static secrets of {name} that have no value here keep the one in Vault \
+                 (keep-vault-static in {STORE_FILE})"
+            ));
+        }
+        is_set || self.keep_vault_static
     }
 
     /// Where static values come from, and what 1Password lacks of them.

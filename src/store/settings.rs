@@ -24,6 +24,9 @@ pub struct StoreSettings {
     /// Environments of the checkout whose static values are kept elsewhere.
     #[serde(default, rename = "not-served", skip_serializing_if = "Vec::is_empty")]
     pub not_served: Vec<String>,
+    /// Environments whose static secrets may have their only value in Vault.
+    #[serde(default, rename = "keep-vault-static", skip_serializing_if = "Vec::is_empty")]
+    pub keep_vault_static: Vec<String>,
     /// Whether commands that change the store commit what they changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub commit: bool,
@@ -55,6 +58,7 @@ impl StoreSettings {
             format: FORMAT,
             layout,
             not_served: Vec::new(),
+            keep_vault_static: Vec::new(),
             commit: false,
             trust: TrustSettings::default(),
         }
@@ -64,6 +68,13 @@ impl StoreSettings {
     #[must_use]
     pub fn serves(&self, environment: &EnvironmentName) -> bool {
         !self.not_served.iter().any(|name| name == environment.as_str())
+    }
+
+    /// Whether a static secret of an environment that has no value here keeps
+    /// the one in Vault.
+    #[must_use]
+    pub fn keeps_vault_static(&self, environment: &EnvironmentName) -> bool {
+        self.keep_vault_static.iter().any(|name| name == environment.as_str())
     }
 
     pub(super) fn read(tree: &Tree) -> Result<Option<Self>, StoreError> {

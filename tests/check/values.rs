@@ -117,6 +117,22 @@ fn names_that_are_no_environment_are_found_in_the_settings() {
     "#);
 }
 
+/// There, Vault may have what is not stored; a name that is wrong is none of
+/// them.
+#[test]
+fn nothing_is_missing_where_vaults_values_are_kept() {
+    let store = store_in_order();
+    std::fs::remove_file(store.root.join("secrets/demo/app/token.age")).unwrap();
+    let settings = "format = 1\nlayout = \"standalone\"\nkeep-vault-static = ";
+    store.write("secrets/store.toml", format!("{settings}[\"demo\"]\n"));
+    store.run(["check"]).success();
+    store.write("secrets/store.toml", format!("{settings}[\"dmeo\"]\n"));
+    let found = findings(&store, &[]);
+    let said =
+        "  • secrets/store.toml: keep-vault-static names \"dmeo\", which is no environment\n";
+    assert!(found.contains(said) && found.contains("demo/app/token"), "{found}");
+}
+
 #[test]
 fn a_broken_environment_does_not_hide_the_rest() {
     let store = store_in_order();

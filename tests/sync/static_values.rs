@@ -223,6 +223,33 @@ fn a_site_without_a_store_can_keep_everything_in_vault() {
     assert_eq!(world.value("app", "second"), "2");
 }
 
+/// As the option does, without anybody having to think of it each time.
+#[test]
+fn an_environment_can_be_set_to_keep_what_only_vault_has() {
+    let world = World::new("keep-setting", &[("app", APP)]);
+    world.set("app", "first", "of the store");
+    world.server.put(&world.prefix, "app", json!({ "first": "old", "second": "of-vault" }));
+    world.sync_is_refused(3, &[]);
+    let settings = world.root.join("secrets/store.toml");
+    let text = world.sandbox.read(&settings);
+    // For another environment, it changes nothing here.
+    world.sandbox.write(&settings, format!("{text}keep-vault-static = [\"dmeo\"]\n"));
+    world.sync_is_refused(3, &[]).hides("of-vault");
+    world.sandbox.write(&settings, format!("{text}keep-vault-static = [\"demo\"]\n"));
+    let output = world.sync(&[]).hides("of-vault");
+    let said = "Static secrets of demo that have no value here keep the one in Vault \
+                (keep-vault-static in secrets/store.toml)\n";
+    assert_eq!(output.stderr().matches(said).count(), 1, "{output:?}");
+    assert_eq!(world.value("app", "first"), "of the store");
+    assert_eq!(world.value("app", "second"), "of-vault");
+    let audit = world.audit(&[]).success();
+    assert!(audit.stderr().contains(said), "{audit:?}");
+    // What neither has is still missing.
+    world.declare("app", &format!("{APP}secrets.third = {{}}\n"));
+    let output = world.sync_is_refused(3, &[]);
+    assert!(output.stderr().contains("app third: it has no static value"), "{output:?}");
+}
+
 #[test]
 fn all_problems_come_at_once() {
     let world = World::new(
