@@ -270,6 +270,7 @@ fn planning(criterion: &mut Criterion) {
         name: "bench".parse().unwrap(),
         vault: VaultLocation::new("http://localhost/", "secret/bench").unwrap(),
         onepassword: None,
+        fqdn: None,
         applications,
     };
     let (static_values, policy) = (StaticValues::default(), Policy::default());

@@ -38,14 +38,24 @@ pub enum GenerateError {
 
 /// 64 hexadecimal digits: 32 random bytes.
 pub fn password(random: &mut impl CryptoRng) -> SecretValue {
-    let bytes = random_bytes::<32>(random);
-    let mut text = Zeroizing::new(Vec::with_capacity(64));
-    for byte in bytes.iter() {
+    hexadecimal::<32>(random).as_str().into()
+}
+
+/// The id of an OpenID Connect client: 32 hexadecimal digits and where the
+/// client belongs.
+pub fn oidc_client_id(random: &mut impl CryptoRng, domain: &str) -> String {
+    format!("{}.clients.{domain}", *hexadecimal::<16>(random))
+}
+
+/// Random bytes as hexadecimal digits.
+fn hexadecimal<const N: usize>(random: &mut impl CryptoRng) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * N));
+    for byte in random_bytes::<N>(random).iter() {
         for digit in [byte >> 4, byte & 0xf] {
-            text.push(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 });
+            text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
         }
     }
-    text.into()
+    text
 }
 
 /// A Gafaelfawr token: `gt-<key>.<secret>`, each 16 random bytes in unpadded

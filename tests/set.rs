@@ -493,3 +493,50 @@ fn a_process_that_is_killed_while_it_reads_has_written_nothing() {
     command.run();
     assert_eq!((everything(&store), store.bytes("secrets/demo/app/password.age")), before);
 }
+
+/// A client as Phalanx's page "Add new OpenID Connect client" describes it.
+#[test]
+fn a_client_is_generated_with_an_id_and_a_secret_of_its_own() {
+    let store = SmallStore::new();
+    let generate = ["oidc-clients", "chronograf", "--generate", "oidc-client"];
+    let with = |uri| [&generate[..], &["--return-uri", uri]].concat();
+    let output = stored(&store, &with("https://example.org/login?x=1"), "");
+    assert_snapshot!(store.stderr(&output), @r"
+    Stored demo/oidc-clients/chronograf, sealed to: alice
+    Hint: who runs the client needs its id and secret: phalanx-secrets get demo oidc-clients chronograf
+    ");
+    let client = || -> serde_json::Value {
+        serde_json::from_slice(&store.get("oidc-clients", "chronograf")).unwrap()
+    };
+    let first = client();
+    assert_eq!(first["return_uri"], "https://example.org/login?x=1");
+    let (id, secret) = (first["id"].as_str().unwrap(), first["secret"].as_str().unwrap());
+    let (random, domain) = id.split_once('.').unwrap();
+    assert_eq!((random.len(), domain), (32, "clients.demo"));
+    assert_eq!(secret.len(), 64);
+    assert!([random, secret].concat().bytes().all(|byte| byte.is_ascii_hexdigit()));
+    assert!(!output.stderr().contains(secret) && !output.stderr().contains(random));
+
+    // A new one is asked about, and has nothing of the old.
+    refused(&store, &with("https://example.org/"), "");
+    let again = [&with("https://example.org/")[..], &["--yes"]].concat();
+    stored(&store, &again, "");
+    assert!(client()["id"] != first["id"] && client()["secret"] != first["secret"]);
+
+    for (uri, said) in [
+        ("example.org/login", "it is no absolute URL"),
+        ("https://", "it is no absolute URL"),
+        ("javascript:alert(1)", "it begins with neither"),
+        ("https://example.org/#part", "a part after #"),
+        ("https://example.org/a b", "white space"),
+    ] {
+        let stderr = refused(&store, &with(uri), "");
+        assert!(stderr.contains(said), "{uri}: {stderr}");
+    }
+    let stderr = refused(&store, &generate, "");
+    assert!(stderr.contains("--return-uri URL"), "{stderr}");
+    refused(&store, &["app", "password", "--generate", "oidc-client"], "");
+    let uri = ["--return-uri", "https://example.org/"];
+    refused(&store, &[&["app", "password", "--generate", "password"][..], &uri].concat(), "");
+    refused(&store, &[&["app", "password"][..], &uri].concat(), "x");
+}

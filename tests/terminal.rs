@@ -298,3 +298,18 @@ fn a_question_that_is_interrupted_changes_nothing() {
         assert_eq!(before, after, "{arguments:?}");
     }
 }
+
+#[test]
+fn a_client_is_generated_once_its_return_uri_is_known() {
+    let store = SmallStore::new();
+    let generate = ["set", "demo", "oidc-clients", "c", "--generate", "oidc-client"];
+    let walk = || Walk::through(store.command(generate)).expect("Return URI");
+    let walked = walk().send("\n").run();
+    assert!(walked.screen.contains("there is no return URI; nothing was stored"), "{walked:?}");
+    assert_eq!(store.sealed_files(), Vec::<String>::new());
+    let walked = walk().send("https://example.org/login\n").run().success();
+    let client = String::from_utf8(store.get("oidc-clients", "c")).unwrap();
+    assert!(client.contains("\"return_uri\": \"https://example.org/login\""), "{client}");
+    let secret = client.split("\"secret\": \"").nth(1).unwrap();
+    assert!(!walked.screen.contains(&secret[..64]), "{walked:?}");
+}

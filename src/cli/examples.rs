@@ -45,6 +45,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "printf %s \"$TOKEN\" | phalanx-secrets set idfdev mobu github-token",
             "phalanx-secrets set idfdev gafaelfawr ldap-keytab --from-file ldap.keytab",
             "phalanx-secrets set idfdev portal ADMIN_PASSWORD --generate password",
+            "phalanx-secrets set idfdev oidc-clients chronograf --generate oidc-client",
         ],
     ),
     (

@@ -34,6 +34,7 @@ mod man;
 mod move_in;
 mod new_value;
 mod offer;
+mod oidc_client;
 mod onepassword;
 mod private_folder;
 mod provenance;

@@ -11,7 +11,7 @@ use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
 use super::input::{YES, read_file};
 use super::new_value::{ValueArgs, check_new_id, check_value, readers, warn_of_line_feed};
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, oidc_client};
 use crate::generate;
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, InvalidName, KeyName, SecretId, SecretValue,
@@ -45,6 +45,11 @@ pub(super) struct Args {
     /// Make the value, as specs name it, rather than ask for it
     #[arg(long, value_name = "TYPE", conflicts_with_all = ["from_file", "strip_newline"])]
     generate: Option<Generated>,
+
+    /// Where a generated OpenID Connect client has people sent after a login;
+    /// asked for otherwise
+    #[arg(long, value_name = "URL", requires = "generate")]
+    return_uri: Option<String>,
 
     /// Replace stored values by a generated one without asking
     #[arg(short, long)]
@@ -107,6 +112,8 @@ enum Generated {
     FernetKey,
     /// An RSA private key of 2048 bits, in PEM
     RsaPrivateKey,
+    /// An OpenID Connect client, with a random id and secret
+    OidcClient,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
@@ -120,6 +127,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
              and consider changing it",
         ));
     }
+    check_generated(args, context)?;
     let store = context.checkout.store()?;
     let commit = args.commit.begin(context)?;
     let mut targets: Vec<(SecretId, Environment)> = Vec::new();
@@ -141,7 +149,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             return Ok(Exit::Done);
         }
     }
-    let value = read(args, context)?;
+    let value = read(args, &targets, context)?;
     for (id, environment) in &targets {
         check_value(id, &value, environment, args.value)?;
     }
@@ -151,6 +159,12 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     store.put_together(targets.iter().map(|(id, _)| (id, &value)), Timestamp::now())?;
     for (id, _) in &targets {
         context.ui.status(&format!("Stored {id}, sealed to: {}", readers(&store, id)?.join(", ")));
+    }
+    if let Some(Generated::OidcClient) = args.generate {
+        context.ui.hint(&format!(
+            "who runs the client needs its id and secret: phalanx-secrets get {} {} {}",
+            args.environments, args.application, args.key
+        ));
     }
     let touched = store.into_touched();
     let Args { environments, application, key, .. } = args;
@@ -162,9 +176,27 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     Ok(Exit::Done)
 }
 
-fn read(args: &Args, context: &Context<'_>) -> Result<SecretValue, CliError> {
+/// Refuses what cannot be generated, before anything is asked.
+fn check_generated(args: &Args, context: &Context<'_>) -> Result<(), CliError> {
+    let Args { environments, application, return_uri, .. } = args;
+    match args.generate {
+        Some(Generated::OidcClient) => {
+            let count = environments.0.len();
+            oidc_client::check(application, count, return_uri.as_deref(), context)
+        }
+        _ if return_uri.is_some() => Err(CliError::usage("--return-uri is for a client")
+            .hint("generate one with: --generate oidc-client")),
+        _ => Ok(()),
+    }
+}
+
+fn read(
+    args: &Args,
+    targets: &[(SecretId, Environment)],
+    context: &Context<'_>,
+) -> Result<SecretValue, CliError> {
     let value = match (&args.from_file, args.generate) {
-        (_, Some(generator)) => return make(generator),
+        (_, Some(generator)) => return make(generator, args, targets, context),
         (Some(path), _) => read_file(path)?,
         _ => {
             let Args { environments, application, key, .. } = args;
@@ -180,7 +212,12 @@ fn read(args: &Args, context: &Context<'_>) -> Result<SecretValue, CliError> {
     Ok(value)
 }
 
-fn make(generator: Generated) -> Result<SecretValue, CliError> {
+fn make(
+    generator: Generated,
+    args: &Args,
+    targets: &[(SecretId, Environment)],
+    context: &Context<'_>,
+) -> Result<SecretValue, CliError> {
     let mut random = rand::rng();
     Ok(match generator {
         Generated::Password => generate::password(&mut random),
@@ -188,5 +225,11 @@ fn make(generator: Generated) -> Result<SecretValue, CliError> {
         Generated::FernetKey => generate::fernet_key(&mut random),
         Generated::RsaPrivateKey => generate::rsa_private_key(&mut random)
             .map_err(|error| CliError::new(Exit::Store, &error))?,
+        Generated::OidcClient => match targets {
+            [(_, environment)] => {
+                return oidc_client::make(environment, args.return_uri.as_deref(), context);
+            }
+            _ => return Err(CliError::usage("a client belongs to one environment")),
+        },
     })
 }

@@ -34,6 +34,7 @@ const BASE: &str = "environments/values.yaml";
 struct EnvironmentValues {
     vault_url: Option<String>,
     vault_path_prefix: Option<String>,
+    fqdn: Option<String>,
     #[serde(default)]
     onepassword: Onepassword,
     #[serde(default)]
@@ -95,7 +96,8 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
         let loaded = load_application(tree, &file, name, &application)?;
         applications.insert(application, loaded);
     }
-    Ok(Environment { name: name.clone(), vault, onepassword, applications })
+    let fqdn = own.fqdn;
+    Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications })
 }
 
 fn load_application(

@@ -86,7 +86,8 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
     let onepassword = declared.onepassword.map(|Onepassword { connect_url, vault_title }| {
         OnepasswordLocation { connect_url, vault_title }
     });
-    Ok(Environment { name: name.clone(), vault, onepassword, applications })
+    let fqdn = None;
+    Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications })
 }
 
 fn load_application(

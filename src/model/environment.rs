@@ -16,6 +16,8 @@ pub struct Environment {
     pub vault: VaultLocation,
     /// Where its static values are in 1Password, if they are there.
     pub onepassword: Option<OnepasswordLocation>,
+    /// The domain name that it is reached at, if its description has one.
+    pub fqdn: Option<String>,
     /// The enabled applications, those without secrets too.
     pub applications: BTreeMap<ApplicationName, Application>,
 }

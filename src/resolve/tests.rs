@@ -94,6 +94,7 @@ impl World {
                 name: "env".parse().unwrap(),
                 vault: VaultLocation::new("http://localhost/", "secret/env").unwrap(),
                 onepassword: None,
+                fqdn: None,
                 applications: BTreeMap::new(),
             },
             static_values: StaticValues::default(),

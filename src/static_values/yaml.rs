@@ -300,6 +300,7 @@ mod tests {
             name: "env".parse().unwrap(),
             vault: VaultLocation::new("http://localhost/", "secret/env").unwrap(),
             onepassword: None,
+            fqdn: None,
             applications: BTreeMap::new(),
         }
     }
