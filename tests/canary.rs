@@ -68,7 +68,8 @@ impl Cases {
         });
         let name = arguments.iter().find(|argument| !argument.starts_with('-')).unwrap();
         let name: &'static str = String::leak((*name).to_owned());
-        let shows_it = matches!(name, "get" | "export") || arguments.contains(&"--values");
+        let shows_it = matches!(name, "get" | "export" | "onepassword-secrets")
+            || arguments.contains(&"--values");
         let below = arguments
             .get(1)
             .filter(|_| matches!(name, "recipients" | "git" | "vault"))
@@ -301,6 +302,32 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run_with(&sync, "", &token).code(), 3);
     let keep = [&sync[..], &["--keep-vault-static"]].concat();
     assert_eq!(cases.run_with(&keep, "", &token).code(), 0);
+    let print = ["onepassword-secrets", "demo", "-v"];
+    assert_eq!(cases.run_with(&print, "", &token).code(), 3);
+    let labelled = |key| {
+        let key = field(None, "generate_secrets_key", key);
+        let mut password = field(None, "password", canary);
+        password["purpose"] = json!("PASSWORD");
+        vec![item("labelled", vec![password, key])]
+    };
+    let labels = [&import[..], &["--labels"]].concat();
+    for (title, key) in [("labels", "app password"), ("bad labels", "app")] {
+        connect.vault(title, labelled(key));
+        cases.store.write("secrets/environments/demo.toml", onepassword(title));
+        assert_eq!(cases.run_with(&labels, "", &token).code(), 0);
+    }
+    let full = ["password", "token", "dex.clientSecret", ".dockerconfigjson", "with space"];
+    let full = full.map(|key| field(None, key, canary)).to_vec();
+    let items = vec![item("app", full), item("other", vec![field(None, "shared", canary)])];
+    connect.vault("full", items);
+    cases.store.write("secrets/environments/demo.toml", onepassword("full"));
+    assert_eq!(cases.run_with(&print, "", &token).code(), 0);
+    cases.store.write("secrets/environments/demo.toml", onepassword(title));
+    let client = ["set", "demo", "oidc-clients", "generated", "--generate", "oidc-client"];
+    assert_eq!(cases.run(&client).code(), 2);
+    let client = [&client[..], &["--return-uri", "https://example.org/"]].concat();
+    assert_eq!(cases.run(&client).code(), 0);
+    assert_eq!(cases.run(&["remove", "--yes", "demo", "oidc-clients", "generated"]).code(), 0);
     // What a value should be is said, and what it is is not.
     let broken = json!({ "label": "password", "value": [canary] });
     for (said, item) in [

@@ -1,4 +1,5 @@
-//! `import --from-onepassword`, from a Connect server.
+//! `import --from-onepassword` and `onepassword-secrets`, from a Connect
+//! server.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
@@ -420,4 +421,153 @@ fn a_second_field_counts_where_the_first_is_empty() {
     let output = world.command(&["--allow-missing"]).run().success();
     assert!(!output.stderr().contains("missing    app password"), "{output:?}");
     assert_eq!(world.store.get("app", "password"), b"hunter2");
+}
+
+/// The form of the Python CLI's `onepassword-secrets`: no descriptions.
+#[test]
+fn what_is_there_is_printed_as_a_file_without_a_store() {
+    let world = World::new();
+    world.connect.vault("RSP \"demo\"", everything());
+    std::fs::remove_file(world.store.root.join("secrets/store.toml")).unwrap();
+    let command = |options: &[&str]| {
+        let words = [&["onepassword-secrets", "demo"], options].concat();
+        world.store.command(words).env("OP_CONNECT_TOKEN", TOKEN)
+    };
+    let output = command(&[]).run().success();
+    assert_snapshot!(output.stdout());
+    assert!(!output.stderr().contains("hunter2"), "{output:?}");
+
+    // A file, for its owner alone, where git would not take it.
+    let file = world.store.sandbox.work().join("values.yaml");
+    world.store.sandbox.write(&file, "of before");
+    let written = command(&["-o", file.to_str().unwrap()]).run().success();
+    assert_eq!(written.stdout(), "");
+    assert!(written.stderr().contains("in the clear; delete it"), "{written:?}");
+    assert_eq!(world.store.sandbox.read(&file), output.stdout());
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    world.store.sandbox.git_in(&world.store.root, ["init", "--quiet"]);
+    world.connect.requests();
+    for (place, said) in [
+        ("values.yaml", "might be committed"),
+        ("secrets/values.yaml", "might be committed"),
+        ("/dev/null", "is no plain file"),
+        ("absent/values.yaml", "has no folder to be in"),
+    ] {
+        let output = command(&["-o", place]).run().fails_with(2);
+        assert!(output.stderr().contains(said), "{place}: {output:?}");
+    }
+    assert_eq!(world.connect.requests(), Vec::<String>::new(), "before anything is read");
+    world.store.write(".gitignore", "/values.yaml\n");
+    command(&["-o", "values.yaml"]).run().success();
+    assert_eq!(world.store.bytes("values.yaml"), output.stdout_bytes());
+}
+
+#[test]
+fn a_file_of_what_is_there_lacks_nothing() {
+    let world = World::new();
+    world.connect.vault("RSP \"demo\"", vec![app(vec![field(None, "password", "hunter2")])]);
+    let file = world.store.sandbox.work().join("values.yaml");
+    let words = ["onepassword-secrets", "demo", "-o", file.to_str().unwrap()];
+    let output = world.store.command(words).env("OP_CONNECT_TOKEN", TOKEN).run().fails_with(3);
+    assert_eq!(output.stdout(), "");
+    assert!(output.stderr().contains("static secrets are missing from 1Password"), "{output:?}");
+    assert!(!file.exists());
+}
+
+/// An item as the old installer had them.
+fn labelled(title: &str, key: &str, environments: &[&str], value: &str) -> Value {
+    let mut password = field(None, "password", value);
+    password["purpose"] = json!("PASSWORD");
+    let mut fields = vec![password, field(None, "generate_secrets_key", key)];
+    fields.extend(environments.iter().map(|name| field(None, "environment", name)));
+    item(title, fields)
+}
+
+fn with_note(mut item: Value, note: &str) -> Value {
+    let mut field = field(None, "notesPlain", note);
+    field["purpose"] = json!("NOTES");
+    item["fields"].as_array_mut().unwrap().push(field);
+    item
+}
+
+/// As `OnePasswordSecretGenerator.parse_vault` takes them.
+#[test]
+fn items_of_the_old_installer_are_read_by_their_labels() {
+    let world = World::new();
+    let pull_secret = r#"{"auths": {"ghcr.io": {"auth": "cm9ib3Q6aHVudGVyMg=="}}}"#;
+    world.connect.vault(
+        "RSP \"demo\"",
+        vec![
+            labelled("Own", "app password", &["elsewhere.org", "demo"], "hunter2 own"),
+            labelled("For all", "app password", &[], "hunter2 of all"),
+            labelled("Dex", "app dex.clientSecret", &["elsewhere.org"], "hunter2 of another"),
+            labelled("Dex too", "app  dex.clientSecret", &[], "hunter2 dex"),
+            with_note(labelled("Both", "other shared", &[], "hunter2 password"), "a\nnote"),
+            labelled("Old", "installer argocd.admin.plaintext_password", &["demo"], "hunter2 old"),
+            labelled("One word", "app", &[], "hunter2 lost"),
+            labelled("Made", "app made", &["demo"], "hunter2 made"),
+            item("Empty", vec![field(None, "generate_secrets_key", "app certificate")]),
+            item("app", vec![field(None, "keytab", "hunter2 by title")]),
+            with_note(labelled("Pull", "pull-secret .dockerconfigjson", &[], "x"), pull_secret),
+        ],
+    );
+    let output = world.command(&["--labels"]).run().fails_with(3).hides("hunter2");
+    assert!(output.stderr().contains("  • app certificate\n  • app keytab\n"), "{output:?}");
+    assert_eq!(world.store.sealed_files(), Vec::<String>::new());
+    let output = world.command(&["--labels", "--allow-missing"]).run().success().hides("hunter2");
+    assert_snapshot!(world.store.stderr(&output), @r"
+      new        app dex.clientSecret
+      new        app password
+      new        other shared
+      new        pull-secret ghcr.io
+      unknown    the item One word (its generate_secrets_key is not of the form APPLICATION KEY)
+      unknown    the item Empty (it has no note and no password)
+      unknown    installer argocd.admin.plaintext_password
+      unknown    app made (generated)
+      missing    app certificate
+      missing    app keytab
+    Stored 4 new and 0 different values; 0 were stored already.
+    2 static secrets still have no value; give them with: phalanx-secrets fill demo
+    ");
+    assert_eq!(world.store.get("app", "password"), b"hunter2 own");
+    assert_eq!(world.store.get("app", "dex.clientSecret"), b"hunter2 dex");
+    assert_eq!(world.store.get("other", "shared"), b"a\nnote");
+    assert_eq!(world.store.get("pull-secret", "ghcr.io"), b"robot:hunter2");
+
+    // Under the name that the old installer had for it.
+    let named = ["--labels=elsewhere.org", "--allow-missing", "--replace"];
+    world.command(&named).run().success();
+    assert_eq!(world.store.get("app", "dex.clientSecret"), b"hunter2 of another");
+    world.store.run(["import", "demo", "--from-vault", "--labels"]).fails_with(2);
+}
+
+/// The old installer took one of them, and nobody knew which.
+#[test]
+fn labels_that_contradict_each_other_are_named() {
+    for (items, said) in [
+        (
+            vec![labelled("A", "app password", &[], "hunter2"), {
+                labelled("B", "app password", &[], "hunter3")
+            }],
+            "the 1Password item B has another value for app password than the item A",
+        ),
+        (
+            vec![{
+                let mut item = labelled("A", "app password", &[], "hunter2");
+                let second = field(None, "generate_secrets_key", "app keytab");
+                item["fields"].as_array_mut().unwrap().push(second);
+                item
+            }],
+            "the 1Password item A has two fields generate_secrets_key",
+        ),
+    ] {
+        let world = World::new();
+        world.connect.vault("RSP \"demo\"", items);
+        let output = world.command(&["--labels"]).run().fails_with(3).hides("hunter");
+        assert!(output.stderr().contains(said), "{output:?}");
+        assert_eq!(world.store.sealed_files(), Vec::<String>::new());
+    }
 }

@@ -83,6 +83,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "onepassword-secrets",
+        &[
+            "phalanx-secrets onepassword-secrets idfdev -o /dev/shm/idfdev.yaml",
+            "phalanx-secrets onepassword-secrets idfdev | age -r age1… > idfdev.yaml.age",
+        ],
+    ),
+    (
         "export",
         &[
             "phalanx-secrets export idfdev | age -r age1… > idfdev.yaml.age",

@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 /// Gives bytes as Vault gets them, where the spec says that they may be
 /// encoded: the file holds text alone.
-fn encode(values: &mut StaticValues, environment: &Environment) {
+pub(super) fn encode(values: &mut StaticValues, environment: &Environment) {
     for (application, values) in &mut values.applications {
         for (key, value) in values {
             let spec = environment.spec(application, key);

@@ -36,6 +36,8 @@ mod new_value;
 mod offer;
 mod oidc_client;
 mod onepassword;
+mod onepassword_secrets;
+mod private_file;
 mod private_folder;
 mod provenance;
 mod recipients;
@@ -149,6 +151,8 @@ enum Command {
     Run(run::Args),
     /// Print all stored values as a static-secrets YAML file
     Export(export::Args),
+    /// Print what 1Password has as a static-secrets YAML file
+    OnepasswordSecrets(onepassword_secrets::Args),
     /// Print an empty static-secrets YAML file
     StaticTemplate(static_template::Args),
     /// Print the JSON schema of secrets.yaml
@@ -261,6 +265,7 @@ fn run(
         Command::Run(args) => run::run(&args, &context_at(&args.at)?),
         Command::Import(args) => import::run(&args, &context()?),
         Command::Export(args) => export::run(&args, &context_at(&args.at)?),
+        Command::OnepasswordSecrets(args) => onepassword_secrets::run(&args, &context()?),
         Command::StaticTemplate(args) => static_template::run(&args, &context()?),
         Command::Check(args) if args.staged => {
             check::run(&args, &context_of(Checkout::find_staged(root, settings))?)

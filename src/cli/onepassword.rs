@@ -2,7 +2,9 @@
 
 use super::{CliError, Context, Exit};
 use crate::model::Environment;
-use crate::onepassword::{ConnectClient, Missing, OnepasswordError, OnepasswordValues};
+use crate::onepassword::{
+    ConnectClient, LabelledValues, Missing, OnepasswordError, OnepasswordValues,
+};
 use crate::vault::is_unprotected;
 
 /// Reads what 1Password has for an environment, through the Connect server
@@ -11,6 +13,29 @@ pub(super) async fn read(
     environment: &Environment,
     context: &Context<'_>,
 ) -> Result<OnepasswordValues, CliError> {
+    Ok(client(environment, context)?.read(environment).await?)
+}
+
+/// Reads items as the old installer had them. Its name for the environment is
+/// `named`, or one of those that it may have had.
+pub(super) async fn read_labelled(
+    environment: &Environment,
+    named: Option<&str>,
+    context: &Context<'_>,
+) -> Result<LabelledValues, CliError> {
+    let names = match named {
+        Some(name) => vec![name.to_owned()],
+        None => {
+            let own = [environment.name.as_str(), environment.vault.read_approle()];
+            let own = own.into_iter().chain(environment.fqdn.as_deref());
+            own.map(str::to_owned).collect()
+        }
+    };
+    context.ui.detail(&format!("Items without an environment, or of: {}", names.join(", ")));
+    Ok(client(environment, context)?.read_labelled(&names).await?)
+}
+
+fn client(environment: &Environment, context: &Context<'_>) -> Result<ConnectClient, CliError> {
     let Some(location) = &environment.onepassword else {
         return Err(CliError::usage(format!("{} is not kept in 1Password", environment.name))
             .hint(
@@ -39,7 +64,7 @@ pub(super) async fn read(
         "1Password Connect at {}, vault {:?}",
         location.connect_url, location.vault_title
     ));
-    Ok(ConnectClient::new(location, &token)?.read(environment).await?)
+    Ok(ConnectClient::new(location, &token)?)
 }
 
 /// The error where 1Password does not have all that specs ask for. `undone`

@@ -50,6 +50,12 @@ struct ItemSummary {
     state: Option<String>,
 }
 
+impl ItemSummary {
+    fn is_archived(&self) -> bool {
+        matches!(self.state.as_deref(), Some("ARCHIVED" | "DELETED"))
+    }
+}
+
 /// What is in a list.
 trait Listed {
     fn id(&self) -> &str;
@@ -101,9 +107,8 @@ impl ConnectClient {
         let is_ours = |title: &str| {
             environment.applications.contains_key(title) || RESERVED_APPLICATIONS.contains(&title)
         };
-        let archived =
-            |item: &ItemSummary| matches!(item.state.as_deref(), Some("ARCHIVED" | "DELETED"));
-        let (gone, listed): (Vec<_>, Vec<_>) = listed.into_iter().partition(archived);
+        let (gone, listed): (Vec<_>, Vec<_>) =
+            listed.into_iter().partition(ItemSummary::is_archived);
         for item in listed {
             if !is_ours(&item.title) {
                 // What was meant to be one, most likely.
@@ -119,20 +124,36 @@ impl ConnectClient {
             }
             wanted.push(item);
         }
-        let read = wanted.into_iter().map(async |item| {
-            let path = format!("{path}/{}", segment(&item.id));
-            let what = format!("the item {}", printable(&item.title));
-            let (_, _, body) = self.get(&path, None, &what).await?;
-            let contents = serde_json::from_slice(&body).ok().and_then(contents);
-            Ok((item.title, contents.ok_or_else(|| self.something_else(&what))?))
-        });
-        let read: Result<BTreeMap<String, Contents>, OnepasswordError> =
-            stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await;
-        let by_title = read?;
+        let read = wanted.into_iter().map(|item| self.item(&path, item));
+        let by_title: BTreeMap<String, Contents> =
+            stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
         let gone = gone.into_iter().map(|item| item.title);
         let gone = gone.filter(|title| is_ours(title) && !by_title.contains_key(title));
         unknown.extend(gone.map(|title| format!("the item {title} (it is archived)")));
         Ok(Items { by_title, unknown })
+    }
+
+    /// Every item of the vault that is not archived, with its title, in the
+    /// order of the list.
+    pub(super) async fn all_items(&self) -> Result<Vec<(String, Contents)>, OnepasswordError> {
+        let path = format!("v1/vaults/{}/items", self.vault().await?);
+        let listed: Vec<ItemSummary> = self.list(&path, None, "the items of the vault").await?;
+        let listed = listed.into_iter().filter(|item| !item.is_archived());
+        let read = listed.map(|item| self.item(&path, item));
+        stream::iter(read).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// Reads an item of the list at a path.
+    async fn item(
+        &self,
+        path: &str,
+        item: ItemSummary,
+    ) -> Result<(String, Contents), OnepasswordError> {
+        let path = format!("{path}/{}", segment(&item.id));
+        let what = format!("the item {}", printable(&item.title));
+        let (_, _, body) = self.get(&path, None, &what).await?;
+        let contents = serde_json::from_slice(&body).ok().and_then(contents);
+        Ok((item.title, contents.ok_or_else(|| self.something_else(&what))?))
     }
 
     /// The id of the vault.

@@ -10,6 +10,7 @@
 
 mod client;
 mod error;
+mod labels;
 mod missing;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 
 pub use client::ConnectClient;
 pub use error::OnepasswordError;
+pub use labels::LabelledValues;
 pub use missing::Missing;
 
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
@@ -82,6 +84,7 @@ struct Given {
     /// Whether it is in a section, which may have no name.
     is_in_section: bool,
     is_note: bool,
+    is_password: bool,
 }
 
 /// What an item has: fields with a value, the labels of those without, and
@@ -109,6 +112,18 @@ impl ConnectClient {
         environment: &Environment,
     ) -> Result<OnepasswordValues, OnepasswordError> {
         OnepasswordValues::pick(environment, self.items(environment).await?)
+    }
+
+    /// Reads the items that the old installer's labels are on, for an
+    /// environment that goes by any of some names.
+    ///
+    /// # Errors
+    /// No answer, no such vault, or an item that is not what it should be.
+    pub async fn read_labelled(
+        &self,
+        names: &[String],
+    ) -> Result<LabelledValues, OnepasswordError> {
+        LabelledValues::pick(self.all_items().await?, names)
     }
 }
 
@@ -229,8 +244,9 @@ fn contents(item: Item<'_>) -> Option<Contents> {
         });
         let is_in_section = field.section.is_some();
         let is_note = field.purpose.as_deref() == Some("NOTES");
+        let is_password = field.purpose.as_deref() == Some("PASSWORD");
         let label = field.label.unwrap_or_else(|| "(a field without a name)".to_owned());
-        fields.push(Given { label, value, section, is_in_section, is_note });
+        fields.push(Given { label, value, section, is_in_section, is_note, is_password });
     }
     let files = item.files.unwrap_or_default().into_iter();
     let files = files.map(|file| file.name.unwrap_or_else(|| "(unnamed)".to_owned())).collect();

@@ -151,19 +151,27 @@ pub struct Template<'a> {
     environment: &'a Environment,
     values: &'a StaticValues,
     all_values: bool,
+    describes: bool,
 }
 
 impl<'a> Template<'a> {
     /// The template for an environment, with null for every static secret.
     #[must_use]
     pub fn empty(environment: &'a Environment, nothing: &'a StaticValues) -> Self {
-        Self { environment, values: nothing, all_values: false }
+        Self { environment, values: nothing, all_values: false, describes: true }
     }
 
     /// The template with values, those too that no spec asks for.
     #[must_use]
     pub fn filled(environment: &'a Environment, values: &'a StaticValues) -> Self {
-        Self { environment, values, all_values: true }
+        Self { environment, values, all_values: true, describes: true }
+    }
+
+    /// The values without what the specs say of them, as the Python CLI's
+    /// `onepassword-secrets` prints them.
+    #[must_use]
+    pub fn of_values_alone(environment: &'a Environment, values: &'a StaticValues) -> Self {
+        Self { environment, values, all_values: true, describes: false }
     }
 
     /// Writes it.
@@ -174,7 +182,10 @@ impl<'a> Template<'a> {
         let mut applications: BTreeMap<&str, BTreeMap<&str, SecretEntry<'_>>> = BTreeMap::new();
         for (application, key, spec) in self.environment.secrets() {
             if spec.kind == Kind::Static {
-                let entry = SecretEntry::new(Some(spec), self.values.get(application, key));
+                let entry = SecretEntry::new(
+                    Some(spec).filter(|_| self.describes),
+                    self.values.get(application, key),
+                );
                 applications.entry(application.as_str()).or_default().insert(key.as_str(), entry);
             }
         }

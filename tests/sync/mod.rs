@@ -4,6 +4,7 @@
 //!   [`pull_secret`]: what becomes of each kind of secret.
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
+//! - [`old_installer_page`]: what the documentation tells a site of long ago.
 //! - [`onepassword`]: static values straight from 1Password.
 //! - [`races`]: interruptions, and others that write at the same time.
 //! - [`recovery`]: backups, and a Vault that is rebuilt from one;
@@ -40,6 +41,7 @@ mod logins;
 mod move_in;
 mod notes;
 mod oidc_clients;
+mod old_installer_page;
 mod onepassword;
 mod options;
 mod outages;

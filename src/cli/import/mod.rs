@@ -28,10 +28,16 @@ pub(super) struct Args {
     #[command(flatten)]
     source: SourceArgs,
 
-    /// Store what there is even if 1Password lacks items or fields that specs
-    /// ask for
-    #[arg(long, requires = "from_onepassword")]
+    /// With --from-onepassword: store what there is even if items or fields are
+    /// missing there that specs ask for
+    #[arg(long)]
     allow_missing: bool,
+
+    /// With --from-onepassword: read items as Phalanx's old installer had them,
+    /// labelled generate_secrets_key and environment; NAME is the environment
+    /// there [default: its name, its domain, or the end of its path in Vault]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    labels: Option<Option<String>>,
 
     #[command(flatten)]
     offer: OfferArgs,
@@ -44,13 +50,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
+    if (args.allow_missing || args.labels.is_some()) && !args.source.is_onepassword() {
+        return Err(CliError::usage("--allow-missing and --labels are for --from-onepassword"));
+    }
     context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
     // Before anything is asked for.
     if !args.offer.is_dry_run() {
         let _ = args.commit.begin(context)?;
     }
-    let mut offer = args.source.read(&environment, &args.server, context)?;
+    let mut offer = args.source.read(&environment, args.labels.as_ref(), &args.server, context)?;
     if args.allow_missing {
         offer.missing.clear();
     }

@@ -48,17 +48,26 @@ impl SourceArgs {
         file.filter(|path| path.is_file() || path.is_dir())
     }
 
+    /// Whether that is 1Password.
+    pub(super) fn is_onepassword(&self) -> bool {
+        self.from_onepassword
+    }
+
     /// Reads what there is.
     pub(super) fn read(
         &self,
         environment: &Environment,
+        labels: Option<&Option<String>>,
         server: &ServerArgs,
         context: &Context<'_>,
     ) -> Result<Offer, CliError> {
         let progress = |text: &str| context.ui.progress(text.to_owned());
         if self.from_onepassword {
             let _progress = progress("Reading 1Password");
-            return from_onepassword(environment, context);
+            return match labels {
+                Some(named) => from_labels(environment, named.as_deref(), context),
+                None => from_onepassword(environment, context),
+            };
         }
         if self.from_vault {
             let _progress = progress("Reading Vault");
@@ -128,6 +137,24 @@ fn from_onepassword(environment: &Environment, context: &Context<'_>) -> Result<
         missing: onepassword::names(&read.missing),
         place: "item",
     })
+}
+
+/// What the old installer would have taken from 1Password. It wrote that to
+/// Vault as it is, so it is read as Vault's entries are.
+fn from_labels(
+    environment: &Environment,
+    named: Option<&str>,
+    context: &Context<'_>,
+) -> Result<Offer, CliError> {
+    let read = block_on(onepassword::read_labelled(environment, named, context))?;
+    let missing = read.missing(environment);
+    let EntryValues { mut values, unknown, generated } =
+        EntryValues::pick(environment, &read.entries)
+            .map_err(|error| invalid("1Password", &error))?;
+    let generated = generated.into_iter().map(|name| format!("{name} (generated)"));
+    let unknown = read.unknown.into_iter().chain(unknown).chain(generated).collect();
+    name_as_stored(&mut values, environment, context)?;
+    Ok(Offer { values, unknown: Some(unknown), missing, place: "item" })
 }
 
 fn from_vault(

@@ -1,12 +1,11 @@
 //! `vault export-secrets`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::{Credentials, Target};
-use crate::cli::{CliError, Context, Exit};
+use crate::cli::{CliError, Context, Exit, private_file};
 use crate::model::ApplicationName;
 use crate::python_json::{self, Writer};
 use crate::vault::{CurrentValue, VaultClient};
@@ -35,7 +34,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for (name, entry) in &current.entries {
         let Some(data) = &entry.data else { continue };
         let json = to_json(name, data)?;
-        write(&args.folder, &format!("{name}.json"), &json).map_err(|error| {
+        private_file::write(&args.folder, &format!("{name}.json"), &json).map_err(|error| {
             let mut failed = CliError::store(format!("cannot write {name}.json"));
             failed.causes.push(error.to_string());
             failed
@@ -86,13 +85,4 @@ fn make_folder(folder: &Path) -> Result<(), CliError> {
         builder.mode(0o700);
     }
     Ok(builder.create(folder)?)
-}
-
-/// Puts a file in place that only its owner may read.
-fn write(folder: &Path, name: &str, content: &[u8]) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(name)).map_err(|error| error.error)?;
-    Ok(())
 }
