@@ -23,7 +23,7 @@ const RSA_BITS: usize = 2048;
 #[derive(Debug, Error)]
 pub enum GenerateError {
     /// bcrypt would pass over all but the first bytes.
-    #[error("its source is longer than the 71 bytes that bcrypt hashes in full")]
+    #[error("its source is longer than the 72 bytes that bcrypt hashes in full")]
     TooLongForBcrypt,
     /// bcrypt ends a password at a zero byte.
     #[error("its source holds a zero byte, at which bcrypt would end it")]
@@ -92,10 +92,11 @@ pub fn rsa_private_key(random: &mut impl CryptoRng) -> Result<SecretValue, Gener
 /// Checks that bcrypt would hash all of `source`.
 ///
 /// # Errors
-/// A source of 72 bytes or more, or with a zero byte.
+/// A source of more than 72 bytes, or with a zero byte.
 pub fn check_bcrypt_source(source: &SecretValue) -> Result<(), GenerateError> {
-    /// One byte of the 72 that bcrypt takes ends the password.
-    const LONGEST: usize = 71;
+    /// What bcrypt takes. The zero byte that ends a shorter password is left
+    /// out after one of this length, as all implementations do.
+    const LONGEST: usize = 72;
     if source.expose().contains(&0) {
         Err(GenerateError::ZeroByteForBcrypt)
     } else if source.expose().len() > LONGEST {
@@ -116,7 +117,8 @@ pub fn bcrypt_password_hash(
 ) -> Result<SecretValue, GenerateError> {
     check_bcrypt_source(source)?;
     let salt = random_bytes::<16>(random);
-    let hash = bcrypt::non_truncating_hash_with_salt(source.expose(), BCRYPT_COST, *salt)
+    // It cuts nothing off but the zero byte that would follow the 72nd.
+    let hash = bcrypt::hash_with_salt(source.expose(), BCRYPT_COST, *salt)
         .map_err(GenerateError::Bcrypt)?;
     Ok(hash.to_string().into())
 }
@@ -188,7 +190,12 @@ mod tests {
 
     #[test]
     fn a_bcrypt_hash_verifies_and_never_truncates() {
-        let source = SecretValue::from("x".repeat(72));
+        let longest = "x".repeat(72);
+        let hash = bcrypt_password_hash(&longest.as_str().into(), &mut random()).unwrap();
+        assert!(bcrypt::verify(&longest, text(&hash)).unwrap());
+        assert!(!bcrypt::verify(&longest[1..], text(&hash)).unwrap());
+
+        let source = SecretValue::from("x".repeat(73));
         let error = bcrypt_password_hash(&source, &mut random()).unwrap_err();
         assert!(matches!(error, GenerateError::TooLongForBcrypt));
         let error = bcrypt_password_hash(&"a\0b".into(), &mut random()).unwrap_err();

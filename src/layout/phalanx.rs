@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use super::conditions::Settings;
 use super::error::LayoutError;
 use super::rules::Rules;
+use super::yaml::Names;
 use super::{RESERVED_APPLICATIONS, values, yaml};
 use crate::model::{
     Application, ApplicationName, Environment, EnvironmentName, KeyName, OnepasswordLocation,
@@ -58,14 +59,14 @@ pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutEr
 
 pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
     let file = format!("environments/values-{name}.yaml");
-    let Some(own) = read::<EnvironmentValues>(tree, &file)? else {
+    let Some(own) = read::<EnvironmentValues>(tree, &file, Names::AsSpelt)? else {
         return Err(LayoutError::UnknownEnvironment {
             name: name.clone(),
             file,
             known: environments(tree)?,
         });
     };
-    let Some(base) = read::<EnvironmentValues>(tree, BASE)? else {
+    let Some(base) = read::<EnvironmentValues>(tree, BASE, Names::AsSpelt)? else {
         return Err(LayoutError::MissingFile { file: BASE.to_owned() });
     };
 
@@ -117,7 +118,7 @@ fn load_application(
 
     let mut declared: BTreeMap<KeyName, (Rules, String)> = BTreeMap::new();
     for file in [format!("{folder}/secrets.yaml"), format!("{folder}/secrets-{environment}.yaml")] {
-        for (key, rules) in read::<IndexMap<KeyName, Rules>>(tree, &file)?.unwrap_or_default() {
+        for (key, rules) in read_specs(tree, &file)?.unwrap_or_default() {
             declared.insert(key, (rules, file.clone()));
         }
     }
@@ -142,15 +143,24 @@ pub(crate) fn has_conditions(tree: &Tree, application: &str) -> bool {
         let is_spec =
             name == "secrets.yaml" || (name.starts_with("secrets-") && name.ends_with(".yaml"));
         is_spec
-            && read::<IndexMap<KeyName, Rules>>(tree, &format!("{folder}/{name}"))
+            && read_specs(tree, &format!("{folder}/{name}"))
                 .map_or(true, |all| all.unwrap_or_default().values().any(Rules::has_conditions))
     })
 }
 
+/// Reads a file of specs, or gives `None` where it does not exist.
+fn read_specs(tree: &Tree, file: &str) -> Result<Option<IndexMap<KeyName, Rules>>, LayoutError> {
+    read(tree, file, Names::Strictly)
+}
+
 /// Reads a YAML file, or gives `None` where it does not exist.
-fn read<T: DeserializeOwned + Default>(tree: &Tree, file: &str) -> Result<Option<T>, LayoutError> {
+fn read<T: DeserializeOwned + Default>(
+    tree: &Tree,
+    file: &str,
+    names: Names,
+) -> Result<Option<T>, LayoutError> {
     let Some(text) = tree.read_text(file)? else { return Ok(None) };
-    yaml::parse(&text).map(Some).map_err(|problem| LayoutError::Malformed {
+    yaml::parse(&text, names).map(Some).map_err(|problem| LayoutError::Malformed {
         file: file.to_owned(),
         line: problem.line,
         message: problem.message,

@@ -198,11 +198,18 @@ fn what_bcrypt_would_cut_short_is_refused_before_anything_is_written() {
     secrets.hash.generate = { type = "bcrypt-password-hash", source = "given" }
     "#;
     let world = World::new("long-hash", &[("app", HASHED), ("copier", "secrets.own.value = 'x'")]);
+    // 72 bytes are hashed in full, as by the Python CLI.
+    world.set("app", "given", &"x".repeat(72));
+    world.sync(&[]);
+    let hash = world.value("app", "hash");
+    assert!(bcrypt::verify("x".repeat(72), &hash).unwrap());
+    assert!(!bcrypt::verify("x".repeat(71), &hash).unwrap());
+
     world.set("app", "given", &"x".repeat(73));
     let output = world.sync_is_refused(3, &[]).hides("xxxx");
     assert_snapshot!(output.stderr(), @"
     Error: 1 secret of demo cannot be resolved; nothing was written
-      • app hash: it cannot be made, because its source is longer than the 71 bytes that bcrypt hashes in full (secrets/applications/app.toml)
+      • app hash: it cannot be made, because its source is longer than the 72 bytes that bcrypt hashes in full (secrets/applications/app.toml)
     Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
 }

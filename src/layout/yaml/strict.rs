@@ -1,7 +1,5 @@
-//! Typed YAML, read as PyYAML reads it.
-//!
-//! Of two equal keys the last counts. Text fields keep the source text, so
-//! that `017` in a field that is text stays `017`.
+//! Typed YAML whose text fields keep the source text, so that `017` in a field
+//! that is text stays `017`.
 
 use std::borrow::Cow;
 
@@ -20,28 +18,14 @@ pub struct YamlProblem {
     pub without_content: Option<String>,
 }
 
-/// Parses a document; an empty one gives the type's default.
-///
-/// # Errors
-/// Where it is not YAML, or not of the type.
-pub(super) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
-    parse_with(text, DuplicateKeyPolicy::LastWins)
-}
-
-/// The same, but that no key may be there twice.
+/// Parses a document in which no key may be there twice; an empty one gives the
+/// type's default.
 ///
 /// # Errors
 /// Where it is not YAML, or not of the type; and a key that is there twice.
 pub fn parse_strictly<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
-    parse_with(text, DuplicateKeyPolicy::Error)
-}
-
-fn parse_with<T: DeserializeOwned + Default>(
-    text: &str,
-    duplicates: DuplicateKeyPolicy,
-) -> Result<T, YamlProblem> {
     let options = serde_saphyr::options! {
-        duplicate_keys: duplicates,
+        duplicate_keys: DuplicateKeyPolicy::Error,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
@@ -125,7 +109,7 @@ mod tests {
             ("a: ['hunter2\n", 1, "unclosed quote"),
             ("a: []\n---\nhunter2\n", 3, "there is more than one document"),
         ] {
-            let problem = parse::<BTreeMap<String, Vec<bool>>>(text).unwrap_err();
+            let problem = parse_strictly::<BTreeMap<String, Vec<bool>>>(text).unwrap_err();
             assert_eq!((problem.line, problem.message.as_str()), (Some(line), message), "{text}");
         }
     }
