@@ -2,6 +2,7 @@
 //!
 //! - [`generated`], [`static_values`], [`copies`], [`oidc_clients`],
 //!   [`pull_secret`]: what becomes of each kind of secret.
+//! - [`side_by_side`]: this program and the Python CLI in turn.
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
 //! - [`old_installer_page`]: what the documentation tells a site of long ago.
@@ -53,6 +54,7 @@ mod recovery;
 mod recovery_page;
 mod revisions;
 mod run;
+mod side_by_side;
 mod static_values;
 mod tokens;
 mod trust;
