@@ -193,7 +193,7 @@ mod tests {
         let longest = "x".repeat(72);
         let hash = bcrypt_password_hash(&longest.as_str().into(), &mut random()).unwrap();
         assert!(bcrypt::verify(&longest, text(&hash)).unwrap());
-        assert!(!bcrypt::verify(&longest[1..], text(&hash)).unwrap());
+        assert!(!bcrypt::verify("x".repeat(71), text(&hash)).unwrap());
 
         let source = SecretValue::from("x".repeat(73));
         let error = bcrypt_password_hash(&source, &mut random()).unwrap_err();
