@@ -29,11 +29,13 @@ pub struct LabelledValues {
     pub unknown: Vec<String>,
 }
 
-/// The item that a value is from.
-struct Found {
+/// What one item has for the environment.
+struct Candidate {
     title: String,
     /// Whether it names the environment, and is not for all.
     is_own: bool,
+    application: ApplicationName,
+    key: String,
     value: SecretValue,
 }
 
@@ -48,48 +50,63 @@ impl LabelledValues {
         names: &[String],
     ) -> Result<Self, OnepasswordError> {
         let mut picked = Self::default();
-        let mut found: BTreeMap<(ApplicationName, String), Found> = BTreeMap::new();
+        let mut candidates = Vec::new();
         for (title, item) in items {
-            let malformed =
-                |what: &str| OnepasswordError::Malformed { item: title.clone(), what: what.into() };
-            let mut keys = item.texts(KEY_LABEL);
-            let Some(key) = keys.next() else { continue };
-            if keys.next().is_some() {
-                return Err(malformed("two fields generate_secrets_key"));
-            }
-            let environments: Vec<&str> = item.texts(ENVIRONMENT_LABEL).collect();
-            let is_own = environments.iter().any(|own| names.iter().any(|name| name == own));
-            if !is_own && !environments.is_empty() {
-                continue;
-            }
-            let shown = printable(&title);
-            let Some((application, key)) = split(key) else {
-                let why = "its generate_secrets_key is not of the form APPLICATION KEY";
-                picked.unknown.push(format!("the item {shown} ({why})"));
-                continue;
-            };
-            let Some(value) = item.labelled_value() else {
-                picked.unknown.push(format!("the item {shown} (it has no note and no password)"));
-                continue;
-            };
-            let new = Found { is_own, value: value.clone(), title: title.clone() };
-            match found.get(&(application.clone(), key.clone())) {
-                Some(old) if old.is_own && !is_own => continue,
-                Some(old) if old.is_own == is_own && old.value != new.value => {
-                    return Err(malformed(&format!(
-                        "another value for {application} {key} than the item {}",
-                        printable(&old.title)
-                    )));
+            candidates.extend(picked.candidate(title, &item, names)?);
+        }
+        candidates.sort_by_key(|candidate| !candidate.is_own);
+        let mut taken: Vec<Candidate> = Vec::new();
+        for new in candidates {
+            let is_for_the_same =
+                |old: &&Candidate| (&old.application, &old.key) == (&new.application, &new.key);
+            match taken.iter().find(is_for_the_same) {
+                Some(old) if old.is_own == new.is_own && old.value != new.value => {
+                    let Candidate { application, key, .. } = &new;
+                    let other = printable(&old.title);
+                    let what =
+                        format!("another value for {application} {key} than the item {other}");
+                    return Err(OnepasswordError::Malformed { item: new.title, what });
                 }
-                _ => {
-                    found.insert((application, key), new);
-                }
+                Some(_) => {}
+                None => taken.push(new),
             }
         }
-        for ((application, key), Found { value, .. }) in found {
+        for Candidate { application, key, value, .. } in taken {
             picked.entries.entry(application).or_default().insert(key, CurrentValue::Text(value));
         }
         Ok(picked)
+    }
+
+    /// What an item has for the environment, or why nothing of it is taken.
+    fn candidate(
+        &mut self,
+        title: String,
+        item: &Contents,
+        names: &[String],
+    ) -> Result<Option<Candidate>, OnepasswordError> {
+        let mut keys = item.texts(KEY_LABEL);
+        let Some(key) = keys.next() else { return Ok(None) };
+        if keys.next().is_some() {
+            let what = format!("two fields {KEY_LABEL}");
+            return Err(OnepasswordError::Malformed { item: title, what });
+        }
+        let mut environments = item.texts(ENVIRONMENT_LABEL).peekable();
+        let is_for_all = environments.peek().is_none();
+        let is_own = environments.any(|own| names.iter().any(|name| name == own));
+        if !is_own && !is_for_all {
+            return Ok(None);
+        }
+        let mut leave_out = |why: &str| {
+            self.unknown.push(format!("the item {} ({why})", printable(&title)));
+            Ok(None)
+        };
+        let Some((application, key)) = split(key) else {
+            return leave_out("its generate_secrets_key is not of the form APPLICATION KEY");
+        };
+        let Some(value) = item.labelled_value().cloned() else {
+            return leave_out("it has no note and no password");
+        };
+        Ok(Some(Candidate { title, is_own, application, key, value }))
     }
 
     /// Each static secret of an environment that no item is for, as
