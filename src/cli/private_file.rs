@@ -53,7 +53,11 @@ fn might_be_committed(path: &Path) -> bool {
         return false;
     };
     let git = repository.git();
-    let is_below = git.workdir().is_some_and(|root| path.starts_with(root));
-    // What git cannot say counts as not ignored.
-    is_below && !git.is_path_ignored(path).unwrap_or(false)
+    let Some(below) = git.workdir().and_then(|root| path.strip_prefix(root).ok()) else {
+        return false;
+    };
+    // What git has it commits, ignored or not; and what git cannot say counts
+    // as not ignored.
+    let is_known = git.index().is_ok_and(|index| index.get_path(below, 0).is_some());
+    is_known || !git.is_path_ignored(path).unwrap_or(false)
 }
