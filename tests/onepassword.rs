@@ -463,6 +463,11 @@ fn what_is_there_is_printed_as_a_file_without_a_store() {
     world.store.write(".gitignore", "/values.yaml\n");
     command(&["-o", "values.yaml"]).run().success();
     assert_eq!(world.store.bytes("values.yaml"), output.stdout_bytes());
+    // What git has already it commits, whatever it ignores.
+    world.store.write("values.yaml", "");
+    world.store.sandbox.git_in(&world.store.root, ["add", "--force", "values.yaml"]);
+    let output = command(&["-o", "values.yaml"]).run().fails_with(2);
+    assert!(output.stderr().contains("might be committed"), "{output:?}");
 }
 
 #[test]
@@ -570,4 +575,12 @@ fn labels_that_contradict_each_other_are_named() {
         assert!(output.stderr().contains(said), "{output:?}");
         assert_eq!(world.store.sealed_files(), Vec::<String>::new());
     }
+
+    // Of no account where the environment has an item of its own.
+    let world = World::new();
+    let for_all = |title, value| labelled(title, "app password", &[], value);
+    let own = labelled("Own", "app password", &["demo"], "own");
+    world.connect.vault("RSP \"demo\"", vec![for_all("A", "a"), for_all("B", "b"), own]);
+    world.command(&["--labels", "--allow-missing"]).run().success();
+    assert_eq!(world.store.get("app", "password"), b"own");
 }

@@ -16,6 +16,17 @@ pub(super) async fn read(
     Ok(client(environment, context)?.read(environment).await?)
 }
 
+/// Says what there is that is not used, for commands that list nothing: items
+/// that may be meant, and to those who look closely, fields.
+pub(super) fn tell_unused(read: &OnepasswordValues, context: &Context<'_>) {
+    for item in &read.passed_over {
+        context.ui.warn(&format!("1Password: nothing is taken from {item}"));
+    }
+    for name in &read.unknown {
+        context.ui.detail(&format!("Left out, because no spec asks for it: {name}"));
+    }
+}
+
 /// Reads items as the old installer had them. Its name for the environment is
 /// `named`, or one of those that it may have had.
 pub(super) async fn read_labelled(

@@ -33,11 +33,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         let _progress = context.ui.progress("Reading 1Password".to_owned());
         block_on(onepassword::read(&environment, context))?
     };
+    onepassword::tell_unused(&read, context);
     if !read.missing.is_empty() {
         return Err(onepassword::missing(&read.missing, "nothing was written"));
-    }
-    for name in &read.unknown {
-        context.ui.detail(&format!("Left out, because no spec asks for it: {name}"));
     }
     let mut values = read.values;
     export::encode(&mut values, &environment);

@@ -155,9 +155,7 @@ impl CompareArgs {
     ) -> Result<(Source, Vec<Missing>), CliError> {
         if self.from_onepassword {
             let read = onepassword::read(environment, context).await?;
-            for name in &read.unknown {
-                context.ui.detail(&format!("Left out, because no spec asks for it: {name}"));
-            }
+            onepassword::tell_unused(&read, context);
             let mut missing = read.missing;
             missing.retain(|one| !policy.exclude.contains(&one.application));
             if policy.keep_vault_static {

@@ -103,7 +103,7 @@ impl ConnectClient {
         let path = format!("v1/vaults/{vault}/items");
         let listed: Vec<ItemSummary> = self.list(&path, None, "the items of the vault").await?;
         let mut wanted: Vec<ItemSummary> = Vec::new();
-        let mut unknown = Vec::new();
+        let mut passed_over = Vec::new();
         let is_ours = |title: &str| {
             environment.applications.contains_key(title) || RESERVED_APPLICATIONS.contains(&title)
         };
@@ -114,7 +114,8 @@ impl ConnectClient {
                 // What was meant to be one, most likely.
                 let alike = item.title.trim().to_lowercase().replace(' ', "-");
                 if is_ours(&alike) {
-                    unknown.push(format!("the item {:?} (its title is not {alike})", item.title));
+                    passed_over
+                        .push(format!("the item {:?} (its title is not {alike})", item.title));
                 }
                 continue;
             }
@@ -129,8 +130,8 @@ impl ConnectClient {
             stream::iter(read).buffer_unordered(AT_ONCE).try_collect().await?;
         let gone = gone.into_iter().map(|item| item.title);
         let gone = gone.filter(|title| is_ours(title) && !by_title.contains_key(title));
-        unknown.extend(gone.map(|title| format!("the item {title} (it is archived)")));
-        Ok(Items { by_title, unknown })
+        passed_over.extend(gone.map(|title| format!("the item {title} (it is archived)")));
+        Ok(Items { by_title, passed_over })
     }
 
     /// Every item of the vault that is not archived, with its title, in the

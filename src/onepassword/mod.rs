@@ -39,9 +39,10 @@ const WRITE_TOKEN_FIELD: &str = "vault-token";
 pub struct OnepasswordValues {
     /// The static values.
     pub values: StaticValues,
-    /// What has a value that no secret gets, as `ITEM FIELD`, or why nothing of
-    /// an item is taken.
+    /// What has a value that no secret gets, as `ITEM FIELD`.
     pub unknown: Vec<String>,
+    /// Items of which nothing is taken, though they may be meant, and why.
+    pub passed_over: Vec<String>,
     /// What specs ask for that has no value.
     pub missing: Vec<Missing>,
 }
@@ -95,10 +96,10 @@ struct Contents {
     files: Vec<String>,
 }
 
-/// The items that an environment is about, and what is said of others.
+/// The items that an environment is about, and others that may be meant.
 struct Items {
     by_title: BTreeMap<String, Contents>,
-    unknown: Vec<String>,
+    passed_over: Vec<String>,
 }
 
 impl ConnectClient {
@@ -129,9 +130,9 @@ impl ConnectClient {
 
 impl OnepasswordValues {
     fn pick(environment: &Environment, items: Items) -> Result<Self, OnepasswordError> {
-        let Items { by_title, unknown } = items;
+        let Items { by_title, passed_over } = items;
         let missing = Missing::find(environment, &by_title);
-        let mut picked = Self { unknown, missing, ..Self::default() };
+        let mut picked = Self { passed_over, missing, ..Self::default() };
         for (title, item) in &by_title {
             let is_used: Vec<bool> = match title.as_str() {
                 PULL_SECRET => picked.pull_secret(item)?,

@@ -124,6 +124,10 @@ fn what_is_missing_there_is_listed_and_nothing_is_written() {
         "Missing static secrets from 1Password:\n• app given\n• app keytab (its field is empty)\n\
          • other\n"
     );
+    let json = site.command("audit", &["demo", "--json"]).run().fails_with(1);
+    let report: Value = serde_json::from_str(json.stdout()).unwrap();
+    let missing = json!(["app given", "app keytab (its field is empty)", "other"]);
+    assert_eq!(report["missing_from_onepassword"], missing);
     let watch = site.world.watch();
     let output = site.sync(&[]).fails_with(3);
     let stderr = site.world.redact(output.stderr());
@@ -161,6 +165,25 @@ fn a_server_that_fails_in_the_middle_leaves_vault_as_it_is() {
     assert!(output.stderr().contains("cannot be used with"), "{output:?}");
     let without = site.command("sync", &["demo"]).env_remove("OP_CONNECT_TOKEN").run();
     assert!(without.fails_with(2).stderr().contains("no token for 1Password Connect"));
+}
+
+/// An item that is not quite the one that is meant would be missed by nobody
+/// else: a pull secret need not be there.
+#[test]
+fn items_that_may_be_meant_are_warned_of() {
+    let site = Site::new("onepassword-alike");
+    let mut archived = item("oidc-clients", vec![field(Some("c"), "id", "hunter2")]);
+    archived["state"] = json!("ARCHIVED");
+    let pull_secret = item("Pull Secret", vec![field(Some("ghcr.io"), "username", "u")]);
+    site.connect.vault("RSP demo", vec![app(), other(), archived, pull_secret]);
+    let output = site.sync(&["--dry-run"]).success();
+    for said in [
+        "Warning: 1Password: nothing is taken from the item \"Pull Secret\" (its title is not \
+         pull-secret)\n",
+        "Warning: 1Password: nothing is taken from the item oidc-clients (it is archived)\n",
+    ] {
+        assert!(output.stderr().contains(said), "{output:?}");
+    }
 }
 
 /// Of values from elsewhere no commit could tell.

@@ -133,7 +133,7 @@ fn from_onepassword(environment: &Environment, context: &Context<'_>) -> Result<
     let read = block_on(onepassword::read(environment, context))?;
     Ok(Offer {
         values: read.values,
-        unknown: Some(read.unknown),
+        unknown: Some([read.passed_over, read.unknown].concat()),
         missing: onepassword::names(&read.missing),
         place: "item",
     })
