@@ -45,6 +45,7 @@ mod description;
 pub mod exposed;
 pub mod generate;
 pub mod history;
+mod kubernetes;
 pub mod layout;
 pub mod model;
 pub mod onepassword;

@@ -1,8 +1,10 @@
 //! `check`: what is wrong with a store, without any key.
 
 mod files;
+mod names;
 mod open;
 mod seals;
+mod specs;
 mod staged;
 mod tampering;
 mod values;
@@ -12,21 +14,24 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::cli::{Output, Sandbox};
-use crate::support::small_store::SmallStore;
+use crate::support::small_store::{APP_IN_ORDER as APP, SmallStore};
 
-/// Every static secret of the small store.
+/// Every static secret of the store in order.
 const SECRETS: [(&str, &str); 6] = [
     ("app", "password"),
     ("app", "token"),
     ("app", "dex.clientSecret"),
     ("app", ".dockerconfigjson"),
-    ("app", "with space"),
+    ("app", "tls.key"),
     ("other", "shared"),
 ];
 
+/// The file in which `app` declares them.
+const APP_FILE: &str = "secrets/applications/app.toml";
+
 /// A store in order, and nobody's identity.
 fn store_in_order() -> SmallStore {
-    let store = SmallStore::new();
+    let store = SmallStore::in_order();
     for (application, key) in SECRETS {
         store.set(application, key, format!("value of {key}"));
     }

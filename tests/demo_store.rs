@@ -35,7 +35,7 @@ fn it_lists_what_the_demo_needs() {
         gafaelfawr session-secret\n\
         gafaelfawr signing-key\n\
         portal ADMIN_USER\n\
-        portal aws credentials.ini\n\
+        portal aws-credentials.ini\n\
         postgres gafaelfawr_password\n\
         postgres root_password\n";
     assert_eq!(run(&["list", "demo"]).stdout(), expected);

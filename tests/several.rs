@@ -10,7 +10,7 @@ use crate::support::terminal::Walk;
 /// The small store, with a second environment `prod` of the same applications,
 /// and bob, who may read that.
 fn store() -> SmallStore {
-    let store = SmallStore::new();
+    let store = SmallStore::in_order();
     let demo = String::from_utf8(store.bytes("secrets/environments/demo.toml")).unwrap();
     store.write("secrets/environments/prod.toml", demo.replace("secret/demo", "secret/prod"));
     let bob = store.sandbox.age_identity("bob");
@@ -121,7 +121,7 @@ fn what_cannot_be_renamed_says_why() {
     store.set("app", "dex.clientSecret", "y");
     for (arguments, code, said) in [
         (&["demo", "app", "password", "password"][..], 2, "has that name already"),
-        (&["demo", "app", "token", "with space"], 3, "no value is stored for demo/app/token"),
+        (&["demo", "app", "token", "tls.key"], 3, "no value is stored for demo/app/token"),
         (&["demo", "app", "password", "toke"], 2, "did you mean token?"),
         (&["demo", "app", "password", "made"], 2, "is of kind generate"),
         (&["demo", "app", "password", "dex.clientSecret"], 3, "has another value already"),
@@ -187,8 +187,8 @@ fn an_exposed_value_stays_exposed() {
       missing    app .dockerconfigjson
       missing    app dex.clientSecret
       missing    app password
+      missing    app tls.key
       missing    app token
-      missing    app with space
     Stored 1 new and 0 different values; 0 were stored already.
     5 static secrets still have no value; give them with: phalanx-secrets fill prod
     ");
@@ -212,8 +212,8 @@ fn a_new_environment_gets_what_it_needs() {
       unknown    other shared
       missing    app .dockerconfigjson
       missing    app dex.clientSecret
+      missing    app tls.key
       missing    app token
-      missing    app with space
     Would store 2 new and 0 different values; 0 were stored already.
     4 static secrets still have no value; give them with: phalanx-secrets fill new
     ");
@@ -226,7 +226,10 @@ fn a_new_environment_gets_what_it_needs() {
     }
     store.run(["copy-env", "demo", "prod", "--exclude", "app"]).success();
     store.run(["get", "prod", "app", "password"]).fails_with(3);
-    store.run(["check", "--open", "--allow-missing"]).success();
+    store.run(["check", "--open", "--allow-missing", "demo", "prod"]).success();
+    // The new one lacks the application that `copied` starts from.
+    let output = store.run(["check", "--allow-missing", "new"]).fails_with(1);
+    assert!(output.stdout().contains("but other is not enabled here"), "{output:?}");
 
     // What is there already is replaced on demand, or where somebody says so.
     let _ = store.command(["set", "new", "app", "password"]).stdin("own").run().success();

@@ -1,31 +1,52 @@
-//! What is wrong with a store, as far as can be told without any key.
+//! What is wrong with a store and with the specs around it, as far as can be
+//! told without any key.
 //!
-//! Nothing is missing, nothing lies about that does not belong, and every
-//! value is sealed, in its own place, to exactly today's holders. What a sealed
-//! file says of itself is taken at its word: that nobody changed it is known to
-//! whoever opens it, which is done too where identities are given.
+//! Nothing is missing, nothing lies about that does not belong, every value is
+//! sealed, in its own place, to exactly today's holders, and what the specs ask
+//! for can be made of it. What a sealed file says of itself is taken at its
+//! word: that nobody changed it is known to whoever opens it, which is done too
+//! where identities are given.
 
+mod advice;
+mod alike;
 mod finding;
+mod in_vault;
 mod place;
+mod sealed;
+mod size;
+mod specs;
+mod stored;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
 pub use finding::{Finding, FindingKind};
+pub use in_vault::without_api_path;
 
-use crate::layout::{Layout, LayoutError, OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
-use crate::model::{ApplicationName, Environment, EnvironmentName, Kind, SecretId};
-use crate::static_values::WRITE_TOKEN_KEY;
-use crate::store::{
-    Header, Identities, OpenError, STORE_FILE, SealFault, Store, StoreError, inspect, is_backup,
-    open,
-};
+use crate::layout::{Layout, LayoutError};
+use crate::model::{Environment, EnvironmentName, SecretId};
+use crate::store::{Identities, STORE_FILE, Store, StoreError};
+use crate::suggest::nearest;
 use crate::tree::{Tree, TreeError};
 use place::{Places, StoredFile};
+use sealed::{Judgement, form, judge};
+use specs::Lines;
 
-/// What an armored age file begins with.
-const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
+/// What is looked at, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Check<'a> {
+    /// The checkout.
+    pub tree: &'a Tree,
+    /// Its layout.
+    pub layout: Layout,
+    /// Its store. Without one, specs alone are looked at.
+    pub store: Option<&'a Store>,
+    /// The environments that are asked for; all of them where none is named.
+    pub named: &'a [EnvironmentName],
+    /// With what every value is opened too.
+    pub identities: Option<&'a Identities>,
+}
 
 /// What was looked at, and found.
 #[derive(Debug, Default)]
@@ -38,6 +59,9 @@ pub struct Report {
     pub values: usize,
     /// How many of them the identities at hand cannot open.
     pub unopened: usize,
+    /// Environments that are served elsewhere, and whose specs have faults that
+    /// are no findings as long as nobody asks for them by name.
+    pub faulty_elsewhere: Vec<EnvironmentName>,
 }
 
 /// A store that cannot be looked at.
@@ -54,67 +78,166 @@ pub enum CheckError {
     Store(#[from] StoreError),
 }
 
-/// Looks at a store.
-///
-/// `wanted` limits it to some environments. With `identities`, every value is
-/// opened too.
-///
-/// # Errors
-/// Files that cannot be read, or a list of environments that cannot.
-pub fn check(
-    tree: &Tree,
-    store: &Store,
-    wanted: impl Fn(&EnvironmentName) -> bool + Sync,
-    identities: Option<&Identities>,
-) -> Result<Report, CheckError> {
-    // Whatever changes a value reads it, so it must be readable.
-    store.withdrawals()?;
-    let layout = store.settings.layout;
-    let known = layout.environments(tree)?;
-    let places = Places::of(tree, layout, &known)?;
-    let mut report = Report::default();
-    report.findings.extend(unknown_settings(store, &known));
-    report.findings.extend(places.strays);
+/// An environment with what lies in its folder.
+struct Looked<'a> {
+    name: &'a EnvironmentName,
+    stored: &'a [StoredFile],
+    specs: Result<Environment, LayoutError>,
+}
 
-    let environments: Vec<Looked> = known
-        .par_iter()
-        .filter(|name| wanted(name))
-        .map(|name| {
-            let stored = places.values.get(name).map(Vec::as_slice).unwrap_or_default();
-            look_at(tree, store, layout, name, stored)
-        })
-        .collect();
-    for looked in environments {
-        report.environments += usize::from(looked.counts);
-        report.findings.extend(looked.findings);
+impl Check<'_> {
+    /// Looks at everything.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or a list of environments that cannot.
+    pub fn run(&self) -> Result<Report, CheckError> {
+        let known = self.layout.environments(self.tree)?;
+        let mut report = Report::default();
+        let places = match self.store {
+            Some(store) => {
+                // Whatever changes a value reads it, so it must be readable.
+                store.withdrawals()?;
+                report.findings.extend(unknown_settings(store, &known));
+                report.findings.extend(alike::holders(&store.holders));
+                Places::of(self.tree, self.layout, &known)?
+            }
+            None => Places::default(),
+        };
+        report.findings.extend(places.strays);
+        report.findings.extend(alike::environments(&known));
+        for (file, error) in self.layout.misnamed(self.tree)? {
+            let finding = Finding::new(FindingKind::Specs, error.to_string());
+            report.findings.push(finding.in_file(file));
+        }
+
+        let looked: Vec<Looked<'_>> = known
+            .par_iter()
+            .map(|name| Looked {
+                name,
+                stored: places.values.get(name).map(Vec::as_slice).unwrap_or_default(),
+                specs: self.layout.load(self.tree, name),
+            })
+            .collect();
+        self.look_at_specs(&looked, &mut report);
+        if let Some(store) = self.store {
+            let lengths = self.look_at_values(store, &places.values, &mut report)?;
+            for specs in looked.iter().filter_map(|one| one.specs.as_ref().ok()) {
+                report.findings.extend(size::findings(specs, &lengths));
+            }
+        }
+        // What is in no secret's place is sealed, or it is in the clear.
+        for path in places.misplaced {
+            let bytes = self.tree.read(&path)?.unwrap_or_default();
+            if let Err((kind, message)) = form(&bytes) {
+                report.findings.push(Finding::new(kind, message).in_file(path));
+            }
+        }
+
+        let is_wanted = |finding: &Finding| {
+            finding.environment.as_ref().is_none_or(|name| self.is_wanted(name))
+        };
+        report.findings.retain(is_wanted);
+        report.findings.sort_by_cached_key(Finding::order);
+        Ok(report)
     }
 
-    let values = places.values.into_iter().filter(|(name, _)| wanted(name));
-    let values: Vec<StoredFile> = values.flat_map(|(_, files)| files).collect();
-    report.values = values.len();
-    report.findings.extend(unreadable(store, &values));
-    let judged: Vec<Judgement> = values
-        .into_par_iter()
-        .map(|StoredFile { id, path }| {
-            let bytes = tree.read(&path)?.unwrap_or_default();
-            Ok(judge(&bytes, store, id, path, identities))
-        })
-        .collect::<Result<_, TreeError>>()?;
-    for Judgement { finding, is_unopened } in judged {
-        report.findings.extend(finding);
-        report.unopened += usize::from(is_unopened);
+    fn is_wanted(&self, name: &EnvironmentName) -> bool {
+        self.named.is_empty() || self.named.contains(name)
     }
-    // What is in no secret's place is sealed, or it is in the clear.
-    for path in places.misplaced {
-        let bytes = tree.read(&path)?.unwrap_or_default();
-        if let Err((kind, message)) = form(&bytes) {
-            report.findings.push(Finding::new(kind, message).in_file(path));
+
+    fn is_served(&self, name: &EnvironmentName) -> bool {
+        self.store.is_none_or(|store| store.settings.serves(name))
+    }
+
+    /// Looks at the specs of each environment that is wanted, and at what is
+    /// stored for it.
+    fn look_at_specs(&self, looked: &[Looked<'_>], report: &mut Report) {
+        let all: Vec<&Environment> =
+            looked.iter().filter_map(|one| one.specs.as_ref().ok()).collect();
+        let wanted = looked.par_iter().filter(|one| self.is_wanted(one.name));
+        let found: Vec<_> = wanted.map(|one| (one, self.look_at(one, &all))).collect();
+        for (one, Faults { of_specs, of_values }) in found {
+            // Somebody else's specs, unless they are asked for by name.
+            if self.is_served(one.name) || self.named.contains(one.name) {
+                report.environments += 1;
+                report.findings.extend(of_specs);
+            } else {
+                report.environments += usize::from(!one.stored.is_empty());
+                if !of_specs.is_empty() {
+                    report.faulty_elsewhere.push(one.name.clone());
+                }
+            }
+            report.findings.extend(of_values);
         }
     }
 
-    report.findings.retain(|finding| finding.environment.as_ref().is_none_or(&wanted));
-    report.findings.sort_by_cached_key(Finding::order);
-    Ok(report)
+    fn look_at(&self, one: &Looked<'_>, all: &[&Environment]) -> Faults {
+        let Looked { name, stored, specs } = one;
+        let specs = match specs {
+            Ok(specs) => specs,
+            Err(error) => {
+                let finding = Finding::new(FindingKind::Specs, with_causes(error));
+                let finding = finding.in_environment(Some(name));
+                // Without them, nothing is known of what is stored.
+                return match stored.is_empty() {
+                    true => Faults { of_specs: vec![finding], of_values: Vec::new() },
+                    false => Faults { of_specs: Vec::new(), of_values: vec![finding] },
+                };
+            }
+        };
+        let lines = &mut Lines::new(self.tree);
+        let mut faults = Faults {
+            of_specs: specs::findings(self.tree, self.layout, lines, specs),
+            of_values: stored::unwanted(specs, stored),
+        };
+        faults.of_specs.extend(in_vault::findings(self.layout, lines, specs, all));
+        faults.of_values.extend(alike::keys(self.layout, lines, specs, stored));
+        // Where Vault's value is kept, none has to be here.
+        let asks_for_all = |store: &Store| !store.settings.keeps_vault_static(name);
+        if self.store.is_some_and(asks_for_all) && self.is_served(name) {
+            faults.of_values.extend(stored::missing(specs, stored));
+        }
+        faults
+    }
+
+    /// Looks at each sealed file, and gives the lengths of the values.
+    fn look_at_values(
+        &self,
+        store: &Store,
+        values: &BTreeMap<EnvironmentName, Vec<StoredFile>>,
+        report: &mut Report,
+    ) -> Result<BTreeMap<SecretId, u64>, TreeError> {
+        let wanted = values.iter().filter(|(name, _)| self.is_wanted(name));
+        let files: Vec<&StoredFile> = wanted.flat_map(|(_, files)| files).collect();
+        report.values = files.len();
+        report.findings.extend(stored::unreadable(store, &files));
+        let judged: Vec<Judgement> = files
+            .par_iter()
+            .map(|StoredFile { id, path }| {
+                let bytes = self.tree.read(path)?.unwrap_or_default();
+                Ok(judge(&bytes, store, id, path, self.identities))
+            })
+            .collect::<Result<_, TreeError>>()?;
+        let clients = files.iter().zip(&judged).filter_map(|(file, judgement)| {
+            Some((&file.id, file.path.as_str(), judgement.client.as_deref()?.as_str()))
+        });
+        report.findings.extend(sealed::same_clients(clients));
+        let mut lengths = BTreeMap::new();
+        for (file, judgement) in files.iter().zip(judged) {
+            report.findings.extend(judgement.finding);
+            report.unopened += usize::from(judgement.is_unopened);
+            lengths.insert(file.id.clone(), judgement.length);
+        }
+        Ok(lengths)
+    }
+}
+
+/// What is wrong with one environment.
+struct Faults {
+    /// Whatever is stored.
+    of_specs: Vec<Finding>,
+    /// With what is stored.
+    of_values: Vec<Finding>,
 }
 
 /// Names in lists of environments in the settings that are no environment.
@@ -126,185 +249,13 @@ fn unknown_settings(store: &Store, known: &[EnvironmentName]) -> Vec<Finding> {
     let unknown = named.filter(|(_, name)| !known.iter().any(|one| one.as_str() == *name));
     unknown
         .map(|(list, name)| {
-            let message = format!("{list} names {name:?}, which is no environment");
+            let mut message = format!("{list} names {name:?}, which is no environment");
+            if let Some(near) = nearest(name, known.iter().map(EnvironmentName::as_str)) {
+                message.push_str(&format!("; did you mean {near}?"));
+            }
             Finding::new(FindingKind::Setting, message).in_file(STORE_FILE)
         })
         .collect()
-}
-
-/// What came of an environment's specs.
-#[derive(Default)]
-struct Looked {
-    findings: Vec<Finding>,
-    /// Whether there was anything to look at.
-    counts: bool,
-}
-
-/// Compares what an environment needs with what is stored for it.
-fn look_at(
-    tree: &Tree,
-    store: &Store,
-    layout: Layout,
-    name: &EnvironmentName,
-    stored: &[StoredFile],
-) -> Looked {
-    let is_served = store.settings.serves(name);
-    if !is_served && stored.is_empty() {
-        // Somebody else's, and perhaps not in order.
-        return Looked::default();
-    }
-    let specs = match layout.load(tree, name) {
-        Ok(specs) => specs,
-        Err(error) => {
-            let finding = Finding::new(FindingKind::Specs, with_causes(&error));
-            let findings = vec![finding.in_environment(Some(name))];
-            return Looked { findings, counts: true };
-        }
-    };
-    let mut findings = Vec::new();
-    for StoredFile { id, path } in stored {
-        if let Some(reason) = why_unwanted(&specs, id) {
-            let finding = Finding::new(FindingKind::Stray, reason);
-            findings.push(finding.of_secret(id.clone()).in_file(path));
-        }
-    }
-    // Where Vault's value is kept, none has to be here.
-    if is_served && !store.settings.keeps_vault_static(name) {
-        findings.extend(missing(&specs, stored));
-    }
-    Looked { findings, counts: true }
-}
-
-fn missing(specs: &Environment, stored: &[StoredFile]) -> Vec<Finding> {
-    let has: BTreeSet<&SecretId> = stored.iter().map(|file| &file.id).collect();
-    let required = specs.secrets().filter(|(_, _, spec)| spec.kind == Kind::Static);
-    let missing: Vec<SecretId> = required
-        .map(|(application, key, _)| {
-            SecretId::new(specs.name.clone(), application.clone(), key.clone())
-        })
-        .filter(|id| !has.contains(id))
-        .collect();
-    if stored.iter().all(|file| is_backup(&file.id)) && !missing.is_empty() {
-        let message = match missing.len() {
-            1 => "its one static value is not stored".to_owned(),
-            count => format!("none of its {count} static values is stored"),
-        };
-        let finding = Finding::new(FindingKind::Empty, message);
-        return vec![finding.in_environment(Some(&specs.name))];
-    }
-    let finding = |id| Finding::new(FindingKind::Missing, "it is required").of_secret(id);
-    missing.into_iter().map(finding).collect()
-}
-
-/// Why nothing asks for a stored value.
-fn why_unwanted(specs: &Environment, id: &SecretId) -> Option<String> {
-    if is_backup(id) {
-        return None;
-    }
-    match id.application.as_str() {
-        PULL_SECRET | OIDC_CLIENTS => return None,
-        VAULT_WRITE_TOKEN if id.key.as_str() == WRITE_TOKEN_KEY => return None,
-        VAULT_WRITE_TOKEN => {
-            return Some(format!("the key of {VAULT_WRITE_TOKEN} is {WRITE_TOKEN_KEY}"));
-        }
-        _ => {}
-    }
-    if !specs.applications.contains_key(&id.application) {
-        return Some(format!("{} does not enable {}", specs.name, id.application));
-    }
-    match specs.spec(&id.application, &id.key).map(|spec| &spec.kind) {
-        Some(Kind::Static) => None,
-        Some(kind) => Some(format!("it is of kind {}, so nothing uses this value", kind.name())),
-        None => Some("no spec asks for it".to_owned()),
-    }
-}
-
-/// Applications with values that no holder may read today.
-fn unreadable(store: &Store, values: &[StoredFile]) -> Vec<Finding> {
-    let mut counts: BTreeMap<(&EnvironmentName, &ApplicationName), usize> = BTreeMap::new();
-    for StoredFile { id, .. } in values {
-        *counts.entry((&id.environment, &id.application)).or_default() += 1;
-    }
-    let unreadable = counts.into_iter().filter(|((environment, application), _)| {
-        store.holders.recipients_for(environment, application).is_empty()
-    });
-    unreadable
-        .map(|((environment, application), count)| {
-            let values = if count == 1 { "1 value".to_owned() } else { format!("{count} values") };
-            let message = format!("no holder in recipients/ may read the {values} in it");
-            let folder = format!("{}/{environment}/{application}", crate::store::SECRETS);
-            Finding::new(FindingKind::Unreadable, message)
-                .in_environment(Some(environment))
-                .in_file(folder)
-        })
-        .collect()
-}
-
-/// What came of one sealed file.
-#[derive(Default)]
-struct Judgement {
-    finding: Option<Finding>,
-    is_unopened: bool,
-}
-
-fn judge(
-    bytes: &[u8],
-    store: &Store,
-    id: SecretId,
-    path: String,
-    identities: Option<&Identities>,
-) -> Judgement {
-    let find = |kind, message: String| Judgement {
-        finding: Some(Finding::new(kind, message).of_secret(id.clone()).in_file(&path)),
-        is_unopened: false,
-    };
-    let header = match form(bytes) {
-        Ok(header) => header,
-        Err((kind, message)) => return find(kind, message),
-    };
-    let today = store.holders.recipients_for(&id.environment, &id.application);
-    let seal = match header.judge(&id, &store.holders) {
-        Ok(()) => Judgement::default(),
-        // Said of the application as a whole.
-        Err(SealFault::Stale) if today.is_empty() => Judgement::default(),
-        Err(fault) => find(kind_of(&fault), fault.to_string()),
-    };
-    let Some(identities) = identities else { return seal };
-    match open(bytes, &id, identities) {
-        Ok(_) => seal,
-        Err(OpenError::NoMatchingIdentity | OpenError::Locked | OpenError::Identity(_)) => {
-            let should =
-                seal.finding.is_none() && identities.recipients().any(|r| today.contains(r));
-            if should {
-                let message = "an identity at hand should open it and cannot: what its header \
-                               holds for that one was changed";
-                return find(FindingKind::Damaged, message.to_owned());
-            }
-            Judgement { is_unopened: true, ..seal }
-        }
-        Err(OpenError::Moved { .. }) if seal.finding.is_some() => seal,
-        Err(error) => find(FindingKind::Damaged, error.to_string()),
-    }
-}
-
-fn kind_of(fault: &SealFault) -> FindingKind {
-    match fault {
-        SealFault::Unbound => FindingKind::Unbound,
-        SealFault::Moved { .. } => FindingKind::Moved,
-        SealFault::Stale => FindingKind::Stale,
-        SealFault::Recipients => FindingKind::Recipients,
-    }
-}
-
-/// Reads the header of what should be a sealed file.
-fn form(bytes: &[u8]) -> Result<Header, (FindingKind, String)> {
-    inspect(bytes).map_err(|error| match error {
-        OpenError::Binary => (FindingKind::Binary, error.to_string()),
-        OpenError::Malformed if !bytes.trim_ascii_start().starts_with(ARMOR) => {
-            (FindingKind::Plaintext, "it is no age file".to_owned())
-        }
-        error => (FindingKind::Damaged, error.to_string()),
-    })
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -13,6 +13,9 @@ use crate::tree::{Tree, TreeError};
 /// Files that may lie in any folder of the store.
 const HARMLESS: [&str; 2] = [".gitattributes", ".gitignore"];
 
+/// What is said of a name that is not UTF-8.
+pub(super) const NOT_UTF8: &str = "its name is not UTF-8, and is shown with escapes";
+
 /// A file in a secret's place.
 #[derive(Debug)]
 pub(super) struct StoredFile {
@@ -35,6 +38,8 @@ pub(super) struct Places {
 struct Found {
     path: String,
     is_link: bool,
+    /// Whether its name is not UTF-8. Nothing is found at its path then.
+    is_escaped: bool,
 }
 
 impl Found {
@@ -53,9 +58,10 @@ impl Places {
         let mut places = Self::default();
         for entry in tree.list(SECRETS)? {
             let path = format!("{SECRETS}/{}", entry.name);
-            if entry.is_link || !entry.is_folder {
+            if entry.is_link || !entry.is_folder || entry.is_escaped {
                 if path != STORE_FILE || entry.is_link {
-                    let found = Found { path, is_link: entry.is_link };
+                    let (is_link, is_escaped) = (entry.is_link, entry.is_escaped);
+                    let found = Found { path, is_link, is_escaped };
                     places.stray(None, found, "no such file belongs here");
                 }
                 continue;
@@ -89,7 +95,11 @@ impl Places {
     ) -> Result<(), TreeError> {
         for found in files_below(tree, folder)? {
             let inner = found.path.get(folder.len() + 1..).unwrap_or_default();
-            let id = if found.is_link { None } else { name.and_then(|name| parse(name, inner)) };
+            let id = if found.is_link || found.is_escaped {
+                None
+            } else {
+                name.and_then(|name| parse(name, inner))
+            };
             match (id, name) {
                 (Some(id), Some(name)) => {
                     let file = StoredFile { id, path: found.path };
@@ -99,6 +109,7 @@ impl Places {
                     let message = why_no_secret(inner);
                     self.stray(name, found, &message);
                 }
+                _ if found.is_escaped => self.stray(None, found, NOT_UTF8),
                 _ => self.note_misplaced(&found),
             }
         }
@@ -113,7 +124,7 @@ impl Places {
                 // The names of environments follow the same rule, and one more.
                 stem.parse::<ApplicationName>().is_ok()
             });
-            if !is_spec || found.is_link {
+            if !is_spec || found.is_link || found.is_escaped {
                 self.stray(None, found, "only NAME.toml belongs here");
             }
         }
@@ -126,7 +137,7 @@ impl Places {
             let inner = found.path.get(RECIPIENTS.len() + 1..).unwrap_or_default();
             let is_holder =
                 inner.ends_with(".toml") && !inner.contains('/') && !inner.starts_with('.');
-            if !is_holder || found.is_link {
+            if !is_holder || found.is_link || found.is_escaped {
                 self.stray(None, found, "only the TOML files of holders belong here");
             }
         }
@@ -137,7 +148,9 @@ impl Places {
         if HARMLESS.contains(&found.name()) && !found.is_link {
             return;
         }
-        let message = if found.is_link {
+        let message = if found.is_escaped {
+            NOT_UTF8
+        } else if found.is_link {
             "it is a link, and only files belong here"
         } else if is_leftover(found.name()) {
             "an interrupted command left it"
@@ -150,7 +163,7 @@ impl Places {
     }
 
     fn note_misplaced(&mut self, found: &Found) {
-        if !found.is_link && found.path.ends_with(".age") {
+        if !found.is_link && !found.is_escaped && found.path.ends_with(".age") {
             self.misplaced.push(found.path.clone());
         }
     }
@@ -188,10 +201,11 @@ fn files_below(tree: &Tree, folder: &str) -> Result<Vec<Found>, TreeError> {
     while let Some(folder) = folders.pop() {
         for entry in tree.list(&folder)? {
             let path = format!("{folder}/{}", entry.name);
-            if entry.is_folder && !entry.is_link {
+            if entry.is_folder && !entry.is_link && !entry.is_escaped {
                 folders.push(path);
             } else {
-                files.push(Found { path, is_link: entry.is_link });
+                let (is_link, is_escaped) = (entry.is_link, entry.is_escaped);
+                files.push(Found { path, is_link, is_escaped });
             }
         }
     }

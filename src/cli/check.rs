@@ -1,11 +1,16 @@
 //! `check`: what is wrong with the store, for CI and pre-commit.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
+use super::checkout::Checkout;
 use super::{CliError, Context, Exit, RevisionArgs};
-use crate::check::{Finding, FindingKind, check};
-use crate::model::{ApplicationName, EnvironmentName, KeyName};
-use crate::store::StoreSettings;
+use crate::check::{Check, Finding, FindingKind, Report};
+use crate::layout::Layout;
+use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
+use crate::printable::printable;
+use crate::store::{RECIPIENTS, SECRETS, Store, StoreSettings, sealed_path};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "It needs no key. What was changed inside a sealed file shows only with \
@@ -43,21 +48,27 @@ struct Row<'a> {
     application: Option<&'a ApplicationName>,
     key: Option<&'a KeyName>,
     file: Option<&'a str>,
+    line: Option<u64>,
     message: &'a str,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let checkout = &context.checkout;
-    let store = checkout.store()?;
+    let store = store(checkout)?;
     let known = checkout.layout.environments(&checkout.tree)?;
     if let Some(unknown) = args.environments.iter().find(|name| !known.contains(name)) {
         // Fails with the names that there are.
         checkout.environment(unknown)?;
     }
-    let wanted =
-        |name: &EnvironmentName| args.environments.is_empty() || args.environments.contains(name);
     let identities = if args.open { Some(context.identities()?) } else { None };
-    let mut report = check(&checkout.tree, store, wanted, identities.as_ref())?;
+    let check = Check {
+        tree: &checkout.tree,
+        layout: checkout.layout,
+        store,
+        named: &args.environments,
+        identities: identities.as_ref(),
+    };
+    let mut report = check.run()?;
 
     if args.allow_missing {
         let is_missing = |kind| matches!(kind, FindingKind::Missing | FindingKind::Empty);
@@ -68,7 +79,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     if args.json {
         ui.json(&report.findings.iter().map(Row::of).collect::<Vec<_>>())?;
     } else {
-        ui.data(to_text(&report.findings, &store.settings).as_bytes())?;
+        let settings = store.map(|store| &store.settings);
+        ui.data(to_text(&report.findings, settings).as_bytes())?;
     }
     if report.unopened > 0 {
         ui.warn(&format!(
@@ -76,16 +88,43 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             count(report.unopened, "value")
         ));
     }
-    ui.status(&format!(
-        "Checked {} of {}: {}",
-        count(report.values, "value"),
-        count(report.environments, "environment"),
-        match report.findings.len() {
-            0 => "all is well".to_owned(),
-            findings => count(findings, "finding"),
-        }
-    ));
+    if !report.faulty_elsewhere.is_empty() {
+        let names: Vec<&str> =
+            report.faulty_elsewhere.iter().map(EnvironmentName::as_str).collect();
+        ui.status(&format!(
+            "Environments in not-served whose specs have faults: {}; to see them: \
+             phalanx-secrets check {}",
+            names.join(", "),
+            names.join(" ")
+        ));
+    }
+    ui.status(&summary(&report, store.is_some()));
     Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+/// The store. A Phalanx checkout may have none yet; one that has folders of a
+/// store has lost its settings.
+fn store(checkout: &Checkout) -> Result<Option<&Store>, CliError> {
+    let has_folders = checkout.tree.has_folder(SECRETS) || checkout.tree.has_folder(RECIPIENTS);
+    match checkout.layout {
+        Layout::Phalanx if !has_folders => Ok(checkout.store_if_any()),
+        _ => checkout.store().map(Some),
+    }
+}
+
+fn summary(report: &Report, has_store: bool) -> String {
+    let environments = count(report.environments, "environment");
+    let outcome = match report.findings.len() {
+        0 => "all is well".to_owned(),
+        findings => count(findings, "finding"),
+    };
+    match has_store {
+        true => format!("Checked {} of {environments}: {outcome}", count(report.values, "value")),
+        false => format!(
+            "Checked the specs of {environments}: {outcome} (there is no store here; make one \
+             with: phalanx-secrets init)"
+        ),
+    }
 }
 
 fn count(count: usize, what: &str) -> String {
@@ -102,34 +141,92 @@ impl<'a> Row<'a> {
             application: id.map(|id| &id.application),
             key: id.map(|id| &id.key),
             file: finding.file.as_deref(),
+            line: finding.line,
             message: &finding.message,
         }
     }
 }
 
 /// The findings by kind, each kind with what to do about it.
-fn to_text(findings: &[Finding], settings: &StoreSettings) -> String {
+fn to_text(findings: &[Finding], settings: Option<&StoreSettings>) -> String {
     let mut sections = Vec::new();
     for group in findings.chunk_by(|a, b| a.kind == b.kind) {
         let Some(kind) = group.first().map(|finding| finding.kind) else { continue };
         let mut text = format!("{}:\n", kind.heading());
-        for finding in group {
-            text.push_str(&format!("  • {}\n", describe(finding)));
+        for line in lines(group) {
+            // Whoever can push chooses the names of files.
+            text.push_str(&format!("  • {}\n", printable(&line)));
         }
         for line in kind.advice(group, settings) {
-            text.push_str(&format!("  → {line}\n"));
+            text.push_str(&format!("  → {}\n", printable(&line)));
         }
         sections.push(text);
     }
     sections.join("\n")
 }
 
-fn describe(finding: &Finding) -> String {
-    match (&finding.file, &finding.id, &finding.environment) {
-        (Some(file), ..) => format!("{file}: {}", finding.message),
-        // The heading says what is wrong.
-        (None, Some(id), _) => id.to_string(),
-        (None, None, Some(environment)) => format!("{environment}: {}", finding.message),
-        (None, None, None) => finding.message.clone(),
+/// A line for each finding; one for the same of several environments.
+fn lines(findings: &[Finding]) -> Vec<String> {
+    let mut lines: Vec<(Line<'_>, Vec<&EnvironmentName>)> = Vec::new();
+    let mut shared: HashMap<Line<'_>, usize> = HashMap::new();
+    for finding in findings {
+        let line = Line::of(finding);
+        let known = shared.get(&line).and_then(|known| lines.get_mut(*known));
+        match known {
+            Some((_, environments)) => environments.extend(&finding.environment),
+            None => {
+                if line.is_shared() {
+                    shared.insert(line.clone(), lines.len());
+                }
+                lines.push((line, finding.environment.iter().collect()));
+            }
+        }
+    }
+    lines.iter().map(|(line, environments)| line.to_text(environments)).collect()
+}
+
+/// What is said of a finding, but for the environment.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Line<'a> {
+    place: Option<String>,
+    /// The secret, where neither the place nor anything else names it.
+    secret: Option<(&'a ApplicationName, &'a KeyName)>,
+    message: &'a str,
+}
+
+impl<'a> Line<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let place = match (&finding.file, finding.line) {
+            (Some(file), Some(line)) => Some(format!("{file}:{line}")),
+            (Some(file), None) => Some(file.clone()),
+            (None, _) => None,
+        };
+        let id = finding.id.as_ref();
+        let is_named =
+            |id: &&SecretId| finding.file.as_ref().is_some_and(|file| *file == sealed_path(id));
+        let secret = id.filter(|id| !is_named(id)).map(|id| (&id.application, &id.key));
+        Self { place, secret, message: &finding.message }
+    }
+
+    /// Whether it may hold for several environments: of files that belong to
+    /// none.
+    fn is_shared(&self) -> bool {
+        self.place.is_some() && self.secret.is_some()
+    }
+
+    fn to_text(&self, environments: &[&EnvironmentName]) -> String {
+        let names: Vec<&str> = environments.iter().map(|name| name.as_str()).collect();
+        let names = names.join(", ");
+        let Self { message, .. } = self;
+        match (&self.place, self.secret) {
+            (Some(place), Some((application, key))) => {
+                format!("{place}: {application} {key} ({names}): {message}")
+            }
+            (Some(place), None) => format!("{place}: {message}"),
+            // The heading says what is wrong.
+            (None, Some((application, key))) => format!("{names}/{application}/{key}"),
+            (None, None) if names.is_empty() => (*message).to_owned(),
+            (None, None) => format!("{names}: {message}"),
+        }
     }
 }

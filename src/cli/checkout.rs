@@ -128,7 +128,9 @@ impl Checkout {
     pub(super) fn find_staged(root: Option<&Path>, settings: &Settings) -> Result<Self, CliError> {
         let root = find_root(root, settings)?;
         let tree = Tree::of_index(&root, settings.git_index_file().as_deref())?;
-        if !tree.has_file(STORE_FILE) {
+        let has_store_on_disk = Tree::new(&root).has_file(STORE_FILE);
+        let is_checkout = Layout::detect(&tree) == Some(Layout::Phalanx);
+        if !tree.has_file(STORE_FILE) && (has_store_on_disk || !is_checkout) {
             let message = format!("there is no store in the git index: it has no {STORE_FILE}");
             let hint = "add it with: git add secrets recipients".to_owned();
             return Err(CliError::store(message).hint(hint));

@@ -34,7 +34,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "get",
         &[
             "phalanx-secrets get idfdev gafaelfawr ldap-password",
-            "phalanx-secrets get idfdev portal 'aws credentials.ini' --rev HEAD~1 > credentials.ini",
+            "phalanx-secrets get idfdev portal aws-credentials.ini --rev HEAD~1 > credentials.ini",
         ],
     ),
     (

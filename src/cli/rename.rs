@@ -127,6 +127,7 @@ fn prepare(
     }
     check_new_id(&new, &environment, args.allow_unknown)?;
     readers(store, &new)?;
+    store.refuse_alike(&new)?;
     // Somebody who could read it under its old application may have no part in
     // the new one, where it would look like a value that nobody knows.
     if old.application != new.application {

@@ -135,8 +135,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         let id = SecretId::new(name.clone(), args.application.clone(), args.key.clone());
         let environment = context.checkout.environment(name)?;
         check_new_id(&id, &environment, args.allow_unknown)?;
-        // Before the value is asked for: whether anybody could read it.
+        // Before the value is asked for: whether anybody could read it, and
+        // whether it has a place of its own.
         readers(store, &id)?;
+        store.refuse_alike(&id)?;
         targets.push((id, environment));
     }
 

@@ -8,6 +8,7 @@
 
 mod conditions;
 mod error;
+mod lines;
 mod phalanx;
 mod rules;
 pub mod schema;
@@ -18,10 +19,11 @@ mod yaml;
 use serde::{Deserialize, Serialize};
 
 pub use error::LayoutError;
+pub(crate) use lines::KeyLines;
 pub(crate) use phalanx::has_conditions;
 pub use yaml::{YamlProblem, parse_strictly};
 
-use crate::model::{Environment, EnvironmentName};
+use crate::model::{ApplicationName, Environment, EnvironmentName, InvalidName, KeyName};
 use crate::store::{RECIPIENTS, SECRETS};
 use crate::tree::Tree;
 
@@ -75,6 +77,59 @@ impl Layout {
         match self {
             Self::Phalanx => phalanx::environments(tree),
             Self::Standalone => standalone::environments(tree),
+        }
+    }
+
+    /// Whether there is an application of this name, enabled or not.
+    pub(crate) fn has_application(self, tree: &Tree, name: &ApplicationName) -> bool {
+        match self {
+            Self::Phalanx => tree.has_folder(&phalanx::folder_of(name)),
+            Self::Standalone => tree.has_file(&standalone::file_of_application(name)),
+        }
+    }
+
+    /// The files that describe an environment, the one that counts first.
+    pub(crate) fn files_of(self, name: &EnvironmentName) -> Vec<String> {
+        match self {
+            Self::Phalanx => phalanx::files_of(name),
+            Self::Standalone => vec![standalone::file_of(name)],
+        }
+    }
+
+    /// Where in a file of specs a secret's rules are.
+    pub(crate) fn path_of_spec(self, key: &KeyName) -> Vec<&str> {
+        match self {
+            Self::Phalanx => vec![key.as_str()],
+            Self::Standalone => vec!["secrets", key.as_str()],
+        }
+    }
+
+    /// Where in the file of an environment its Vault path prefix is.
+    pub(crate) fn path_of_prefix(self) -> &'static [&'static str] {
+        match self {
+            Self::Phalanx => &["vaultPathPrefix"],
+            Self::Standalone => &["vault-path-prefix"],
+        }
+    }
+
+    /// Where in the file of an environment an application is enabled.
+    pub(crate) fn path_of_application(self, application: &ApplicationName) -> Vec<&str> {
+        match self {
+            Self::Phalanx => vec!["applications", application.as_str()],
+            Self::Standalone => vec!["applications"],
+        }
+    }
+
+    /// Files that are called as those of environments are, but for a name that
+    /// no environment can have.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub(crate) fn misnamed(self, tree: &Tree) -> Result<Vec<(String, InvalidName)>, LayoutError> {
+        match self {
+            Self::Phalanx => phalanx::misnamed(tree),
+            // Whatever else lies there is a stray file of the store.
+            Self::Standalone => Ok(Vec::new()),
         }
     }
 

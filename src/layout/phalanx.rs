@@ -22,8 +22,8 @@ use super::rules::Rules;
 use super::yaml::Names;
 use super::{RESERVED_APPLICATIONS, values, yaml};
 use crate::model::{
-    Application, ApplicationName, Environment, EnvironmentName, KeyName, OnepasswordLocation,
-    VaultLocation,
+    Application, ApplicationName, Environment, EnvironmentName, InvalidName, KeyName,
+    OnepasswordLocation, VaultLocation,
 };
 use crate::tree::Tree;
 
@@ -55,6 +55,27 @@ pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutEr
         .iter()
         .filter_map(|entry| entry.name.strip_prefix("values-")?.strip_suffix(".yaml")?.parse().ok())
         .collect())
+}
+
+/// The folder of an application.
+pub(super) fn folder_of(application: &ApplicationName) -> String {
+    format!("applications/{application}")
+}
+
+/// The files of an environment, the one that counts first.
+pub(super) fn files_of(name: &EnvironmentName) -> Vec<String> {
+    vec![format!("environments/values-{name}.yaml"), BASE.to_owned()]
+}
+
+/// Files of environments that none can be named after.
+pub(super) fn misnamed(tree: &Tree) -> Result<Vec<(String, InvalidName)>, LayoutError> {
+    let entries = tree.list("environments")?;
+    let misnamed = entries.iter().filter_map(|entry| {
+        let name = entry.name.strip_prefix("values-")?.strip_suffix(".yaml")?;
+        let error = name.parse::<EnvironmentName>().err()?;
+        Some((format!("environments/{}", entry.name), error))
+    });
+    Ok(misnamed.collect())
 }
 
 pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
@@ -107,7 +128,7 @@ fn load_application(
     environment: &EnvironmentName,
     application: &ApplicationName,
 ) -> Result<Application, LayoutError> {
-    let folder = format!("applications/{application}");
+    let folder = folder_of(application);
     if !tree.has_folder(&folder) {
         return Err(LayoutError::UnknownApplication {
             file: environment_file.to_owned(),

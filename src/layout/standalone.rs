@@ -56,8 +56,18 @@ pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutEr
     Ok(entries.iter().filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok()).collect())
 }
 
+/// The file of an application.
+pub(super) fn file_of_application(application: &ApplicationName) -> String {
+    format!("{APPLICATIONS}/{application}.toml")
+}
+
+/// The file of an environment.
+pub(super) fn file_of(name: &EnvironmentName) -> String {
+    format!("{ENVIRONMENTS}/{name}.toml")
+}
+
 pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
-    let file = format!("{ENVIRONMENTS}/{name}.toml");
+    let file = file_of(name);
     let Some(mut declared) = read::<EnvironmentFile>(tree, &file)? else {
         return Err(LayoutError::UnknownEnvironment {
             name: name.clone(),
@@ -96,7 +106,7 @@ fn load_application(
     application: &ApplicationName,
     settings: Settings,
 ) -> Result<Application, LayoutError> {
-    let file = format!("{APPLICATIONS}/{application}.toml");
+    let file = file_of_application(application);
     let Some(declared) = read::<ApplicationFile>(tree, &file)? else {
         return Err(LayoutError::UnknownApplication {
             file: environment_file.to_owned(),

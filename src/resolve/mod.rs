@@ -8,6 +8,7 @@
 
 mod mint;
 mod problem;
+mod structure;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +16,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use mint::{MintError, Minted, Values, mint};
 pub use problem::{Problem, Reason};
+pub use structure::unresolvable;
 
-use crate::generate::check_bcrypt_source;
+use crate::generate::{GenerateError, check_bcrypt_source};
 use crate::model::{
     ApplicationName, CopySource, Environment, Generator, KeyName, Kind, SecretValue, Spec,
 };
@@ -291,18 +293,42 @@ impl<'a> Resolver<'a> {
                 None => {}
             }
         }
+        if let (Generator::BcryptPasswordHash { .. }, Some((_, source))) = (generator, &source) {
+            // Known already, so said with all else and before anything is made.
+            self.check_hashable(source).map_err(|error| Reason::Unhashable(error.to_string()))?;
+        }
         let source = match &source {
             Some((_, Desired::Value(value))) => Some(value),
             _ => None,
         };
-        if let (Generator::BcryptPasswordHash { .. }, Some(source)) = (generator, source) {
-            // Known already, so said with all else and before anything is made.
-            check_bcrypt_source(source).map_err(|error| Reason::Unhashable(error.to_string()))?;
-        }
         Ok(match self.inputs.minted.get(application, key, source) {
             Some(value) => Desired::Value(value.clone()),
             None => Desired::Pending(Pending::Generate(generator.clone())),
         })
+    }
+
+    /// Checks that bcrypt would hash all of a source, whether it is there or
+    /// yet to be made. Of what is made, RSA keys alone are too long.
+    fn check_hashable(&self, source: &Desired) -> Result<(), GenerateError> {
+        let mut pending = match source {
+            Desired::Value(value) => return check_bcrypt_source(value),
+            Desired::Pending(pending) => pending,
+        };
+        loop {
+            match pending {
+                Pending::Generate(Generator::RsaPrivateKey) => {
+                    return Err(GenerateError::TooLongForBcrypt);
+                }
+                Pending::Generate(_) => return Ok(()),
+                Pending::Copy(CopySource { application, key }) => {
+                    // What a copy waits for was resolved before it.
+                    match self.done.get(&(application, key)) {
+                        Some(Ok(Desired::Pending(next))) => pending = next,
+                        _ => return Ok(()),
+                    }
+                }
+            }
+        }
     }
 
     fn source(

@@ -148,6 +148,26 @@ impl World {
         Ok(values)
     }
 
+    /// Whether what a secret is made from, and so on, ends at one that is made
+    /// from nothing else.
+    fn has_a_start(&self, application: &ApplicationName, key: &KeyName) -> bool {
+        let (mut application, mut key) = (application.clone(), key.clone());
+        for _ in 0..=APPLICATIONS * KEYS {
+            let Some(spec) = self.environment.spec(&application, &key) else { return false };
+            match &spec.kind {
+                Kind::Copy(source) => {
+                    (application, key) = (source.application.clone(), source.key.clone());
+                }
+                Kind::Generate(generator) => match generator.source() {
+                    Some(source) => key = source.clone(),
+                    None => return true,
+                },
+                Kind::Static | Kind::Value(_) => return true,
+            }
+        }
+        false
+    }
+
     fn in_vault(&self, application: &ApplicationName, key: &KeyName) -> Option<&SecretValue> {
         current_value(&self.current, application, key)?.text()
     }
@@ -166,6 +186,45 @@ proptest! {
             prop_assert!(matches!(desired, Desired::Value(_)));
         }
         prop_assert!(plan(&resolved, &world.current, &policy, false).is_empty());
+    }
+
+    #[test]
+    fn what_no_value_mends_is_what_cannot_be_resolved_with_all_values(world in world()) {
+        let found: Vec<(ApplicationName, KeyName)> = unresolvable(&world.environment)
+            .into_iter()
+            .map(|problem| (problem.application, problem.key))
+            .collect();
+        // Each secret that does not start from what is there, found by hand.
+        let expected: Vec<(ApplicationName, KeyName)> = world
+            .environment
+            .secrets()
+            .filter(|(application, key, _)| !world.has_a_start(application, key))
+            .map(|(application, key, _)| (application.clone(), key.clone()))
+            .collect();
+        prop_assert_eq!(&found, &expected);
+        // And with all values stored, a sync into an empty Vault does the rest.
+        let mut full = world.clone();
+        full.current = CurrentSecrets::default();
+        let mut statics = Vec::new();
+        for (application, key, spec) in world.environment.secrets() {
+            if spec.kind == Kind::Static {
+                statics.push((application.clone(), key.clone()));
+            }
+        }
+        for (application, key) in statics {
+            let values = full.static_values.applications.entry(application).or_default();
+            values.insert(key, "a value".into());
+        }
+        prop_assert_eq!(full.sync(&Policy::default(), 0).is_ok(), found.is_empty());
+        // Whatever is stored or in Vault, these are not made.
+        if let Err(problems) = world.resolve(&Policy::default(), &Minted::default()) {
+            let named = |(application, key): &(ApplicationName, KeyName)| {
+                problems.iter().any(|one| one.application == *application && one.key == *key)
+            };
+            prop_assert!(found.iter().all(named));
+        } else {
+            prop_assert!(found.is_empty());
+        }
     }
 
     #[test]
@@ -316,4 +375,56 @@ fn a_non_string_in_vault_is_neither_kept_nor_replaced_silently() {
     let changes = plan(&resolved, &world.current, &policy, false).changes;
     let crate::plan::EntryChange::Update { keys } = &changes["app0"] else { panic!() };
     assert_eq!(keys["key0"], KeyChange::Update);
+}
+
+#[test]
+fn a_hash_of_what_bcrypt_would_cut_off_is_known_before_it_is_made() {
+    let hash = || Kind::Generate(Generator::BcryptPasswordHash { source: key(1) });
+    let copy = |a| Kind::Copy(CopySource { application: application(a), key: key(1) });
+    let key_pair = Kind::Generate(Generator::RsaPrivateKey);
+    for (source, is_unhashable) in [
+        (Kind::Value("x".repeat(72).as_str().into()), true),
+        (Kind::Value("x".repeat(71).as_str().into()), false),
+        (Kind::Value("a\0b".into()), true),
+        (Kind::Static, false),
+        (Kind::Generate(Generator::Password), false),
+        (Kind::Generate(Generator::GafaelfawrToken), false),
+        (key_pair.clone(), true),
+        // By way of two copies.
+        (copy(1), true),
+    ] {
+        let mut world = World::empty();
+        world.need(0, 0, hash());
+        world.need(0, 1, source);
+        world.need(1, 1, copy(2));
+        world.need(2, 1, key_pair.clone());
+        let problems = unresolvable(&world.environment);
+        let reasons: Vec<&Reason> = problems.iter().map(|problem| &problem.reason).collect();
+        assert_eq!(
+            matches!(reasons.as_slice(), [Reason::Unhashable(_)]),
+            is_unhashable,
+            "{reasons:?}"
+        );
+        assert_eq!(reasons.is_empty(), !is_unhashable);
+    }
+}
+
+#[test]
+fn the_name_that_was_meant_is_suggested() {
+    let mut world = World::empty();
+    let copy = |a: &str, k: &str| {
+        Kind::Copy(CopySource { application: a.parse().unwrap(), key: k.parse().unwrap() })
+    };
+    world.need(0, 0, copy("app1", "kye1"));
+    world.need(0, 1, copy("apq1", "key1"));
+    world.need(0, 2, copy("zzz", "key1"));
+    world.need(0, 3, copy("app0", "kay3"));
+    world.need(1, 1, Kind::Static);
+    let nearest: Vec<Option<String>> = unresolvable(&world.environment)
+        .iter()
+        .map(|problem| problem.nearest(&world.environment))
+        .collect();
+    let some = |name: &str| Some(name.to_owned());
+    // The last is nearest to itself, which would be a circle.
+    assert_eq!(nearest, [some("app1/key1"), some("app1"), None, None]);
 }

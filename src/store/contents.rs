@@ -67,7 +67,7 @@ impl Contents {
             let folder = format!("{folder}/{}", application.name);
             let Ok(application) = application.name.parse::<ApplicationName>() else { continue };
             for entry in tree.list(&folder)? {
-                if entry.is_folder || entry.name.starts_with('.') {
+                if entry.is_folder || entry.is_escaped || entry.name.starts_with('.') {
                     continue;
                 }
                 let Some(stem) = entry.name.strip_suffix(".age") else { continue };

@@ -97,6 +97,18 @@ pub enum StoreError {
         source: InvalidAccess,
     },
 
+    /// A file that would be one with another, on some file systems.
+    #[error(
+        "{file} cannot be made: its name differs from that of {other} in case alone, and on macOS \
+         and Windows the two are one"
+    )]
+    DiffersInCase {
+        /// The file that was to be made.
+        file: String,
+        /// The file or folder that there is.
+        other: String,
+    },
+
     /// Nobody could read a value sealed now.
     #[error("{id} cannot be sealed: no holder in recipients/ has access to it")]
     NoHolder {
@@ -132,6 +144,9 @@ impl StoreError {
                 "give a holder access, by a line such as: access = [\"{}\"]",
                 id.environment
             )),
+            Self::DiffersInCase { .. } => {
+                Some("take the name that is there, or one that differs in more".to_owned())
+            }
             Self::UnknownFormat { .. } => {
                 Some("a later version of phalanx-secrets made this store; use that".to_owned())
             }

@@ -201,7 +201,7 @@ impl Holders {
         let mut holders = BTreeMap::new();
         for entry in tree.list(RECIPIENTS)? {
             let Some(stem) = entry.name.strip_suffix(".toml") else { continue };
-            if entry.is_folder || stem == WITHDRAWN || stem.starts_with('.') {
+            if entry.is_folder || entry.is_escaped || stem == WITHDRAWN || stem.starts_with('.') {
                 continue;
             }
             let file = format!("{RECIPIENTS}/{}", entry.name);

@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::Store;
+use super::case::refuse_alike;
 use super::error::StoreError;
 use super::paths::{RECIPIENTS, SECRETS, sealed_path};
 use super::settings::STORE_FILE;
@@ -92,6 +93,7 @@ impl LockedStore {
         value: &SecretValue,
         set_at: Timestamp,
     ) -> Result<(), StoreError> {
+        self.refuse_alike(id)?;
         let file = sealed_path(id);
         let sealed = self.seal(id, value, set_at)?;
         write_file(self.tree.folder()?, &file, &sealed)?;
@@ -153,8 +155,10 @@ impl LockedStore {
     /// Changes several files of the store, in their order.
     ///
     /// # Errors
-    /// As [`write_together`].
+    /// As [`write_together`], and a new file whose name differs from that of
+    /// another one in case alone.
     pub fn write(&self, changes: &[FileChange]) -> Result<(), StoreError> {
+        refuse_alike(&self.tree, changes)?;
         write_together(self.tree.folder()?, changes)?;
         self.touch(changes.iter().map(|change| change.file.clone()));
         Ok(())

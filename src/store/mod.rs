@@ -6,6 +6,7 @@
 
 mod access;
 mod backup;
+mod case;
 mod contents;
 mod error;
 mod former;
@@ -42,6 +43,7 @@ pub(crate) use paths::{canonical_file_stem, id_of_path, key_of_file_stem};
 pub(crate) use recipient::find_private_key;
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
 pub use rekey::{RekeyError, StaleValue, UNKNOWN_TIME};
+pub(crate) use sealing::inspect_with_length;
 pub use sealing::{OpenError, Opened, SealError, inspect, open, seal};
 pub use settings::{STORE_FILE, StoreSettings, TrustSettings};
 pub use signing_key::{InvalidSigningKey, SigningKey};
@@ -120,6 +122,15 @@ impl Store {
     #[must_use]
     pub fn has(&self, id: &SecretId) -> bool {
         self.tree.has_file(&sealed_path(id))
+    }
+
+    /// Refuses a value that would be stored beside one whose name differs in
+    /// case alone.
+    ///
+    /// # Errors
+    /// The other one, or a folder that cannot be read.
+    pub fn refuse_alike(&self, id: &SecretId) -> Result<(), StoreError> {
+        case::refuse_alike_file(&self.tree, &sealed_path(id))
     }
 
     /// The sealed file of a value.

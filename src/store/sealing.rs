@@ -124,30 +124,44 @@ pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opene
 /// A file that is no age file or not a whole one, or whose stanza of ours is
 /// malformed.
 pub fn inspect(file: &[u8]) -> Result<Header, OpenError> {
+    Ok(inspect_with_length(file)?.0)
+}
+
+/// The same, with the length of the value in bytes: age hides everything of a
+/// value but that.
+///
+/// # Errors
+/// As [`inspect`].
+pub(crate) fn inspect_with_length(file: &[u8]) -> Result<(Header, u64), OpenError> {
     let reader = HeaderReader(RefCell::new(Header::of_stanzas(&[])));
     // Nobody can open it this way; the reader has seen the header all the same.
     let _ = read_header(file)?.decrypt(std::iter::once(&reader as &dyn age::Identity));
     let header = reader.0.into_inner()?;
-    if is_whole(file) { Ok(header) } else { Err(OpenError::Malformed) }
+    let length = payload_length(file).and_then(value_length).ok_or(OpenError::Malformed)?;
+    Ok((header, length))
 }
 
-/// Whether the armor of a file is whole, with nothing after it, and has room
-/// for a payload after the header.
-fn is_whole(file: &[u8]) -> bool {
-    /// A nonce, and the tag of at least one chunk.
-    const LEAST: usize = 16 + 16;
+/// The length of the payload after the header of a file whose armor is whole,
+/// with nothing after it.
+fn payload_length(file: &[u8]) -> Option<u64> {
     let mut binary = Vec::with_capacity(file.len());
-    if ArmoredReader::new(file).read_to_end(&mut binary).is_err() {
-        return false;
-    }
+    ArmoredReader::new(file).read_to_end(&mut binary).ok()?;
     // No other line of a header begins so.
-    let mac = binary.windows(4).position(|window| window == b"\n---");
-    let after_mac = mac.and_then(|mac| binary.get(mac + 1..));
-    let payload = after_mac.and_then(|rest| {
-        let line = rest.iter().position(|byte| *byte == b'\n')?;
-        rest.get(line + 1..)
-    });
-    payload.is_some_and(|payload| payload.len() >= LEAST)
+    let mac = binary.windows(4).position(|window| window == b"\n---")?;
+    let rest = binary.get(mac + 1..)?;
+    let line = rest.iter().position(|byte| *byte == b'\n')?;
+    Some(rest.get(line + 1..)?.len() as u64)
+}
+
+/// The length of the value in a payload: a nonce, and chunks of 64 KiB, at
+/// least one, each with a tag. Source: age specification, "Payload".
+fn value_length(payload: u64) -> Option<u64> {
+    const NONCE: u64 = 16;
+    const TAG: u64 = 16;
+    const CHUNK: u64 = (64 << 10) + TAG;
+    let sealed = payload.checked_sub(NONCE)?;
+    let chunks = sealed.div_ceil(CHUNK).max(1);
+    sealed.checked_sub(chunks * TAG)
 }
 
 /// An identity that opens nothing and remembers what a header holds.

@@ -133,9 +133,11 @@ impl Tree {
     /// The files and folders directly in the folder at `path`, sorted by name;
     /// nothing where there is no such folder.
     ///
+    /// A name that is not UTF-8 comes with escapes. It is none that anything
+    /// here could have, and nothing is found at it.
+    ///
     /// # Errors
-    /// A folder that exists and cannot be read, or holds a name that is not
-    /// UTF-8.
+    /// A folder that exists and cannot be read.
     pub fn list(&self, path: &str) -> Result<Vec<TreeEntry>, TreeError> {
         let listed = match &self.0 {
             Source::Folder(root) => list_folder(&root.join(path)),
@@ -150,6 +152,9 @@ impl Tree {
 pub struct TreeEntry {
     /// Its name, without the folder.
     pub name: String,
+    /// Whether the name is not UTF-8, and so is written with escapes here, as
+    /// shells read them between `$'` and `'`.
+    pub is_escaped: bool,
     /// Whether it is a folder. On disk, a link to one is, too.
     pub is_folder: bool,
     /// Whether it is a symbolic link, or a submodule that git has noted.
@@ -176,11 +181,11 @@ fn list_folder(path: &Path) -> io::Result<Vec<TreeEntry>> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
-        let name = entry.file_name().into_string().map_err(|_| not_utf8())?;
+        let (name, is_escaped) = name_of(entry.file_name().as_encoded_bytes());
         let kind = entry.file_type()?;
         let is_link = kind.is_symlink();
         let is_folder = if is_link { entry.path().is_dir() } else { kind.is_dir() };
-        found.push(TreeEntry { name, is_folder, is_link });
+        found.push(TreeEntry { name, is_escaped, is_folder, is_link });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
@@ -188,17 +193,36 @@ fn list_folder(path: &Path) -> io::Result<Vec<TreeEntry>> {
 
 fn list_snapshot(snapshot: &Snapshot, path: &str) -> io::Result<Vec<TreeEntry>> {
     let entries = snapshot.list(path)?.into_iter().map(|entry| {
-        Ok(TreeEntry {
-            name: String::from_utf8(entry.name).map_err(|_| not_utf8())?,
+        let (name, is_escaped) = name_of(&entry.name);
+        TreeEntry {
+            name,
+            is_escaped,
             is_folder: entry.kind == NotedKind::Folder,
             is_link: entry.kind == NotedKind::Elsewhere,
-        })
+        }
     });
-    entries.collect()
+    Ok(entries.collect())
 }
 
-fn not_utf8() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "it holds a name that is not UTF-8")
+/// A name as text, and whether that takes escapes.
+fn name_of(bytes: &[u8]) -> (String, bool) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return (text.to_owned(), false);
+    }
+    let mut name = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' | '\'' => name.extend(['\\', character]),
+                _ if character.is_ascii_control() => {
+                    name.push_str(&format!("\\x{:02x}", u32::from(character)));
+                }
+                _ => name.push(character),
+            }
+        }
+        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    (name, true)
 }
 
 fn is_absent(error: &io::Error) -> bool {

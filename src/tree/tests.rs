@@ -200,3 +200,27 @@ fn threads_can_share_a_tree() {
     fn shared<T: Clone + Send + Sync>() {}
     shared::<Tree>();
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_not_utf8_is_written_with_escapes_and_hides_nothing() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (_folder, root, repository) = repository();
+    let name = b"it's \\ caf\xe9\n.txt";
+    std::fs::File::create_new(root.join(std::ffi::OsStr::from_bytes(name))).unwrap();
+    let mut index = repository.index().unwrap();
+    let id = repository.blob(b"x").unwrap();
+    let mut path = b"below/".to_vec();
+    path.extend(name);
+    index.add(&IndexEntry { path, ..entry("", 0o100_644, 0, id) }).unwrap();
+    index.write().unwrap();
+    for tree in everywhere(&root) {
+        let entries = tree.list("").unwrap();
+        let escaped: Vec<&TreeEntry> = entries.iter().filter(|entry| entry.is_escaped).collect();
+        assert!(
+            matches!(escaped.as_slice(), [one] if one.name == r"it\'s \\ caf\xe9\x0a.txt"),
+            "{entries:?}"
+        );
+        assert!(entries.iter().any(|entry| entry.name == "z" && !entry.is_escaped));
+    }
+}

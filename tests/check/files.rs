@@ -22,7 +22,7 @@ fn whatever_does_not_belong_is_named() {
         "secrets/demo/app/notes.txt",
         "secrets/demo/app/below/token.age",
         "secrets/demo/app/%74oken.age",
-        "secrets/demo/app/with%20space%2e.age",
+        "secrets/demo/app/%2edockerconfigjson.age",
         "secrets/demo/app/%0A.age",
         "secrets/demo/app/.phalanx-secrets-AbC123",
         "secrets/demo/gone/token.age",
@@ -55,13 +55,13 @@ fn whatever_does_not_belong_is_named() {
       • secrets/notes.txt: no such file belongs here
       • secrets/token.age: no such file belongs here
       • secrets/demo/app/%0A.age: it is named after no secret
+      • secrets/demo/app/%2edockerconfigjson.age: it is not read: the file of this key is called %2Edockerconfigjson.age
       • secrets/demo/app/%74oken.age: it is not read: the file of this key is called token.age
       • secrets/demo/app/.phalanx-secrets-AbC123: an interrupted command left it
       • secrets/demo/app/absent.age: no spec asks for it
       • secrets/demo/app/below/token.age: it is in a folder within an application's
       • secrets/demo/app/made.age: it is of kind generate, so nothing uses this value
       • secrets/demo/app/notes.txt: only sealed files (.age) belong here
-      • secrets/demo/app/with%20space%2e.age: it is not read: the file of this key is called with%20space..age
       • secrets/demo/gone/token.age: demo does not enable gone
       • secrets/demo/token.age: it is in no application's folder
       → what a command left is removed by: phalanx-secrets rekey

@@ -16,7 +16,7 @@ fn every_fault_of_a_seal_is_told_apart() {
     let sealed = assemble(&header, &payload);
     store.write(&file("password"), "in the clear");
     store.write(&file("token"), &sealed);
-    store.write(&file("with%20space"), [header.as_bytes(), &payload].concat());
+    store.write(&file("tls.key"), [header.as_bytes(), &payload].concat());
     let half = &store.bytes(&file("dex.clientSecret"))[..200].to_vec();
     store.write(&file("dex.clientSecret"), half);
     let other = "secrets/demo/other/shared.age";
@@ -42,8 +42,8 @@ fn every_fault_of_a_seal_is_told_apart() {
       → move it back to the secret that it was sealed for, or store the right value: phalanx-secrets set demo app token
 
     Sealed in the binary form:
-      • secrets/demo/app/with%20space.age: it is a binary age file, and the store keeps armored ones
-      → store it anew: age --decrypt -i IDENTITY secrets/demo/app/with%20space.age | phalanx-secrets set demo app 'with space'
+      • secrets/demo/app/tls.key.age: it is a binary age file, and the store keeps armored ones
+      → store it anew: age --decrypt -i IDENTITY secrets/demo/app/tls.key.age | phalanx-secrets set demo app tls.key
     ");
 }
 

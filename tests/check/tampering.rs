@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use phalanx_secrets::check::check;
+use phalanx_secrets::check::Check;
+use phalanx_secrets::layout::Layout;
 use phalanx_secrets::model::SecretId;
 use phalanx_secrets::store::{Identities, IdentitySource, Opened, Store, open};
 use phalanx_secrets::tree::Tree;
@@ -38,7 +39,10 @@ impl World {
         let (bob, carol) = (sandbox.ssh_key("bob"), sandbox.ssh_key_of_type("carol", "rsa"));
         let repository = Repository::standalone(&sandbox, "store")
             .environment("demo", "http://127.0.0.1:1", "secret/demo", &["app"])
-            .application("app", "[secrets.password]\n[secrets.token]\n")
+            .application(
+                "app",
+                "[secrets]\npassword = { description = \"x\" }\ntoken = { description = \"y\" }\n",
+            )
             .holder("alice", &[&alice.recipient], &["*"])
             .holder("bob", &[&bob.recipient], &["demo"])
             .holder("carol", &[&carol.recipient], &["demo/app"]);
@@ -69,7 +73,9 @@ impl World {
         let tree = Tree::new(&self.root);
         let store = Store::open(&tree).unwrap().unwrap();
         [None, Some(&self.identities)].map(|identities| {
-            let report = check(&tree, &store, |_| true, identities).unwrap();
+            let (layout, store) = (Layout::Standalone, Some(&store));
+            let report =
+                Check { tree: &tree, layout, store, named: &[], identities }.run().unwrap();
             report.findings.into_iter().map(|finding| finding.file.unwrap()).collect()
         })
     }

@@ -4,9 +4,8 @@ use std::net::TcpListener;
 
 use insta::assert_snapshot;
 
-use super::{SECRETS, assert_is_clean, findings, kinds_and_files, store_in_order};
+use super::{assert_is_clean, findings, kinds_and_files, store_in_order};
 use crate::support::cli::Sandbox;
-use crate::support::small_store::SmallStore;
 use crate::support::standalone::Repository;
 
 #[test]
@@ -40,17 +39,17 @@ fn nothing_is_asked_of_any_server() {
 #[test]
 fn what_is_missing_is_named_with_the_command_to_store_it() {
     let store = store_in_order();
-    std::fs::remove_file(store.root.join("secrets/demo/app/with%20space.age")).unwrap();
+    std::fs::remove_file(store.root.join("secrets/demo/app/tls.key.age")).unwrap();
     assert_snapshot!(findings(&store, &[]), @r"
     Required and not stored:
-      • demo/app/with space
-      → store it: phalanx-secrets set demo app 'with space'
+      • demo/app/tls.key
+      → store it: phalanx-secrets set demo app tls.key
     ");
     std::fs::remove_file(store.root.join("secrets/demo/app/token.age")).unwrap();
     assert_snapshot!(findings(&store, &["demo"]), @r"
     Required and not stored:
+      • demo/app/tls.key
       • demo/app/token
-      • demo/app/with space
       → store it: phalanx-secrets set demo APPLICATION KEY
       → or all at once: phalanx-secrets static-template demo > FILE, fill it in outside of the checkout, phalanx-secrets import demo FILE
     ");
@@ -60,8 +59,9 @@ fn what_is_missing_is_named_with_the_command_to_store_it() {
 fn an_environment_without_anything_is_one_finding() {
     let store = store_in_order();
     for name in ["summit", "base"] {
+        let text = String::from_utf8(store.bytes("secrets/environments/demo.toml")).unwrap();
         let file = format!("secrets/environments/{name}.toml");
-        store.write(&file, store.bytes("secrets/environments/demo.toml"));
+        store.write(&file, text.replace("secret/demo", &format!("secret/{name}")));
     }
     assert_snapshot!(findings(&store, &[]), @r#"
     Environments for which nothing is stored:
@@ -128,8 +128,8 @@ fn nothing_is_missing_where_vaults_values_are_kept() {
     store.run(["check"]).success();
     store.write("secrets/store.toml", format!("{settings}[\"dmeo\"]\n"));
     let found = findings(&store, &[]);
-    let said =
-        "  • secrets/store.toml: keep-vault-static names \"dmeo\", which is no environment\n";
+    let said = "  • secrets/store.toml: keep-vault-static names \"dmeo\", which is no environment; did you \
+         mean demo?\n";
     assert!(found.contains(said) && found.contains("demo/app/token"), "{found}");
 }
 
@@ -169,10 +169,8 @@ fn a_broken_holder_fails_the_command() {
 
 #[test]
 fn what_the_environment_as_a_whole_needs_has_rules_of_its_own() {
-    let store = SmallStore::new();
-    for (application, key) in SECRETS {
-        store.set(application, key, "x");
-    }
+    let store = store_in_order();
+    store.sandbox.install_identity(&store.alice.path);
     store.set("pull-secret", "ghcr.io", "user:password");
     store.set("oidc-clients", "c", r#"{"id": "c", "secret": "s", "return_uri": "u"}"#);
     store.set("vault-write-token", "token", "t");
@@ -197,6 +195,7 @@ fn json_names_the_secret_and_the_file() {
         "application": "app",
         "key": "password",
         "file": "secrets/demo/app/password.age",
+        "line": null,
         "message": "it is no age file"
       },
       {
@@ -205,6 +204,7 @@ fn json_names_the_secret_and_the_file() {
         "application": "app",
         "key": "token",
         "file": null,
+        "line": null,
         "message": "it is required"
       },
       {
@@ -213,6 +213,7 @@ fn json_names_the_secret_and_the_file() {
         "application": null,
         "key": null,
         "file": "secrets/notes.txt",
+        "line": null,
         "message": "no such file belongs here"
       }
     ]
@@ -223,8 +224,8 @@ fn json_names_the_secret_and_the_file() {
 fn a_phalanx_checkout_is_checked_by_the_same_rules() {
     let sandbox = Sandbox::new();
     let alice = sandbox.age_identity("alice");
-    let spec = "token:\n  description: >-\n    For the other side.\nmade:\n  generate:\n    type: \
-                password\n";
+    let spec = "token:\n  description: >-\n    For the other side.\nmade:\n  description: Made\n  \
+                generate:\n    type: password\n";
     let repository = Repository::phalanx(&sandbox, "phalanx")
         .environment("idfdev", "http://127.0.0.1:1", "secret/idfdev", &["app"])
         .environment("base", "http://127.0.0.1:1", "secret/base", &["app"])

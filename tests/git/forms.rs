@@ -10,7 +10,7 @@ use crate::support::small_store::SmallStore;
 
 /// A committed store with one value.
 fn committed() -> SmallStore {
-    let store = SmallStore::new();
+    let store = SmallStore::in_order();
     store.set("app", "password", "one");
     git(&store, &["init", "--quiet"]);
     commit(&store, "The store");
@@ -39,7 +39,7 @@ fn an_index_of_any_form_is_read() {
         store.set("app", "token", "two");
         store.set("app", ".dockerconfigjson", "{}");
         store.set("app", "dex.clientSecret", "three");
-        store.set("app", "with space", "four");
+        store.set("app", "tls.key", "four");
         store.set("other", "shared", "five");
         store.write("elsewhere/deep/file", "x");
         commit(&store, "All values");
@@ -64,7 +64,7 @@ fn an_index_of_any_form_is_read() {
 #[test]
 fn the_hook_lets_a_commit_of_a_split_index_pass() {
     let store = committed();
-    for key in ["token", ".dockerconfigjson", "dex.clientSecret", "with space"] {
+    for key in ["token", ".dockerconfigjson", "dex.clientSecret", "tls.key"] {
         store.set("app", key, "x");
     }
     store.set("other", "shared", "x");
@@ -159,7 +159,7 @@ fn a_name_that_a_branch_and_a_tag_share_is_refused() {
 
 #[test]
 fn before_the_first_commit_it_is_said_that_there_is_none() {
-    let store = SmallStore::new();
+    let store = SmallStore::in_order();
     store.set("app", "password", "one");
     git(&store, &["init", "--quiet"]);
     for command in [&["diff"][..], &["log"], &["log", "demo"], &["list", "demo", "--rev", "HEAD"]] {

@@ -22,7 +22,7 @@ struct Clone {
 
 impl Clone {
     fn new() -> Self {
-        let store = SmallStore::new();
+        let store = SmallStore::in_order();
         store.set("app", "password", "first");
         let clone = Self { store };
         clone.git(&["init", "--quiet"]);

@@ -120,7 +120,7 @@ fn worktrees_share_it_and_folders_with_spaces_are_found() {
     commit.current_dir(&linked).run().fails_with(1);
 
     // A store in a folder of a repository.
-    let store = SmallStore::new();
+    let store = SmallStore::in_order();
     store.set("app", "password", "first");
     let above = store.sandbox.work().join("*[above] it");
     fs::create_dir(&above).unwrap();

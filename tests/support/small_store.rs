@@ -34,6 +34,37 @@ copy = { application = "other", key = "shared" }
 value = "a literal"
 "#;
 
+/// The same without what `check` would find: all is described, and there is no
+/// key that Kubernetes refuses.
+pub const APP_IN_ORDER: &str = r#"
+[secrets.password]
+description = "Password of the database"
+
+[secrets.token]
+description = "Token for the other side"
+
+[secrets."dex.clientSecret"]
+description = "Secret of the client"
+
+[secrets.".dockerconfigjson"]
+description = "Credentials of a registry"
+
+[secrets."tls.key"]
+description = "Key of the server"
+
+[secrets.made]
+description = "Made once"
+generate = { type = "password" }
+
+[secrets.copied]
+description = "What the other side has"
+copy = { application = "other", key = "shared" }
+
+[secrets.fixed]
+description = "No secret"
+value = "a literal"
+"#;
+
 const OTHER: &str = "[secrets.shared]\ndescription = \"What both sides know\"\n";
 
 /// A store with one holder, `alice`, who may read everything and whose
@@ -57,6 +88,13 @@ impl SmallStore {
             .holder("alice", &[&alice.recipient], &["*"]);
         let root = repository.root().to_owned();
         Self { sandbox, root, alice }
+    }
+
+    /// The same, with specs that `check` finds nothing wrong with.
+    pub fn in_order() -> Self {
+        let store = Self::new();
+        store.write("secrets/applications/app.toml", APP_IN_ORDER);
+        store
     }
 
     /// Takes away the identity that the program finds by itself.

@@ -11,13 +11,17 @@ use crate::support::cli::Output;
 use crate::support::openbao::OpenBao;
 
 const APP: &str = "
-secrets.given = {}
+secrets.given = { description = 'From outside' }
+secrets.made.description = 'Made once'
 secrets.made.generate.type = 'password'
-secrets.literal = { value = 'x' }
+secrets.literal = { description = 'No secret', value = 'x' }
+secrets.hash.description = 'Of what is made'
 secrets.hash.generate = { type = 'bcrypt-password-hash', source = 'made' }
 ";
 const COPIER: &str = "
+secrets.of_static.description = 'A copy'
 secrets.of_static.copy = { application = 'app', key = 'given' }
+secrets.of_made.description = 'A copy'
 secrets.of_made.copy = { application = 'app', key = 'made' }
 ";
 

@@ -1,0 +1,85 @@
+//! What is stored for an environment, beside what its specs ask for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finding::{Finding, FindingKind};
+use super::place::StoredFile;
+use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
+use crate::model::{ApplicationName, Environment, EnvironmentName, Kind, SecretId};
+use crate::static_values::WRITE_TOKEN_KEY;
+use crate::store::{Store, is_backup};
+
+/// Stored values that nothing asks for.
+pub(super) fn unwanted(specs: &Environment, stored: &[StoredFile]) -> Vec<Finding> {
+    let findings = stored.iter().filter_map(|StoredFile { id, path }| {
+        let finding = Finding::new(FindingKind::Stray, why_unwanted(specs, id)?);
+        Some(finding.of_secret(id.clone()).in_file(path))
+    });
+    findings.collect()
+}
+
+/// Required static values that are not stored.
+pub(super) fn missing(specs: &Environment, stored: &[StoredFile]) -> Vec<Finding> {
+    let has: BTreeSet<&SecretId> = stored.iter().map(|file| &file.id).collect();
+    let required = specs.secrets().filter(|(_, _, spec)| spec.kind == Kind::Static);
+    let missing: Vec<SecretId> = required
+        .map(|(application, key, _)| {
+            SecretId::new(specs.name.clone(), application.clone(), key.clone())
+        })
+        .filter(|id| !has.contains(id))
+        .collect();
+    if stored.iter().all(|file| is_backup(&file.id)) && !missing.is_empty() {
+        let message = match missing.len() {
+            1 => "its one static value is not stored".to_owned(),
+            count => format!("none of its {count} static values is stored"),
+        };
+        let finding = Finding::new(FindingKind::Empty, message);
+        return vec![finding.in_environment(Some(&specs.name))];
+    }
+    let finding = |id| Finding::new(FindingKind::Missing, "it is required").of_secret(id);
+    missing.into_iter().map(finding).collect()
+}
+
+/// Why nothing asks for a stored value.
+fn why_unwanted(specs: &Environment, id: &SecretId) -> Option<String> {
+    if is_backup(id) {
+        return None;
+    }
+    match id.application.as_str() {
+        PULL_SECRET | OIDC_CLIENTS => return None,
+        VAULT_WRITE_TOKEN if id.key.as_str() == WRITE_TOKEN_KEY => return None,
+        VAULT_WRITE_TOKEN => {
+            return Some(format!("the key of {VAULT_WRITE_TOKEN} is {WRITE_TOKEN_KEY}"));
+        }
+        _ => {}
+    }
+    if !specs.applications.contains_key(&id.application) {
+        return Some(format!("{} does not enable {}", specs.name, id.application));
+    }
+    match specs.spec(&id.application, &id.key).map(|spec| &spec.kind) {
+        Some(Kind::Static) => None,
+        Some(kind) => Some(format!("it is of kind {}, so nothing uses this value", kind.name())),
+        None => Some("no spec asks for it".to_owned()),
+    }
+}
+
+/// Applications with values that no holder may read today.
+pub(super) fn unreadable(store: &Store, values: &[&StoredFile]) -> Vec<Finding> {
+    let mut counts: BTreeMap<(&EnvironmentName, &ApplicationName), usize> = BTreeMap::new();
+    for StoredFile { id, .. } in values {
+        *counts.entry((&id.environment, &id.application)).or_default() += 1;
+    }
+    let unreadable = counts.into_iter().filter(|((environment, application), _)| {
+        store.holders.recipients_for(environment, application).is_empty()
+    });
+    unreadable
+        .map(|((environment, application), count)| {
+            let values = if count == 1 { "1 value".to_owned() } else { format!("{count} values") };
+            let message = format!("no holder in recipients/ may read the {values} in it");
+            let folder = format!("{}/{environment}/{application}", crate::store::SECRETS);
+            Finding::new(FindingKind::Unreadable, message)
+                .in_environment(Some(environment))
+                .in_file(folder)
+        })
+        .collect()
+}
