@@ -24,6 +24,7 @@ mod fill;
 mod fleet;
 mod get;
 mod git;
+mod held_back;
 mod import;
 mod init;
 mod input;
@@ -68,6 +69,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use checkout::{Checkout, RevisionArgs};
 use error::{CliError, Exit};
+use held_back::HeldBack;
 use settings::Settings;
 use ui::{Ui, Verbosity};
 
@@ -213,12 +215,11 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let settings = Settings::from_process();
-    let ui = Ui::of_process(settings.pastes());
+    let ui = Ui::of_process(settings.pastes(), HeldBack::of_process(&settings));
     let cli = match Cli::parse_with_examples() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too, to standard output.
-            let _ = error.print();
+            ui.usage_error(&error);
             return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { 0 });
         }
     };

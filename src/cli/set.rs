@@ -13,9 +13,12 @@ use super::input::{YES, read_file};
 use super::new_value::{ValueArgs, check_new_id, check_value, readers, warn_of_line_feed};
 use super::{CliError, Context, Exit, oidc_client};
 use crate::generate;
+use crate::layout::{RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, InvalidName, KeyName, SecretId, SecretValue,
 };
+use crate::static_values::WRITE_TOKEN_KEY;
+use crate::suggest::nearest;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -117,7 +120,8 @@ enum Generated {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    if !args.misplaced.is_empty() {
+    // `key=VALUE` is as much of an argument.
+    if !args.misplaced.is_empty() || args.key.as_str().contains('=') {
         return Err(CliError::usage(
             "the value must not be an argument, where other users of this machine can see it",
         )
@@ -134,6 +138,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for name in &args.environments.0 {
         let id = SecretId::new(name.clone(), args.application.clone(), args.key.clone());
         let environment = context.checkout.environment(name)?;
+        refuse_strange(&id, &environment, args.allow_unknown)?;
         check_new_id(&id, &environment, args.allow_unknown)?;
         // Before the value is asked for: whether anybody could read it, and
         // whether it has a place of its own.
@@ -190,6 +195,34 @@ fn check_generated(args: &Args, context: &Context<'_>) -> Result<(), CliError> {
             .hint("generate one with: --generate oidc-client")),
         _ => Ok(()),
     }
+}
+
+/// Refuses a key that is like none that the application has, without repeating
+/// it: somebody may have left out the key and given the value.
+fn refuse_strange(
+    id: &SecretId,
+    environment: &Environment,
+    allow_unknown: bool,
+) -> Result<(), CliError> {
+    let known: Vec<&str> = match id.application.as_str() {
+        VAULT_WRITE_TOKEN => vec![WRITE_TOKEN_KEY],
+        name if RESERVED_APPLICATIONS.contains(&name) => return Ok(()),
+        _ => match environment.applications.get(&id.application) {
+            Some(application) => application.secrets.keys().map(KeyName::as_str).collect(),
+            None => return Ok(()),
+        },
+    };
+    let key = id.key.as_str();
+    if allow_unknown || known.contains(&key) || nearest(key, known).is_some() {
+        return Ok(());
+    }
+    let (application, name) = (&id.application, &id.environment);
+    Err(CliError::usage(format!(
+        "{application} needs no secret of that name in {name} (it is not repeated: it could be a \
+         value)"
+    ))
+    .hint(format!("see what it needs with: phalanx-secrets list {name}"))
+    .hint("to store it all the same, for a spec that is yet to come, pass --allow-unknown"))
 }
 
 fn read(

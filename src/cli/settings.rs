@@ -60,6 +60,15 @@ impl Settings {
         (self.variable)(name)?.into_string().ok()
     }
 
+    /// What stands in the variables that are read here, any of which somebody
+    /// may have given a key or a token.
+    pub(super) fn texts_that_may_be_keys(&self) -> Vec<String> {
+        const FAMILIES: [&str; 6] = ["PHALANX_SECRETS_", "SOPS_", "VAULT_", "BAO_", "OP_", "XDG_"];
+        let names = (self.names)().into_iter();
+        let names = names.filter(|name| FAMILIES.iter().any(|family| name.starts_with(family)));
+        names.filter_map(|name| self.text(&name)).collect()
+    }
+
     /// A Vault setting, under OpenBao's name or Vault's.
     fn vault_variable(&self, name: &str) -> Option<String> {
         self.text(&format!("VAULT_{name}")).or_else(|| self.text(&format!("BAO_{name}")))

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::ask::{Shown, TerminalAsk};
 use super::error::{CliError, Exit};
+use super::held_back::HeldBack;
 use super::terminal::Pastes;
 use crate::model::{EnvironmentName, SecretValue};
 use crate::printable::printable;
@@ -45,10 +46,12 @@ pub(super) struct Ui {
     pub(super) pastes: Pastes,
     /// The environment that it speaks of, where it is one of several.
     environment: Option<(String, ProgressBar)>,
+    /// What no message repeats.
+    held_back: HeldBack,
 }
 
 impl Ui {
-    pub(super) fn of_process(pastes: Pastes) -> Self {
+    pub(super) fn of_process(pastes: Pastes, held_back: HeldBack) -> Self {
         Self {
             stdin_is_terminal: io::stdin().is_terminal(),
             stdout_is_terminal: io::stdout().is_terminal(),
@@ -57,6 +60,7 @@ impl Ui {
             verbosity: Verbosity::default(),
             pastes,
             environment: None,
+            held_back,
         }
     }
 
@@ -87,6 +91,8 @@ impl Ui {
     /// Writes a message: a heading, and a text whose lines all belong to it.
     fn message(&self, text: std::fmt::Arguments<'_>) {
         let prefix = self.prefix();
+        let text = text.to_string();
+        let text = self.held_back.taken_from(&text);
         self.alone(|| {
             let _ = writeln!(anstream::stderr(), "{prefix}{text}");
         });
@@ -185,6 +191,16 @@ impl Ui {
     pub(super) fn hint(&self, text: &str) {
         let text = text.replace('\n', "\n      ");
         self.message(format_args!("{CYAN}Hint:{CYAN:#} {text}"));
+    }
+
+    /// Reports a wrong command line, or gives what is asked for instead: the
+    /// help or the version.
+    pub(super) fn usage_error(&self, error: &clap::Error) {
+        let text = self.held_back.taken_from_usage(error);
+        let _ = match error.use_stderr() {
+            true => write!(anstream::stderr(), "{text}"),
+            false => write!(anstream::stdout(), "{text}"),
+        };
     }
 
     /// Reports an error.

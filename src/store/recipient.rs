@@ -9,6 +9,8 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::private_key::find_private_key;
+
 /// A public key, in canonical form: what two spellings of one key share.
 ///
 /// ```
@@ -132,16 +134,6 @@ impl FromStr for Recipient {
             Err(_) => Err(InvalidRecipient::Unknown),
         }
     }
-}
-
-/// Where in a text a private key begins, if there is one. Such a text is
-/// never repeated in a message.
-///
-/// The identities of plugins are upper case only, so that
-/// `~/.config/age-plugin-yubikey/` is none.
-pub(crate) fn find_private_key(text: &str) -> Option<usize> {
-    let native = text.to_ascii_lowercase().find("age-secret-key-1");
-    [native, text.find("AGE-PLUGIN-"), text.find("-----BEGIN")].into_iter().flatten().min()
 }
 
 impl fmt::Display for Recipient {

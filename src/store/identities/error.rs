@@ -19,6 +19,16 @@ pub enum IdentityError {
         /// How it was given.
         named_by: &'static str,
     },
+    /// Neither the path of a file that can be read nor an identity. It is not
+    /// repeated, since it could be a damaged one.
+    #[error(
+        "{named_by} has neither the path of a file that can be read nor an identity that is \
+         understood (it is not repeated here: it could be a private key)"
+    )]
+    NotUnderstood {
+        /// How it was given.
+        named_by: &'static str,
+    },
     /// A public key where a private one is needed.
     #[error("{origin}: line {line} is a public key; the private key that belongs to it is needed")]
     PublicKey {
@@ -79,6 +89,10 @@ impl IdentityError {
             }
             Self::Cut { .. } => {
                 "all of it is needed, from its first line to its last, with its line breaks"
+            }
+            Self::NotUnderstood { .. } => {
+                "an identity is the whole line AGE-SECRET-KEY-1…, or an SSH private key with all \
+                 of its lines; base64 of one is not decoded"
             }
             Self::Encrypted { .. } => "decrypt it on the way: -i <(age --decrypt -i KEY FILE)",
             Self::NotAPath { .. } => "PHALANX_SECRETS_IDENTITY and SOPS_AGE_KEY may hold a key",

@@ -10,7 +10,7 @@ mod locked;
 mod plugin;
 mod reader;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use age::DecryptError;
@@ -23,7 +23,8 @@ use locked::State;
 pub use locked::UnlockError;
 use reader::Reader;
 
-use super::recipient::{Recipient, find_private_key};
+use super::private_key::{could_be_key, find_private_key};
+use super::recipient::Recipient;
 use crate::model::SecretValue;
 
 /// A place where identities may be.
@@ -258,8 +259,7 @@ impl Identities {
                     if path.to_str().is_some_and(|path| find_private_key(path).is_some()) {
                         return Err(IdentityError::NotAPath { named_by });
                     }
-                    let origin = format!("the identity file {} ({named_by})", path.display());
-                    found.extend(reader.read(path, &origin)?);
+                    found.extend(read_named(&reader, path, named_by)?);
                 }
                 IdentitySource::Text { text, named_by } => {
                     found.extend(reader.parse(text.expose(), named_by)?);
@@ -312,5 +312,21 @@ impl Identities {
     #[must_use]
     pub fn lack_terminal(&self) -> bool {
         self.found.iter().any(Identity::lacks_terminal)
+    }
+}
+
+/// Reads the file that was named, whose path is not repeated where it could be
+/// a key in the place of one.
+fn read_named(
+    reader: &Reader,
+    path: &Path,
+    named_by: &'static str,
+) -> Result<Vec<Identity>, IdentityError> {
+    if !could_be_key(&path.to_string_lossy()) {
+        return reader.read(path, &format!("the identity file {} ({named_by})", path.display()));
+    }
+    match reader.read(path, &format!("the identity file that {named_by} names")) {
+        Err(IdentityError::Read { .. }) => Err(IdentityError::NotUnderstood { named_by }),
+        read => read,
     }
 }
