@@ -11,7 +11,9 @@ use crate::support::small_store::SmallStore;
 fn a_value_is_printed_to_the_byte_and_nothing_else_is() {
     let store = SmallStore::new();
     for value in ["plain", "two\nlines", "ends with a line feed\n", "\r\n", "é€😀", " "] {
-        store.set("app", "password", value);
+        // White space alone is a value where somebody says so.
+        let set = store.command(["set", "demo", "app", "password", "--allow-empty"]);
+        set.stdin(value).run().success();
         let output = store.run(["get", "demo", "app", "password"]).success();
         assert_eq!((output.stdout(), output.stderr()), (value, ""));
     }

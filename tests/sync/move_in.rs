@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 
 use super::World;
 use crate::support::cli::{Command, make_executable};
+use crate::support::connect::{Connect, TOKEN, field, item};
 use crate::support::notice;
 use crate::support::openbao::find_on_path;
 use crate::support::terminal::{ENDINGS, Walk};
@@ -391,6 +392,30 @@ fn the_walk_takes_what_vault_has_and_commits() {
     assert_all_is_stored(&world);
     assert_eq!(git(&["log", "-1", "--format=%s"]), "secrets(demo): import 4 values");
     assert_eq!(git(&["status", "--porcelain"]), "");
+}
+
+/// What is missing there is asked for next, and is no end of the walk.
+#[test]
+fn the_walk_takes_what_1password_has_and_asks_for_the_rest() {
+    let (world, connect) = (world("move-in-1password"), Connect::start());
+    connect.vault("RSP", vec![item("app", vec![field(None, "password", "hunter2")])]);
+    let file = world.root.join("secrets/environments/demo.toml");
+    let text = world.sandbox.read(&file);
+    let there = format!("[onepassword]\nconnect-url = {:?}\nvault-title = \"RSP\"\n", connect.url);
+    world.sandbox.write(&file, text + &there);
+    let command = world.command(&["move-in", "demo"]).env("OP_CONNECT_TOKEN", TOKEN);
+    let walked = Walk::through(at_terminal(command))
+        .expect(NUMBER)
+        .send("1\n")
+        .expect("missing    app token")
+        .expect("Stored 1 new and 0 different values")
+        .expect(WHERE)
+        .expect(NUMBER)
+        .signal(ENDINGS[0])
+        .run();
+    assert!(!walked.screen.contains("hunter2"), "{}", walked.screen);
+    walked.ended_by(ENDINGS[0]);
+    assert_eq!(get(&world, "app", "password"), "hunter2");
 }
 
 /// Whatever ends it at whatever question: what was stored stays, the next walk
