@@ -108,11 +108,16 @@ impl StaticValues {
     /// The line that is not of the documented form, or a name that cannot be
     /// one.
     pub fn from_yaml(text: &str) -> Result<Self, YamlError> {
-        let file: File = parse_strictly(text).map_err(|problem| YamlError::Malformed {
+        let file: Option<File> = parse_strictly(text).map_err(|problem| YamlError::Malformed {
             line: problem.line.unwrap_or(1),
             what: problem.without_content.unwrap_or_else(|| {
                 "the YAML is malformed, or is not that of a static-secrets file".to_owned()
             }),
+        })?;
+        // Nothing at all is a file that was not written to its end.
+        let file = file.ok_or_else(|| YamlError::Malformed {
+            line: 1,
+            what: "there is nothing in it (a file without any value is: {})".to_owned(),
         })?;
         let mut values = Self::default();
         for (application, secrets) in file.applications.unwrap_or_default() {
@@ -412,6 +417,16 @@ mod tests {
         let texts: Vec<_> =
             application.iter().map(|(k, v)| (k.as_str(), v.expose_str().unwrap())).collect();
         assert_eq!(texts, [("bool", "yes"), ("empty", ""), ("octal", "017"), ("text", "null")]);
+    }
+
+    #[test]
+    fn nothing_at_all_is_no_file_of_values() {
+        for text in ["", "\n", "# nothing\n", "---\n", "~\n"] {
+            let error = StaticValues::from_yaml(text).unwrap_err();
+            assert!(error.to_string().starts_with("line 1: there is nothing in it"), "{text:?}");
+        }
+        assert_eq!(StaticValues::from_yaml("{}").unwrap(), StaticValues::default());
+        assert_eq!(StaticValues::from_yaml("applications:\n").unwrap(), StaticValues::default());
     }
 
     #[test]
