@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::kubernetes::MAX_SECRET;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, SecretValue};
 use crate::resolve::{Desired, Policy, Resolved};
@@ -79,6 +80,36 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
+}
+
+/// The applications whose entries would hold more than a Kubernetes Secret
+/// does, each with its bytes. With `delete`, what no spec names does not count;
+/// what is yet to be generated is small, and never does.
+#[must_use]
+pub fn too_large_for_kubernetes(
+    resolved: &Resolved,
+    current: &CurrentSecrets,
+    delete: bool,
+) -> Vec<(ApplicationName, u64)> {
+    let size = |value: &SecretValue| value.expose().len() as u64;
+    let mut found = Vec::new();
+    for (application, secrets) in &resolved.applications {
+        let desired = secrets.values().map(|desired| match desired {
+            Desired::Value(value) => size(value),
+            Desired::Pending(_) => 0,
+        });
+        let entry = current.entries.get(application).and_then(|entry| entry.data.as_ref());
+        let kept = entry
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| !delete && !secrets.contains_key(key.as_str()));
+        let kept = kept.filter_map(|(_, value)| value.text()).map(size);
+        let total: u64 = desired.chain(kept).sum();
+        if total > MAX_SECRET {
+            found.push((application.clone(), total));
+        }
+    }
+    found
 }
 
 /// Compares desired with current.

@@ -11,13 +11,15 @@ use super::provenance::{Origin, Search};
 use super::session::{CompareArgs, Session, Unbound};
 use super::ui::{Progress, Ui};
 use super::{CliError, Context, Exit, RevisionArgs, onepassword};
+use crate::check::without_api_path;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
-use crate::plan::{EntryChange, KeyChange, Plan};
+use crate::plan::{EntryChange, KeyChange, Plan, too_large_for_kubernetes};
 use crate::provenance::Provenance;
 use crate::resolve::{Minted, Regenerate};
 use crate::sync::{Event, Sync, SyncError};
 use crate::trust::VerifiedHistory;
+use crate::vault::CurrentSecrets;
 
 /// What `--regenerate` means without a value.
 const EVERYTHING: &str = "*";
@@ -144,10 +146,18 @@ async fn bring_in_line(
     }
     let origin = progress.suspend(|| search.end(context));
 
-    let (_, plan) = sync
+    refuse_api_path(&environment, &current)?;
+    let (resolved, plan) = sync
         .plan(&current, &Minted::default())
         .map_err(|problems| CliError::unresolved(&problems, name))?;
     progress.suspend(|| {
+        for (application, bytes) in too_large_for_kubernetes(&resolved, &current, args.delete) {
+            ui.warn(&format!(
+                "the values of {application} come to {bytes} bytes, which is larger than the 1 MiB \
+                 that a Kubernetes Secret holds: unless its manifest takes only some of them, \
+                 Kubernetes refuses all, and the application keeps what it has"
+            ));
+        }
         warn_of_deleted(&plan, &current, ui);
         warn_of_expiry(&current, ui);
     });
@@ -288,6 +298,24 @@ fn print_change(
             let verb = if *change == KeyChange::Delete { delete } else { update };
             ui.line(&format!("{verb} Vault secret for {application} {key}"))
         }),
+    }
+}
+
+/// Refuses a path that only Vault's API has, unless something is there: in the
+/// wrong place, every generated secret would be made anew.
+fn refuse_api_path(environment: &Environment, current: &CurrentSecrets) -> Result<(), CliError> {
+    let has_entries = current.entries.values().any(|entry| entry.data.is_some());
+    match without_api_path(&environment.vault) {
+        Some(right) if !has_entries => {
+            let name = &environment.name;
+            let message = format!(
+                "the Vault path prefix of {name} begins as paths of Vault's API do, and nothing is \
+                 there; nothing was written"
+            );
+            let hint = format!("Vault adds that part by itself: write {right} instead");
+            Err(CliError::store(message).hint(hint))
+        }
+        _ => Ok(()),
     }
 }
 

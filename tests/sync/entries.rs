@@ -127,3 +127,25 @@ fn an_entry_without_keys_is_not_made() {
     world.sync(&[]);
     assert_eq!(world.server.list(&world.prefix), ["other"]);
 }
+
+#[test]
+fn a_path_of_the_api_is_refused_before_everything_is_made_anew_there() {
+    let right = unique_prefix("api-path");
+    let wrong = right.replacen('/', "/data/", 1);
+    let world = World::at(&wrong, &[("app", APP)]);
+    world.set("app", "given", "one");
+    let watch = world.watch();
+    let output = world.command(&["sync", "demo"]).run().fails_with(3);
+    assert!(output.stderr().contains(&format!("write {right} instead")), "{output:?}");
+    assert!(watch.writes().is_empty());
+}
+
+#[test]
+fn more_than_a_kubernetes_secret_holds_is_written_with_a_warning() {
+    let world = World::new("one-mebibyte", &[("app", "secrets.given = {}\n")]);
+    world.set("app", "given", &"x".repeat(1 << 20));
+    assert_eq!(world.sync(&[]).stderr(), "");
+    world.set("app", "given", &"x".repeat((1 << 20) + 1));
+    let output = world.sync(&["--dry-run"]);
+    assert!(output.stderr().contains("the values of app come to 1048577 bytes"), "{output:?}");
+}
