@@ -79,7 +79,7 @@ generate = { type = "bcrypt-password-hash", source = "pair" }
       • secrets/applications/app.toml:49: app and-round (demo): it depends on itself: app/and-round → app/round → app/and-round
       • secrets/applications/app.toml:53: app hash (demo): it is made from app/pasword, which is not a secret of this environment; did you mean app/password?
       • secrets/applications/app.toml:57: app time (demo): it is made from app/none, which is not a secret of this environment; did you mean app/gone?
-      • secrets/applications/app.toml:65: app pair-hash (demo): it cannot be made, because its source is longer than the 71 bytes that bcrypt hashes in full
+      • secrets/applications/app.toml:65: app pair-hash (demo): it cannot be made, because its source is longer than the 72 bytes that bcrypt hashes in full
       → correct the spec, or enable the application that it starts from; until then, leave its application out:
       → phalanx-secrets sync demo --exclude app
     ");

@@ -37,7 +37,7 @@ const ENVIRONMENTS: [Lists; 4] = [
         ],
     ),
     (
-        &[["b.example", "u", "p"], ["B.example", "u", "p"], ["1.example", "u", "😀"]],
+        &[["b.example", "u", "p"], ["C.example", "u", "p"], ["1.example", "u", "😀"]],
         &[
             ["Zürich", "zh", "ü", "https://zh/"],
             ["Éire", "ie", "s", "https://ie/"],
