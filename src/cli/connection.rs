@@ -1,12 +1,12 @@
 //! The way to an environment's Vault: which server, and in whose name.
 
-use super::settings::LoginSettings;
+use super::login_settings::LoginSettings;
 use super::{CliError, Context, Exit};
 use crate::layout::VAULT_WRITE_TOKEN;
 use crate::model::{Environment, EnvironmentName, SecretId, SecretValue, VaultLocation};
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{Contents, Identities};
-use crate::vault::{Login, Proof, VaultClient, VaultToken, is_unprotected};
+use crate::vault::{Login, Named, Proof, VaultClient, VaultToken, is_same_server, is_unprotected};
 
 /// Which server.
 #[derive(Debug, clap::Args)]
@@ -82,34 +82,36 @@ impl ServerArgs {
                 location.url
             ));
         }
-        if context.fleet.has_several_servers && !names(context, &location.url) {
+        if context.fleet.has_several_servers && !names(context, &location.url)? {
             let token = stored()?.ok_or_else(|| no_token_of_its_own(&location.url))?;
-            return Ok(VaultClient::new(&location, VaultToken::try_from(token)?, &settings)?);
+            return Ok(VaultClient::new(&location, read_token(of_store(token))?, &settings)?);
         }
         self.check_address(&location.url, context)?;
         match login(&location.url, context).await? {
             Some(login) => Ok(VaultClient::log_in(&location, &login, &settings).await?),
-            None => Ok(VaultClient::new(&location, token(stored, context)?, &settings)?),
+            None => {
+                Ok(VaultClient::new(&location, token(stored, &location.url, context)?, &settings)?)
+            }
         }
     }
 
     /// Refuses to take the credentials of one server to another.
     fn check_address(&self, url: &str, context: &Context<'_>) -> Result<(), CliError> {
-        let is_named = context.settings.vault_address().is_none() || names(context, url);
-        if self.vault_url.is_none() && !is_named {
+        let Some(Named { name, .. }) = context.settings.vault_address()? else { return Ok(()) };
+        if self.vault_url.is_none() && !names(context, url)? {
             return Err(CliError::usage(format!(
-                "VAULT_ADDR names another server than the environment, which is at {url}"
+                "{name} names another server than the environment, which is at {url}"
             ))
-            .hint("unset VAULT_ADDR; or choose with: --vault-url URL".to_owned()));
+            .hint(format!("unset {name}; or choose with: --vault-url URL")));
         }
         Ok(())
     }
 }
 
 /// Whether `VAULT_ADDR` names a server.
-fn names(context: &Context<'_>, url: &str) -> bool {
-    let plain = |url: &str| url.trim().trim_end_matches('/').to_ascii_lowercase();
-    context.settings.vault_address().is_some_and(|named| plain(&named) == plain(url))
+fn names(context: &Context<'_>, url: &str) -> Result<bool, CliError> {
+    let named = context.settings.vault_address()?;
+    Ok(named.is_some_and(|named| is_same_server(&named.value, url)))
 }
 
 /// Why there is no token for one of several servers.
@@ -129,23 +131,37 @@ fn no_token_of_its_own(url: &str) -> CliError {
 /// login`.
 fn token(
     stored: impl FnOnce() -> Result<Option<SecretValue>, CliError>,
+    server: &str,
     context: &Context<'_>,
 ) -> Result<VaultToken, CliError> {
-    let token: Option<SecretValue> = match context.settings.vault_token() {
+    let token = match context.settings.vault_token()? {
         Some(token) => Some(token),
         None => match stored()? {
-            Some(token) => Some(token),
-            None => context.settings.vault_token_file()?,
+            Some(token) => Some(of_store(token)),
+            None => context.settings.vault_token_file(server)?,
         },
     };
     match token {
-        Some(token) => Ok(VaultToken::try_from(token)?),
+        Some(token) => read_token(token),
         None => Err(CliError::new(Exit::Vault, &NoToken).hint(
             "set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao login), or \
              store a token: phalanx-secrets set ENVIRONMENT vault-write-token token"
                 .to_owned(),
         )),
     }
+}
+
+fn of_store(value: SecretValue) -> Named<SecretValue> {
+    Named { value, name: format!("the stored {VAULT_WRITE_TOKEN} {WRITE_TOKEN_KEY}") }
+}
+
+/// A token, where it is one; otherwise it is said where it is from.
+fn read_token(token: Named<SecretValue>) -> Result<VaultToken, CliError> {
+    let Named { value, name } = token;
+    VaultToken::try_from(value).map_err(|error| {
+        CliError::vault(format!("{name} is not a Vault token: {}", error.reason()))
+            .hint("correct it there; or set VAULT_TOKEN, which goes before".to_owned())
+    })
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -176,7 +192,7 @@ async fn login(url: &str, context: &Context<'_>) -> Result<Option<Login>, CliErr
         None => None,
         Some(LoginSettings::Known(login)) => Some(login),
         Some(LoginSettings::CiJob { mount, role, request }) => {
-            let jwt = request.send().await?;
+            let jwt = request.send(&context.settings.proxies()?).await?;
             Some(Login { mount, proof: Proof::Jwt { role, jwt } })
         }
     })

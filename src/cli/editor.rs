@@ -27,7 +27,7 @@ pub(super) struct Editor<'a> {
 impl<'a> Editor<'a> {
     pub(super) fn start(context: &'a Context<'a>, allow_disk: bool) -> Result<Self, CliError> {
         let settings = context.settings;
-        let line = settings.editor().unwrap_or_else(|| "vi".to_owned());
+        let line = settings.editor()?.unwrap_or_else(|| "vi".to_owned());
         let wrong = |why: &str| {
             CliError::usage(format!("the editor {line:?} cannot be used: {why}"))
                 .hint("name one in VISUAL or EDITOR, as for a shell: EDITOR='nano --nowrap'")

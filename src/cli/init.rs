@@ -149,7 +149,7 @@ fn keys(
         });
         return parsed.collect();
     }
-    let sources = settings.identity_sources(&global.identities);
+    let sources = settings.identity_sources(&global.identities)?;
     let identities = Identities::load_asking(&sources, &ui.ask())?;
     if identities.recipients().next().is_none() {
         identities.unlock_unknown();

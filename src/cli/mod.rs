@@ -24,6 +24,7 @@ mod fill;
 mod fleet;
 mod get;
 mod git;
+mod go_values;
 mod held_back;
 mod import;
 mod init;
@@ -31,6 +32,7 @@ mod input;
 mod last_synced;
 mod list;
 mod log;
+mod login_settings;
 mod man;
 mod move_in;
 mod new_value;
@@ -58,6 +60,7 @@ mod token_helper;
 mod trust;
 mod ui;
 mod vault;
+mod vault_settings;
 mod verify;
 
 use std::cell::OnceCell;
@@ -351,7 +354,7 @@ impl Context<'_> {
         if let Some(identities) = self.identities.get() {
             return Ok(identities.clone());
         }
-        let sources = self.settings.identity_sources(&self.global.identities);
+        let sources = self.settings.identity_sources(&self.global.identities)?;
         let identities = Identities::load_asking(&sources, &self.ui.ask())?;
         for line in identities.describe() {
             self.ui.detail(&format!("Identity: {line}"));

@@ -61,7 +61,7 @@ fn client(environment: &Environment, context: &Context<'_>) -> Result<ConnectCli
         )
         .hint("name only the environments of one server at a time"));
     }
-    let Some(token) = context.settings.onepassword_token() else {
+    let Some(token) = context.settings.onepassword_token()? else {
         return Err(CliError::usage("there is no token for 1Password Connect")
             .hint("set OP_CONNECT_TOKEN to a token of the Connect server"));
     };
@@ -75,7 +75,7 @@ fn client(environment: &Environment, context: &Context<'_>) -> Result<ConnectCli
         "1Password Connect at {}, vault {:?}",
         location.connect_url, location.vault_title
     ));
-    Ok(ConnectClient::new(location, &token)?)
+    Ok(ConnectClient::new(location, &token, &context.settings.proxies()?)?)
 }
 
 /// The error where 1Password does not have all that specs ask for. `undone`

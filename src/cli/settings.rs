@@ -1,19 +1,17 @@
 //! Settings from environment variables, read in this one place.
 
 use std::ffi::OsString;
-use std::io::ErrorKind::{IsADirectory, NotFound};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::fs::{Access, access};
 use zeroize::Zeroizing;
 
 use super::error::CliError;
 use super::terminal::Pastes;
-use super::token_helper::{find_token_helper, token_of_helper};
+use super::vault_settings::text_of;
 use crate::model::SecretValue;
 use crate::store::{IdentitySource, find_private_key};
-use crate::vault::{CiTokenRequest, Login, Proof, VaultSettings};
+use crate::vault::Named;
 
 /// The variable that names an identity file or holds an identity.
 const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
@@ -30,14 +28,13 @@ pub(super) const KEYS_TO_MORE: [&str; 9] = [
     "VAULT_AUTH_JWT",
     "BAO_AUTH_JWT",
 ];
-/// Where a pod has the token of its Kubernetes service account.
-const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 /// The variable that names the trusted commit.
 const TRUST_ROOT: &str = "PHALANX_SECRETS_TRUST_ROOT";
 
 /// What the process's environment says.
 pub(super) struct Settings {
-    variable: fn(&str) -> Option<OsString>,
+    /// A variable that is set, maybe to nothing.
+    raw: fn(&str) -> Option<OsString>,
     names: fn() -> Vec<String>,
     pub(super) current_folder: std::io::Result<PathBuf>,
 }
@@ -46,18 +43,24 @@ impl Settings {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub(super) fn from_process() -> Self {
         Self {
-            variable: |name| std::env::var_os(name).filter(|value| !value.is_empty()),
+            raw: |name| std::env::var_os(name),
             names: || std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
             current_folder: std::env::current_dir(),
         }
     }
 
-    fn path(&self, name: &str) -> Option<PathBuf> {
-        (self.variable)(name).map(PathBuf::from)
+    /// A variable; one that is set to nothing counts as not set.
+    fn variable(&self, name: &str) -> Option<OsString> {
+        (self.raw)(name).filter(|value| !value.is_empty())
     }
 
-    fn text(&self, name: &str) -> Option<String> {
-        (self.variable)(name)?.into_string().ok()
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variable(name).map(PathBuf::from)
+    }
+
+    /// A variable with its name.
+    pub(super) fn named(&self, name: &str) -> Option<Named<OsString>> {
+        Some(Named { value: self.variable(name)?, name: name.to_owned() })
     }
 
     /// What stands in the variables that are read here, any of which somebody
@@ -66,15 +69,20 @@ impl Settings {
         const FAMILIES: [&str; 6] = ["PHALANX_SECRETS_", "SOPS_", "VAULT_", "BAO_", "OP_", "XDG_"];
         let names = (self.names)().into_iter();
         let names = names.filter(|name| FAMILIES.iter().any(|family| name.starts_with(family)));
-        names.filter_map(|name| self.text(&name)).collect()
+        names.filter_map(|name| self.text_if_any(&name)).collect()
     }
 
-    /// A Vault setting, under OpenBao's name or Vault's.
-    fn vault_variable(&self, name: &str) -> Option<String> {
-        self.text(&format!("VAULT_{name}")).or_else(|| self.text(&format!("BAO_{name}")))
+    /// A variable that decides nothing of weight: one that is not UTF-8 counts
+    /// as not set.
+    fn text_if_any(&self, name: &str) -> Option<String> {
+        self.variable(name)?.into_string().ok()
     }
 
-    fn home(&self) -> Option<PathBuf> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, CliError> {
+        Ok(self.named(name).map(text_of).transpose()?.map(|named| named.value))
+    }
+
+    pub(super) fn home(&self) -> Option<PathBuf> {
         self.path("HOME").or_else(|| self.path("USERPROFILE"))
     }
 
@@ -96,7 +104,7 @@ impl Settings {
 
     /// How to tell what is pasted, in the terminal that there is.
     pub(super) fn pastes(&self) -> Pastes {
-        Pastes::in_terminal(self.text("TERM").as_deref())
+        Pastes::in_terminal(self.text_if_any("TERM").as_deref())
     }
 
     /// A path that was typed at a prompt, where no shell has seen it: maybe in
@@ -122,9 +130,12 @@ impl Settings {
     }
 
     /// The user's editor, as a shell would write it.
-    pub(super) fn editor(&self) -> Option<String> {
+    pub(super) fn editor(&self) -> Result<Option<String>, CliError> {
         let is_set = |line: &String| !line.trim().is_empty();
-        self.text("VISUAL").filter(is_set).or_else(|| self.text("EDITOR").filter(is_set))
+        match self.text("VISUAL")?.filter(is_set) {
+            Some(editor) => Ok(Some(editor)),
+            None => Ok(self.text("EDITOR")?.filter(is_set)),
+        }
     }
 
     /// The program of a name, where the shell would find it.
@@ -132,14 +143,14 @@ impl Settings {
         if name.contains('/') {
             return Some(self.absolute(&self.typed_path(name)));
         }
-        let path = (self.variable)("PATH")?;
+        let path = self.variable("PATH")?;
         let is_program = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
         std::env::split_paths(&path).map(|folder| folder.join(name)).find(is_program)
     }
 
     /// The name of the user, as the system has it.
     pub(super) fn user(&self) -> Option<String> {
-        self.text("USER").or_else(|| self.text("USERNAME"))
+        self.text_if_any("USER").or_else(|| self.text_if_any("USERNAME"))
     }
 
     /// The index that git has its hooks use, where it is not the repository's
@@ -164,8 +175,28 @@ impl Settings {
     }
 
     /// The trusted commit from which history is verified.
-    pub(super) fn trust_root(&self) -> Option<String> {
-        self.text(TRUST_ROOT)
+    ///
+    /// # Errors
+    /// A variable that is set to nothing, or to what cannot be read: a job in
+    /// which it is misspelt or not filled in must not go without.
+    pub(super) fn trust_root(&self) -> Result<Option<String>, CliError> {
+        let Some(value) = (self.raw)(TRUST_ROOT) else { return Ok(None) };
+        match value.into_string() {
+            Ok(value) if value.trim().is_empty() => {
+                Err(CliError::usage(format!("{TRUST_ROOT} is set, but to nothing")).hint(
+                    "set it to the full name of the trusted commit; or unset it, and nothing is \
+                     verified"
+                        .to_owned(),
+                ))
+            }
+            Ok(value) => Ok(Some(value)),
+            Err(_) => Err(CliError::usage(format!("{TRUST_ROOT} is not UTF-8"))),
+        }
+    }
+
+    /// Whether the environment names or holds settings of git.
+    pub(super) fn names_git_settings(&self) -> bool {
+        (self.names)().iter().any(|name| name.starts_with("GIT_CONFIG"))
     }
 
     /// Where a new identity goes.
@@ -175,23 +206,37 @@ impl Settings {
 
     /// Where identities may be, in order. Those named on the command line
     /// leave no others.
-    pub(super) fn identity_sources(&self, named: &[PathBuf]) -> Vec<IdentitySource> {
+    ///
+    /// # Errors
+    /// A variable that cannot be what it should hold.
+    pub(super) fn identity_sources(
+        &self,
+        named: &[PathBuf],
+    ) -> Result<Vec<IdentitySource>, CliError> {
         if !named.is_empty() {
             let file = |path: &PathBuf| IdentitySource::File { path: path.clone(), named_by: "-i" };
-            return named.iter().map(file).collect();
+            return Ok(named.iter().map(file).collect());
         }
         let mut sources = Vec::new();
-        if let Some(value) = self.text(IDENTITY).map(Zeroizing::new) {
-            sources.push(if find_private_key(&value).is_some() {
-                IdentitySource::Text { text: value.as_str().into(), named_by: IDENTITY }
-            } else {
-                IdentitySource::File { path: value.as_str().into(), named_by: IDENTITY }
-            });
+        match self.variable(IDENTITY).map(OsString::into_string) {
+            None => {}
+            Some(Ok(value)) => {
+                let value = Zeroizing::new(value);
+                sources.push(if find_private_key(&value).is_some() {
+                    IdentitySource::Text { text: value.as_str().into(), named_by: IDENTITY }
+                } else {
+                    IdentitySource::File { path: value.as_str().into(), named_by: IDENTITY }
+                });
+            }
+            // Names of files are not always UTF-8; keys are.
+            Some(Err(path)) => {
+                sources.push(IdentitySource::File { path: path.into(), named_by: IDENTITY });
+            }
         }
         if let Some(path) = self.path("SOPS_AGE_KEY_FILE") {
             sources.push(IdentitySource::File { path, named_by: "SOPS_AGE_KEY_FILE" });
         }
-        if let Some(text) = self.text("SOPS_AGE_KEY") {
+        if let Some(text) = self.text("SOPS_AGE_KEY")? {
             sources.push(IdentitySource::Text { text: text.into(), named_by: "SOPS_AGE_KEY" });
         }
         let defaults = [
@@ -200,200 +245,13 @@ impl Settings {
             self.home().map(|home| home.join(".ssh").join("id_ed25519")),
         ];
         sources.extend(defaults.into_iter().flatten().map(IdentitySource::DefaultFile));
-        sources
+        Ok(sources)
     }
 
     /// The token for 1Password Connect.
-    pub(super) fn onepassword_token(&self) -> Option<SecretValue> {
-        self.text("OP_CONNECT_TOKEN").map(SecretValue::from)
+    pub(super) fn onepassword_token(&self) -> Result<Option<SecretValue>, CliError> {
+        Ok(self.text("OP_CONNECT_TOKEN")?.map(SecretValue::from))
     }
-
-    /// The server in `VAULT_ADDR`.
-    pub(super) fn vault_address(&self) -> Option<String> {
-        self.vault_variable("ADDR")
-    }
-
-    /// The login that the environment asks for, and the token of a CI job where
-    /// that has to be asked for first.
-    pub(super) fn vault_login(&self, audience: &str) -> Result<Option<LoginSettings>, CliError> {
-        let secret = |name| self.vault_variable(name).map(SecretValue::from);
-        let (role_id, secret_id) = (secret("ROLE_ID"), secret("SECRET_ID"));
-        let method = self.vault_variable("AUTH_METHOD");
-        let implied = role_id.is_some() && secret_id.is_some() && self.vault_token().is_none();
-        let method = match method.as_deref() {
-            None if implied => "approle",
-            None | Some("token") => return Ok(None),
-            Some(method) => method,
-        };
-        let mount = self.vault_variable("AUTH_MOUNT").unwrap_or_else(|| method.to_owned());
-        let is_path = |part: &str| {
-            !matches!(part, "" | "." | "..")
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        };
-        if !mount.split('/').all(is_path) {
-            return Err(CliError::usage("VAULT_AUTH_MOUNT is not the path of an auth method"));
-        }
-        let role = self.vault_variable("AUTH_ROLE");
-        let proof = match method {
-            "approle" => {
-                let role_id = role_id.ok_or_else(|| {
-                    CliError::usage("to log in with an AppRole, VAULT_ROLE_ID must be set")
-                })?;
-                Proof::AppRole { role_id, secret_id }
-            }
-            "kubernetes" => Proof::Jwt {
-                jwt: match self.vault_jwt()? {
-                    Some(jwt) => jwt,
-                    None => read_token(Path::new(SERVICE_ACCOUNT))?,
-                },
-                role,
-            },
-            "jwt" => match self.vault_jwt()? {
-                Some(jwt) => Proof::Jwt { role, jwt },
-                None => {
-                    let request = self.ci_token_request(audience)?;
-                    return Ok(Some(LoginSettings::CiJob { mount, role, request }));
-                }
-            },
-            "cert" => Proof::Certificate { role },
-            _ => {
-                return Err(CliError::usage(
-                    "VAULT_AUTH_METHOD is none of token, approle, kubernetes, jwt and cert",
-                ));
-            }
-        };
-        Ok(Some(LoginSettings::Known(Login { mount, proof })))
-    }
-
-    /// The token in `VAULT_AUTH_JWT`, or in the file that `VAULT_AUTH_JWT_FILE`
-    /// names.
-    fn vault_jwt(&self) -> Result<Option<SecretValue>, CliError> {
-        if let Some(jwt) = self.vault_variable("AUTH_JWT") {
-            return Ok(Some(SecretValue::from(jwt)));
-        }
-        self.vault_variable("AUTH_JWT_FILE").map(|path| read_token(Path::new(&path))).transpose()
-    }
-
-    fn ci_token_request(&self, audience: &str) -> Result<CiTokenRequest, CliError> {
-        let url = self.text("ACTIONS_ID_TOKEN_REQUEST_URL");
-        let token = self.text("ACTIONS_ID_TOKEN_REQUEST_TOKEN").map(SecretValue::from);
-        let (Some(url), Some(token)) = (url, token) else {
-            return Err(CliError::usage("to log in with a JWT, there must be one").hint(
-                "set VAULT_AUTH_JWT or VAULT_AUTH_JWT_FILE; a job of GitHub Actions gets one with \
-                 the permission id-token: write"
-                    .to_owned(),
-            ));
-        };
-        let audience = self.vault_variable("AUTH_AUDIENCE").unwrap_or_else(|| audience.to_owned());
-        Ok(CiTokenRequest { url, token, audience })
-    }
-
-    /// The token in `VAULT_TOKEN`.
-    pub(super) fn vault_token(&self) -> Option<SecretValue> {
-        self.vault_variable("TOKEN").map(SecretValue::from)
-    }
-
-    /// The token that `vault login` leaves behind: with the helper that its
-    /// configuration names, or else in a file.
-    pub(super) fn vault_token_file(&self) -> Result<Option<SecretValue>, CliError> {
-        if let Some(helper) = self.token_helper()? {
-            return token_of_helper(&helper).map(Some);
-        }
-        let Some(path) = self.home().map(|home| home.join(".vault-token")) else {
-            return Ok(None);
-        };
-        match std::fs::read(&path) {
-            Ok(token) => Ok(Some(SecretValue::from(token)).filter(|token| !token.is_empty())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                let mut failed = CliError::store(format!("{} cannot be read", path.display()));
-                failed.causes.push(error.to_string());
-                Err(failed)
-            }
-        }
-    }
-
-    /// The program that keeps tokens, as the configuration of the `vault`
-    /// command line names it.
-    fn token_helper(&self) -> Result<Option<String>, CliError> {
-        let named = self.vault_variable("CONFIG_PATH").map(PathBuf::from);
-        let default = || self.home().map(|home| home.join(".vault"));
-        let Some(path) = named.or_else(default) else { return Ok(None) };
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Ok(find_token_helper(&text)),
-            // A folder of that name is something else.
-            Err(error) if matches!(error.kind(), NotFound | IsADirectory) => Ok(None),
-            Err(error) => {
-                let mut failed = CliError::store(format!("{} cannot be read", path.display()));
-                failed.causes.push(error.to_string());
-                Err(failed)
-            }
-        }
-    }
-
-    /// How to talk to Vault.
-    pub(super) fn vault(&self) -> Result<VaultSettings, CliError> {
-        let path = |name| self.vault_variable(name).map(PathBuf::from);
-        let client_certificate = match (path("CLIENT_CERT"), path("CLIENT_KEY")) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => {
-                return Err(CliError::usage(
-                    "VAULT_CLIENT_CERT and VAULT_CLIENT_KEY must both be set, or neither",
-                ));
-            }
-        };
-        let mut settings = VaultSettings {
-            namespace: self.vault_variable("NAMESPACE"),
-            ca_certificate: path("CACERT"),
-            client_certificate,
-            server_name: self.vault_variable("TLS_SERVER_NAME"),
-            proxy: self
-                .vault_variable("PROXY_ADDR")
-                .or_else(|| self.vault_variable("HTTP_PROXY"))
-                .map(SecretValue::from),
-            skip_verify: self.vault_variable("SKIP_VERIFY").is_some_and(|value| is_yes(&value)),
-            ..VaultSettings::default()
-        };
-        if let Some(timeout) = self.vault_variable("CLIENT_TIMEOUT") {
-            settings.timeout = parse_seconds(&timeout).ok_or_else(|| {
-                CliError::usage("VAULT_CLIENT_TIMEOUT is not a number of seconds from 1 to 3600")
-            })?;
-        }
-        if let Some(retries) = self.vault_variable("MAX_RETRIES") {
-            settings.retries = retries
-                .parse()
-                .map_err(|_| CliError::usage("VAULT_MAX_RETRIES is not a number of retries"))?;
-            settings.more_retries = 0;
-        }
-        Ok(settings)
-    }
-}
-
-/// How to log in.
-pub(super) enum LoginSettings {
-    /// With what there is.
-    Known(Login),
-    /// With a token that a CI job has to ask for.
-    CiJob { mount: String, role: Option<String>, request: CiTokenRequest },
-}
-
-fn read_token(path: &Path) -> Result<SecretValue, CliError> {
-    let token = std::fs::read(path).map(Zeroizing::new).map_err(|error| {
-        let mut failed = CliError::usage(format!("{} cannot be read", path.display()));
-        failed.causes.push(error.to_string());
-        failed
-    })?;
-    Ok(SecretValue::from(token.trim_ascii().to_vec()))
-}
-
-fn is_yes(value: &str) -> bool {
-    matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true")
-}
-
-fn parse_seconds(text: &str) -> Option<Duration> {
-    let seconds: u64 = text.strip_suffix('s').unwrap_or(text).parse().ok()?;
-    (1..=3600).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
 
 /// Whether a path is the conventional name of standard input.

@@ -20,7 +20,9 @@ pub(super) fn find_token_helper(text: &str) -> Option<String> {
 }
 
 /// Asks a token helper, as the `vault` command line does: it prints the token.
-pub(super) fn token_of_helper(helper: &str) -> Result<SecretValue, CliError> {
+/// One that keeps several is told, as `vault` and `bao` tell it, which server
+/// the token is for.
+pub(super) fn token_of_helper(helper: &str, server: &str) -> Result<SecretValue, CliError> {
     let fail = |cause: String| {
         let mut failed = CliError::store(format!("the token helper {helper} gives no token"));
         failed.causes.push(cause);
@@ -28,6 +30,8 @@ pub(super) fn token_of_helper(helper: &str) -> Result<SecretValue, CliError> {
     };
     let output = Command::new(helper)
         .arg("get")
+        .env("VAULT_ADDR", server)
+        .env("BAO_ADDR", server)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

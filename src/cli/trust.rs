@@ -5,7 +5,7 @@ use git2::Oid;
 use super::checkout::{Checkout, RevisionArgs};
 use super::{CliError, Context};
 use crate::model::EnvironmentName;
-use crate::repo::{GitRepository, Revision, short};
+use crate::repo::{GitRepository, Revision, setting, short};
 use crate::trust::{Scope, Verified, VerifiedHistory, verify};
 
 /// The setting of git that names the trusted commit for a clone.
@@ -39,13 +39,24 @@ pub(super) struct TrustArgs {
 }
 
 impl RootArgs {
-    /// The trusted commit, as it was given.
-    fn given(&self, context: &Context<'_>) -> Option<String> {
-        let of_clone = || {
-            let repository = context.checkout.repository().ok()?;
-            repository.git().config().ok()?.get_string(GIT_SETTING).ok()
-        };
-        self.trust_root.clone().or_else(|| context.settings.trust_root()).or_else(of_clone)
+    /// The trusted commit, as it was given. One that is set to nothing, or that
+    /// cannot be read, is an error: nobody who set it wants to go without.
+    fn given(&self, context: &Context<'_>) -> Result<Option<String>, CliError> {
+        if let Some(root) = &self.trust_root {
+            return Ok(Some(root.clone()));
+        }
+        if let Some(root) = context.settings.trust_root()? {
+            return Ok(Some(root));
+        }
+        let place = &context.checkout.place;
+        let is_elsewhere = context.settings.names_git_settings();
+        let root = setting(place, GIT_SETTING, is_elsewhere)?;
+        if root.as_ref().is_some_and(|root| root.trim().is_empty()) {
+            return Err(CliError::usage(format!("git's setting {GIT_SETTING} is empty"))
+                .hint(format!("set it: git config {GIT_SETTING} COMMIT"))
+                .hint(format!("or see where it stands: git config --show-origin {GIT_SETTING}")));
+        }
+        Ok(root)
     }
 
     /// Verifies the history of a commit, as far as it concerns environments.
@@ -56,7 +67,7 @@ impl RootArgs {
         commit: Oid,
         environments: impl IntoIterator<Item = EnvironmentName>,
     ) -> Result<Verified, CliError> {
-        let root = self.given(context).ok_or_else(no_root)?;
+        let root = self.given(context)?.ok_or_else(no_root)?;
         // A name can be moved by whoever can push.
         let is_full = root.len() == 40 && root.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_full {
@@ -96,7 +107,8 @@ impl TrustArgs {
     ) -> Result<Option<VerifiedHistory>, CliError> {
         let store = context.checkout.store_if_any();
         let is_enforced = store.is_some_and(|store| store.settings.trust.enforce);
-        if !self.verify && !is_enforced && self.root.given(context).is_none() {
+        let is_given = self.root.given(context)?.is_some();
+        if !self.verify && !is_enforced && !is_given {
             return Ok(None);
         }
         let repository = context.checkout.repository()?;

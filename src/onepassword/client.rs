@@ -19,7 +19,7 @@ use crate::layout::RESERVED_APPLICATIONS;
 use crate::model::{Environment, OnepasswordLocation, SecretValue};
 use crate::printable::printable;
 use crate::suggest::nearest;
-use crate::vault::{VaultSettings, connect, retry};
+use crate::vault::{Proxies, VaultSettings, connect, retry};
 use crate::wiped;
 
 /// The longest answer that is read, in bytes.
@@ -86,9 +86,11 @@ impl ConnectClient {
     pub fn new(
         location: &OnepasswordLocation,
         token: &SecretValue,
+        proxies: &Proxies,
     ) -> Result<Self, OnepasswordError> {
         let server = connect::server_url(&location.connect_url)?;
-        let http = connect::http_client(&server, &VaultSettings::default())?;
+        let settings = VaultSettings { proxies: proxies.clone(), ..VaultSettings::default() };
+        let http = connect::http_client(&server, &settings)?;
         let mut bearer = Zeroizing::new(b"Bearer ".to_vec());
         wiped::append(&mut bearer, token.expose().trim_ascii());
         let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(bearer))

@@ -44,6 +44,14 @@ pub enum RepositoryError {
     /// A list of staged files that is not understood.
     #[error("git lists what is staged in a form that is not understood")]
     UnknownIndex,
+    /// Settings of git that cannot be read.
+    #[error("git does not say what {name} is set to: {said}")]
+    Setting {
+        /// The setting that was asked for.
+        name: String,
+        /// What git said.
+        said: String,
+    },
     /// A repository without any commit.
     #[error("the git repository has no commit yet")]
     Empty,
@@ -102,6 +110,9 @@ impl RepositoryError {
                 crate::shell::quoted(folder)
             )),
             Self::Program(_) => Some("install git".to_owned()),
+            Self::Setting { name, .. } => {
+                Some(format!("see what git says to: git config --get {name}"))
+            }
             Self::Empty => Some("make the first commit; there is no history before it".to_owned()),
             Self::Ambiguous { name } => {
                 Some(format!("say which: refs/heads/{name} or refs/tags/{name}"))

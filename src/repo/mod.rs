@@ -9,6 +9,7 @@ mod program;
 mod remote;
 mod repository;
 mod revision;
+mod setting;
 mod snapshot;
 mod text;
 
@@ -18,5 +19,6 @@ pub use merge_sides::{MergeLabels, MergeSides, MergedFile};
 pub use remote::remote;
 pub use repository::{GitRepository, short};
 pub use revision::Revision;
+pub use setting::setting;
 pub(crate) use snapshot::{NotedKind, Snapshot};
 pub(crate) use text::text_of;

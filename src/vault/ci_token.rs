@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{SetupError, VaultSettings, connect, json_text};
+use super::{Proxies, SetupError, VaultSettings, connect, json_text};
 use crate::model::SecretValue;
 
 /// The longest answer that is read, in bytes.
@@ -44,11 +44,11 @@ pub enum CiTokenError {
 }
 
 impl CiTokenRequest {
-    /// Asks for the token.
+    /// Asks for the token, through a proxy where there is one for it.
     ///
     /// # Errors
     /// No answer, or one without a token.
-    pub async fn send(&self) -> Result<SecretValue, CiTokenError> {
+    pub async fn send(&self, proxies: &Proxies) -> Result<SecretValue, CiTokenError> {
         #[derive(Deserialize)]
         struct Body<'a> {
             #[serde(borrow)]
@@ -58,7 +58,8 @@ impl CiTokenRequest {
         // Its URL has a query already, which a server's may not have.
         let (server, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
         let mut url = connect::server_url(server)?;
-        let http = connect::http_client(&url, &VaultSettings::default())?;
+        let settings = VaultSettings { proxies: proxies.clone(), ..VaultSettings::default() };
+        let http = connect::http_client(&url, &settings)?;
         url.set_query(Some(query).filter(|query| !query.is_empty()));
         url.query_pairs_mut().append_pair("audience", &self.audience);
         let mut bearer = Zeroizing::new(b"Bearer ".to_vec());

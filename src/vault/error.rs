@@ -111,19 +111,27 @@ pub enum SetupError {
         reason: &'static str,
     },
     /// The namespace cannot be sent.
-    #[error("the Vault namespace {namespace:?} is not a name that a request can carry")]
+    #[error("{name} is not a namespace that a request can carry: {namespace:?}")]
     Namespace {
+        /// What the setting is called.
+        name: String,
         /// The namespace.
         namespace: String,
     },
-    /// The proxy is no URL. It is not shown, since it may hold a password.
-    #[error("the proxy for Vault is not a URL")]
-    Proxy,
+    /// The HTTP library refuses the proxy. It is not shown, since it may hold a
+    /// password.
+    #[error("the proxy for {url} is no use")]
+    Proxy {
+        /// The server's URL.
+        url: String,
+    },
     /// The name of the server's certificate is none.
-    #[error("the server name {name:?} is not a host name")]
+    #[error("{name} is not a host name: {server_name:?}")]
     ServerName {
-        /// The name.
+        /// What the setting is called.
         name: String,
+        /// The name.
+        server_name: String,
     },
     /// The server's host is not known.
     #[error("the host of {url} is not known")]
@@ -134,22 +142,26 @@ pub enum SetupError {
         source: std::io::Error,
     },
     /// A certificate or key file cannot be read.
-    #[error("cannot read {what} {path}", path = path.display())]
+    #[error("cannot read {what} {path}, which {name} names", path = path.display())]
     File {
         /// What the file is for.
         what: &'static str,
+        /// What the setting is called that names it.
+        name: String,
         /// The file.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// A certificate or key file does not hold what it should.
-    #[error("{path} is no use as {what}: it must hold PEM", path = path.display())]
+    /// A certificate or key does not have the form that it should.
+    #[error("{name} is no use as {what}: {place} must hold PEM")]
     Pem {
-        /// What the file is for.
+        /// What it is for.
         what: &'static str,
-        /// The file.
-        path: PathBuf,
+        /// What the setting is called that holds or names it.
+        name: String,
+        /// The file, or the setting itself.
+        place: String,
         /// What the TLS library says, if it said something.
         source: Option<reqwest::Error>,
     },
@@ -165,17 +177,15 @@ impl SetupError {
             Self::Url { .. } => {
                 "it is what VAULT_ADDR would hold, such as https://vault.example.org:8200"
             }
-            Self::Namespace { .. } => "check VAULT_NAMESPACE",
-            Self::Proxy => "check VAULT_PROXY_ADDR and VAULT_HTTP_PROXY",
-            Self::ServerName { .. } => "check VAULT_TLS_SERVER_NAME",
+            Self::Namespace { .. } | Self::ServerName { .. } => "correct the variable, or unset it",
+            Self::Proxy { .. } => "check the proxy variables: VAULT_PROXY_ADDR, HTTPS_PROXY",
             Self::Host { .. } => {
-                "check the environment's Vault URL, and the names that this \
-                                  machine can look up"
+                "check the environment's Vault URL, and the names that this machine can look up"
             }
-            Self::File { .. } | Self::Pem { .. } | Self::Tls(_) => {
-                "check VAULT_CACERT, VAULT_CLIENT_CERT and VAULT_CLIENT_KEY; without the first, \
-                 the system's own list of authorities is used"
+            Self::File { .. } | Self::Pem { .. } => {
+                "correct the variable; without one for authorities, the system's own list is used"
             }
+            Self::Tls(_) => "check the certificates and the key that the variables name",
         }
     }
 }

@@ -3,26 +3,44 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Throttle;
+use super::{Proxies, Throttle};
 use crate::model::SecretValue;
 
+/// A setting, and what it is called where it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named<T> {
+    /// What it is set to.
+    pub value: T,
+    /// What messages call it, such as the name of a variable.
+    pub name: String,
+}
+
+/// Which authorities may vouch for the server, in place of the system's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorities {
+    /// Those in a PEM file.
+    File(PathBuf),
+    /// Those in the PEM files of a folder.
+    Folder(PathBuf),
+    /// Those in a PEM text.
+    Text(SecretValue),
+}
+
 /// How to reach Vault. Where the settings come from is the caller's affair:
-/// nothing here reads an environment variable, save that reqwest honours the
-/// usual proxy variables.
+/// nothing here reads an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultSettings {
     /// The namespace that the mount is in (`X-Vault-Namespace`).
-    pub namespace: Option<String>,
-    /// A PEM file with the certificates of the only authorities to trust, in
-    /// place of the system's.
-    pub ca_certificate: Option<PathBuf>,
+    pub namespace: Option<Named<String>>,
+    /// The only authorities to trust; `None` for the system's.
+    pub authorities: Option<Named<Authorities>>,
     /// The PEM files of the client's certificate and of its private key.
-    pub client_certificate: Option<(PathBuf, PathBuf)>,
+    pub client_certificate: Option<(Named<PathBuf>, Named<PathBuf>)>,
     /// The name that the server's certificate must have, where that is not the
     /// host of its URL.
-    pub server_name: Option<String>,
-    /// The proxy through which to reach it, in place of the system's.
-    pub proxy: Option<SecretValue>,
+    pub server_name: Option<Named<String>>,
+    /// The proxies through which to reach it.
+    pub proxies: Proxies,
     /// Whether to accept any server certificate. Whoever is on the way can
     /// then read the token and every secret.
     pub skip_verify: bool,
@@ -45,10 +63,10 @@ impl Default for VaultSettings {
     fn default() -> Self {
         Self {
             namespace: None,
-            ca_certificate: None,
+            authorities: None,
             client_certificate: None,
             server_name: None,
-            proxy: None,
+            proxies: Proxies::default(),
             skip_verify: false,
             concurrency: 16,
             timeout: Duration::from_secs(30),

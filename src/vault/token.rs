@@ -26,6 +26,14 @@ pub struct InvalidToken {
     reason: &'static str,
 }
 
+impl InvalidToken {
+    /// What is wrong with it.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 impl VaultToken {
     /// The token in a buffer that is wiped, for the header that carries it.
     pub(super) fn to_header_bytes(&self) -> Zeroizing<Vec<u8>> {

@@ -10,7 +10,9 @@ use reqwest::{Response, StatusCode, Url};
 use zeroize::Zeroizing;
 
 use super::request::Request;
-use super::{Failure, RequestError, SetupError, Throttle, VaultError, VaultSettings, VaultToken};
+use super::{
+    Failure, Named, RequestError, SetupError, Throttle, VaultError, VaultSettings, VaultToken,
+};
 use super::{answer, connect, retry};
 use crate::wiped;
 
@@ -86,11 +88,12 @@ impl Transport {
         let mut headers = HeaderMap::new();
         headers.insert(IS_REQUEST, HeaderValue::from_static("true"));
         headers.extend(token.map(|token| (TOKEN, token_header(token))));
-        if let Some(namespace) = settings.namespace.as_deref().filter(|name| !name.is_empty()) {
-            let value = namespace
-                .parse()
-                .map_err(|_| SetupError::Namespace { namespace: namespace.to_owned() })?;
-            headers.insert(NAMESPACE, value);
+        if let Some(Named { value, name }) = &settings.namespace {
+            let namespace = value.parse().map_err(|_| SetupError::Namespace {
+                name: name.clone(),
+                namespace: value.clone(),
+            })?;
+            headers.insert(NAMESPACE, namespace);
         }
         let throttle = settings.throttle.clone();
         let named = connect::named_url(&server, settings)?;

@@ -157,9 +157,9 @@ fn tls_with_an_authority_of_ones_own() {
 
     let run = sync().env("VAULT_CACERT", world.sandbox.work().join("absent.pem")).run();
     assert_snapshot!(world.redact(run.fails_with(4).stderr()), @r"
-    Error: cannot read the certificates of Vault's authority [SANDBOX]/work/absent.pem
+    Error: cannot read the certificates of Vault's authority [SANDBOX]/work/absent.pem, which VAULT_CACERT names
     Caused by: No such file or directory (os error 2)
-    Hint: check VAULT_CACERT, VAULT_CLIENT_CERT and VAULT_CLIENT_KEY; without the first, the system's own list of authorities is used
+    Hint: correct the variable; without one for authorities, the system's own list is used
     ");
     // Plain HTTP at a port that speaks TLS.
     let plain = url.replace("https", "http");
@@ -208,9 +208,6 @@ fn a_proxy_of_ones_own() {
     world.command(&["sync", "demo"]).env("VAULT_PROXY_ADDR", &proxy.url).run().success();
     assert!(seen.load(Ordering::SeqCst) >= 4, "{seen:?}");
     world.command(&["sync", "demo"]).env("BAO_HTTP_PROXY", &proxy.url).run().success();
-    let wrong = world.command(&["sync", "demo"]).env("VAULT_PROXY_ADDR", "http://a:CANARY@:x");
-    let wrong = wrong.run().fails_with(4).hides("CANARY");
-    assert!(wrong.stderr().contains("the proxy for Vault is not a URL"), "{wrong:?}");
 }
 
 #[test]

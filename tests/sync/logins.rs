@@ -344,7 +344,7 @@ fn the_credentials_of_one_server_are_not_taken_to_another() {
     for name in ["VAULT_ADDR", "BAO_ADDR"] {
         let other = world.command(&["sync", "demo"]).env(name, "https://vault.example.org");
         let output = other.run().fails_with(2);
-        assert!(output.stderr().contains("VAULT_ADDR names another server"), "{output:?}");
+        assert!(output.stderr().contains(&format!("{name} names another server")), "{output:?}");
     }
     let chosen = world.command(&["sync", "demo", "--vault-url", &url]);
     chosen.env("VAULT_ADDR", "https://vault.example.org").run().success();

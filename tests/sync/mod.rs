@@ -16,6 +16,7 @@
 //! - [`first_hour`]: what the documentation tells a newcomer.
 //! - [`move_in`]: from where values were kept before.
 //! - [`encoded`], [`run`]: what else reaches Vault, and what comes from there.
+//! - [`variables`]: how Vault is reached.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`vault_commands`]: `vault audit` and its neighbours.
@@ -59,6 +60,7 @@ mod static_values;
 mod tokens;
 mod trust;
 mod unknown;
+mod variables;
 mod vault_commands;
 
 use std::path::PathBuf;

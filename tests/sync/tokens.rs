@@ -80,11 +80,25 @@ fn without_any_token_it_says_where_one_could_be() {
     Error: there is no token for Vault
     Hint: set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao login), or store a token: phalanx-secrets set ENVIRONMENT vault-write-token token
     ");
-    let output = sync(&world, &[("VAULT_TOKEN", "two words")]).fails_with(4);
-    assert_snapshot!(output.stderr(), @r"
-    Error: this is not a Vault token: only printable ASCII characters without spaces are allowed
-    Hint: it can be run again: what was written stays, and the rest is done then; --verbose says more
-    ");
+}
+
+#[test]
+fn what_is_no_token_is_named_by_its_place() {
+    let world = world("token-none-place", None, Some("first\nsecond\n"));
+    let file = world.sandbox.home().join(".vault-token");
+    let place = |variables: &[(&str, &str)]| {
+        let output = sync(&world, variables).fails_with(4);
+        output.stderr().lines().next().unwrap().to_owned()
+    };
+    let reason = "is not a Vault token: only printable ASCII characters without spaces are allowed";
+    for name in ["VAULT_TOKEN", "BAO_TOKEN"] {
+        assert_eq!(place(&[(name, "two words")]), format!("Error: {name} {reason}"));
+    }
+    assert_eq!(place(&[]), format!("Error: {} {reason}", file.display()));
+    world.set("vault-write-token", "token", "two words");
+    assert_eq!(place(&[]), format!("Error: the stored vault-write-token token {reason}"));
+    let right = [("VAULT_TOKEN", OpenBao::ROOT_TOKEN)];
+    sync(&world, &right).success();
 }
 
 #[test]
@@ -112,4 +126,26 @@ fn a_token_helper_is_asked_as_vault_does() {
     assert!(failed.stderr().contains("gives no token"), "{failed:?}");
     let other = world.sandbox.write("vault.hcl", "# token_helper = \"x\"\n");
     sync(&world, &[("VAULT_CONFIG_PATH", other.to_str().unwrap())]).fails_with(4);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_helper_is_told_which_server_a_token_is_for() {
+    let world = world("token-helper-server", None, None);
+    let helper = world.sandbox.root().join("helper");
+    let (right, url) = (OpenBao::ROOT_TOKEN, world.server.url());
+    for name in ["VAULT_ADDR", "BAO_ADDR"] {
+        let script = format!(
+            "#!/bin/sh\ncase ${name} in {url}) printf %s {right};; *) printf {WRONG};; esac\n"
+        );
+        world.sandbox.write(&helper, script);
+        crate::support::cli::make_executable(&helper);
+        let config = world.sandbox.home().join(".vault");
+        world.sandbox.write(&config, format!("token_helper = {helper:?}\n"));
+        sync(&world, &[]).success();
+        // A server that is chosen is the one whose token it is.
+        let chosen = world.command(&["sync", "demo", "--vault-url", url]);
+        let chosen = chosen.env_remove("VAULT_TOKEN").env(name, "https://vault.example.org");
+        chosen.run().success();
+    }
 }

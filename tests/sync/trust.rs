@@ -611,6 +611,84 @@ fn an_older_state_is_refused_even_where_the_newer_one_changed_nothing_in_vault()
 }
 
 #[test]
+fn a_trusted_commit_counts_wherever_git_sees_it() {
+    let history = History::new("trust-git-sees");
+    let world = &history.world;
+    world.set("app", "password", "unsigned");
+    history.commit("Not signed");
+    let setting = |place: &str| {
+        let text = format!("[phalanx-secrets]\n\ttrustRoot = {}\n", history.root);
+        world.sandbox.write(world.sandbox.root().join(place), text)
+    };
+    let file = setting("trust.gitconfig");
+    let file = file.to_str().unwrap();
+    let name = "phalanx-secrets.trustRoot";
+    let include = "[includeIf \"hasconfig:remote.*.url:https://git.example/**\"]\n";
+    let include = format!("{include}\tpath = {file}\n[include]\n\tpath = /nowhere\n");
+    let including = world.sandbox.write(world.sandbox.root().join("include.gitconfig"), include);
+    history.git(&["remote", "add", "origin", "https://git.example/store"]);
+    let parameters = format!("'{name}'='{}'", history.root);
+    let cases: [&[(&str, &str)]; 5] = [
+        &[("GIT_CONFIG_GLOBAL", file)],
+        &[("GIT_CONFIG_SYSTEM", file), ("GIT_CONFIG_NOSYSTEM", "0")],
+        &[
+            ("GIT_CONFIG_COUNT", "1"),
+            ("GIT_CONFIG_KEY_0", name),
+            ("GIT_CONFIG_VALUE_0", &history.root),
+        ],
+        &[("GIT_CONFIG_GLOBAL", including.to_str().unwrap())],
+        &[("GIT_CONFIG_PARAMETERS", &parameters)],
+    ];
+    let versions = world.version("app");
+    for variables in cases {
+        for command in ["sync", "audit", "restore", "verify"] {
+            let mut command = world.command(&[command, "demo"]);
+            for (name, value) in variables {
+                command = command.env(name, value);
+            }
+            let refused = command.run().fails_with(3);
+            assert!(refused.stderr().contains("is not signed"), "{variables:?} {refused:?}");
+        }
+    }
+    assert_eq!(world.version("app"), versions);
+    world.sync(&[]);
+}
+
+#[test]
+fn a_trusted_commit_that_cannot_be_read_is_not_taken_for_none() {
+    let history = History::new("trust-unreadable");
+    let world = &history.world;
+    let refuse = |variables: &[(&str, &str)], code: i32| {
+        let mut command = world.command(&["sync", "demo"]);
+        for (name, value) in variables {
+            command = command.env(name, value);
+        }
+        let refused = command.run().fails_with(code);
+        refused.stderr().to_owned()
+    };
+    for blank in ["", " "] {
+        let said = refuse(&[("PHALANX_SECRETS_TRUST_ROOT", blank)], 2);
+        assert!(said.contains("PHALANX_SECRETS_TRUST_ROOT is set, but to nothing"), "{said}");
+    }
+    let name = "phalanx-secrets.trustRoot";
+    let count = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", name)];
+    let said = refuse(&[count[0], count[1], ("GIT_CONFIG_VALUE_0", "")], 2);
+    assert!(said.contains("git's setting phalanx-secrets.trustRoot is empty"), "{said}");
+    // Variables that git does not understand, and a file that it cannot.
+    let said = refuse(&count, 3);
+    assert!(said.contains("git does not say what phalanx-secrets.trustRoot is set to"), "{said}");
+    let broken = world.sandbox.write("broken.gitconfig", "[phalanx-secrets\n");
+    let said = refuse(&[("GIT_CONFIG_GLOBAL", broken.to_str().unwrap())], 3);
+    assert!(said.contains("bad config"), "{said}");
+    // Without git, settings in such places are not to be had.
+    let path = world.sandbox.work();
+    let without = [("PATH", path.to_str().unwrap()), ("GIT_CONFIG_COUNT", "0")];
+    let said = refuse(&without, 3);
+    assert!(said.contains("git cannot be run"), "{said}");
+    world.sync(&[]);
+}
+
+#[test]
 fn a_sync_that_must_verify_says_what_it_lacks() {
     let history = History::new("trust-options");
     let refuse = |options: &[&str], code: i32| {

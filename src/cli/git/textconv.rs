@@ -83,7 +83,7 @@ fn print_value(
     named: &[PathBuf],
     ui: &Ui,
 ) -> Result<(), CliError> {
-    let sources = settings.identity_sources(named);
+    let sources = settings.identity_sources(named).unwrap_or_default();
     let opened = Identities::load_unlocked(&sources).ok().and_then(|identities| {
         let id = id_of_path(&format!("secrets/{}.age", seal.path))?;
         open(file, &id, &identities).ok()

@@ -201,7 +201,7 @@ impl Walk<'_> {
         if !self.confirm("Make one, with you as its first key-holder?")? {
             return Ok(false);
         }
-        let sources = context.settings.identity_sources(&context.global.identities);
+        let sources = context.settings.identity_sources(&context.global.identities)?;
         let has_identity =
             !Identities::load_asking(&sources, &context.ui.ask())?.found().is_empty();
         let mut init = vec!["init"];

@@ -7,12 +7,15 @@ use super::{
     failure, read, settings, text, wait,
 };
 use crate::vault::test_server::{TestServer, json};
-use crate::vault::{CurrentValue, Entry, Failure, VaultSettings};
+use crate::vault::{CurrentValue, Entry, Failure, Named, VaultSettings};
 
 #[test]
 fn an_entry_is_read_to_the_letter() {
     let server = TestServer::script([json(200, PRESENT)]);
-    let settings = VaultSettings { namespace: Some("sqre/dev".to_owned()), ..settings() };
+    let settings = VaultSettings {
+        namespace: Some(Named { value: "sqre/dev".to_owned(), name: "VAULT_NAMESPACE".to_owned() }),
+        ..settings()
+    };
     let entry = wait(client_with(&server.url, &settings).read_entry(&app("mobu"))).unwrap();
     assert_eq!(entry.version, 7);
     let other = |json| CurrentValue::from_json(json).unwrap();
