@@ -29,8 +29,8 @@ use phalanx_secrets::repo::GitRepository;
 use phalanx_secrets::resolve::{Inputs, Minted, Policy, mint, resolve};
 use phalanx_secrets::static_values::StaticValues;
 use phalanx_secrets::store::{
-    Holder, Identities, IdentitySource, LockedStore, Recipient, RecipientSet, Store, open, seal,
-    write_file, write_together,
+    Holder, Identities, IdentitySource, LockedStore, Recipient, RecipientSet, Store, ValueNote,
+    open, seal, write_file, write_together,
 };
 use phalanx_secrets::tree::Tree;
 use phalanx_secrets::vault::{CurrentSecrets, CurrentValue, Entry};
@@ -44,6 +44,7 @@ use x25519_dalek::{PublicKey, StaticSecret};
 fn sealing(criterion: &mut Criterion) {
     let id = SecretId::parse("idfdev", "gafaelfawr", "ldap-password").unwrap();
     let value = "x".repeat(40).into();
+    let note = ValueNote::of_new_value(Timestamp::UNIX_EPOCH);
     let mut keys: Vec<age::x25519::Identity> =
         (0..10).map(|_| age::x25519::Identity::generate()).collect();
     // As the file's header has them.
@@ -56,10 +57,10 @@ fn sealing(criterion: &mut Criterion) {
             .map(|key| key.to_public().to_string().parse::<Recipient>().unwrap())
             .collect();
         group.bench_function(BenchmarkId::new("seal", count), |bencher| {
-            bencher.iter(|| seal(&value, &id, Timestamp::UNIX_EPOCH, &recipients).unwrap());
+            bencher.iter(|| seal(&value, &id, &note, &recipients).unwrap());
         });
 
-        let sealed = seal(&value, &id, Timestamp::UNIX_EPOCH, &recipients).unwrap();
+        let sealed = seal(&value, &id, &note, &recipients).unwrap();
         let text = chosen.last().unwrap().to_string().expose_secret().to_owned();
         let source = IdentitySource::Text { text: text.into(), named_by: "the bench" };
         let identities = Identities::load(&[source]).unwrap();

@@ -4,8 +4,10 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::support::age_tool::AgeTool;
 use crate::support::cli::Output;
 use crate::support::small_store::SmallStore;
+use crate::support::version_1;
 
 /// A store in git, whose commits are a minute apart.
 struct History {
@@ -345,4 +347,123 @@ fn values_are_shown_where_that_is_asked_for() {
     let failed = store.run(["diff", "--values"]).fails_with(3);
     assert!(failed.stdout().contains("- (none of the identities"), "{failed:?}");
     store.run(["diff"]).success().hides("one");
+}
+
+const PASSWORD: &str = "secrets/demo/app/password.age";
+
+/// Two values of one import have one time. Neither is taken for the other.
+#[test]
+fn a_replaced_value_is_a_change_whatever_its_time() {
+    let mut history = History::new();
+    let file = "applications:\n  app:\n    password: {value: one}\n    token: {value: two}\n";
+    let path = history.store.sandbox.write("file.yaml", file);
+    history.store.command(["import", "demo"]).args([&path]).run().success();
+    history.commit("Alice", "Import");
+    history.store.run(["remove", "demo", "app", "password", "--yes"]).success();
+    let rename = ["rename", "demo", "app", "token", "password"];
+    history.store.run(rename).success();
+    history.commit("Alice", "Rotate");
+    let diff = history.diff(&["HEAD~1", "HEAD"]).success();
+    assert!(diff.stdout().contains("~ app password (changed, set "), "{diff:?}");
+    assert!(!diff.stdout().contains("sealed again"), "{diff:?}");
+    let log = history.log(&["demo", "app", "password", "-n", "1"]);
+    assert!(log.contains("changed       demo/app/password"), "{log}");
+}
+
+/// A value that the stock tool sealed has no time at all.
+#[test]
+fn values_of_the_stock_tool_are_told_apart() {
+    let Some(age) = AgeTool::find() else { return };
+    let mut history = History::new();
+    for value in ["one", "two"] {
+        let sandbox = &history.store.sandbox;
+        let sealed = age.encrypt(sandbox, &[&history.store.alice.recipient], value.as_bytes());
+        history.store.write(PASSWORD, sealed);
+        history.commit("Alice", "By hand");
+        history.store.run(["rekey"]).success();
+        history.commit("Alice", "Bind it");
+    }
+    insta::assert_snapshot!(history.log(&["demo", "app", "password"]), @r"
+    2026-11-24 10:04  [COMMIT]  Alice  sealed again  demo/app/password
+    2026-11-24 10:03  [COMMIT]  Alice  changed?      demo/app/password
+    2026-11-24 10:02  [COMMIT]  Alice  sealed again  demo/app/password
+    2026-11-24 10:01  [COMMIT]  Alice  set           demo/app/password
+    ");
+    insta::assert_snapshot!(history.diff(&["HEAD~2", "HEAD"]).success().stdout(), @r"
+    Secrets of demo:
+      ~ app password (changed)
+    ");
+}
+
+/// What an earlier version sealed states no tag, so a change of it may be one
+/// of the value or not; whoever opens both sees.
+#[test]
+fn what_is_not_known_is_not_claimed() {
+    let mut history = History::new();
+    for value in ["one", "one", "two"] {
+        let time = "2026-11-24T10:02:11Z";
+        let alice = history.store.alice.recipient.as_str();
+        let sealed = version_1::seal("demo/app/password", time, &[alice], value.as_bytes());
+        history.store.write(PASSWORD, sealed);
+        history.commit("Alice", value);
+    }
+    for revisions in [["HEAD~2", "HEAD~1"], ["HEAD~1", "HEAD"]] {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(history.diff(&revisions).success().stdout(), @r"
+            Secrets of demo:
+              ~ app password (changed or sealed again: the files do not tell)
+            ");
+        }
+        let json = history.json(&["diff", "--json", revisions[0], revisions[1]]);
+        assert_eq!(json["values"][0]["change"], "unclear");
+    }
+    insta::assert_snapshot!(history.diff(&["--values", "HEAD~2", "HEAD~1"]).success().stdout(), @r"
+    Secrets of demo:
+      = app password (sealed again)
+    ");
+    insta::assert_snapshot!(history.diff(&["--values", "HEAD~1", "HEAD"]).success().stdout(), @r"
+    Secrets of demo:
+      ~ app password (changed, set 2026-11-24T10:02:11Z)
+          - one
+          + two
+    ");
+    // Brought to the present version, it shows that it is the same.
+    history.store.run(["rekey"]).success();
+    insta::assert_snapshot!(history.diff(&[]).success().stdout(), @r"
+    Secrets of demo:
+      = app password (sealed again)
+    ");
+}
+
+/// Whoever seals a value chooses its tag. A key shows what there is.
+#[test]
+fn a_wrong_tag_deceives_nobody_who_opens_the_values() {
+    use phalanx_secrets::model::SecretId;
+    use phalanx_secrets::store::{RecipientSet, ValueNote, inspect, seal};
+
+    let mut history = History::new();
+    history.store.set("app", "password", "one");
+    history.commit("Alice", "One");
+    let stated = inspect(&history.store.bytes(PASSWORD)).unwrap().seal.unwrap();
+    let note = ValueNote { tag: stated.tag.unwrap(), ..ValueNote::of_new_value(stated.set_at) };
+    let id = SecretId::parse("demo", "app", "password").unwrap();
+    let alice = RecipientSet::from_iter([history.store.alice.recipient.parse().unwrap()]);
+    history.store.write(PASSWORD, seal(&"two".into(), &id, &note, &alice).unwrap());
+    assert!(history.diff(&[]).success().stdout().contains("(sealed again)"));
+    let diff = history.diff(&["--values"]).success();
+    assert!(diff.stdout().contains("(changed"), "{diff:?}");
+    assert!(diff.stdout().contains("- one\n      + two\n"), "{diff:?}");
+}
+
+/// Line ends are git's affair: they make no other file.
+#[test]
+fn line_ends_alone_are_no_difference() {
+    let mut history = History::new();
+    history.store.set("app", "password", "one");
+    history.store.write(".gitattributes", "* text=auto eol=crlf\n");
+    history.commit("Alice", "Line ends");
+    fs::remove_dir_all(history.store.root.join("secrets/demo")).unwrap();
+    history.git(&["checkout", "--quiet", "--", "."]);
+    assert!(history.store.bytes(PASSWORD).contains(&b'\r'));
+    history.diff(&["--exit-code"]).success();
 }

@@ -62,6 +62,8 @@ pub struct Report {
     /// Environments that are served elsewhere, and whose specs have faults that
     /// are no findings as long as nobody asks for them by name.
     pub faulty_elsewhere: Vec<EnvironmentName>,
+    /// How many of them are in order, and in the form of an earlier version.
+    pub earlier: usize,
 }
 
 /// A store that cannot be looked at.
@@ -226,6 +228,7 @@ impl Check<'_> {
         for (file, judgement) in files.iter().zip(judged) {
             report.findings.extend(judgement.finding);
             report.unopened += usize::from(judgement.is_unopened);
+            report.earlier += usize::from(judgement.is_earlier);
             lengths.insert(file.id.clone(), judgement.length);
         }
         Ok(lengths)

@@ -19,6 +19,8 @@ const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 pub(super) struct Judgement {
     pub(super) finding: Option<Finding>,
     pub(super) is_unopened: bool,
+    /// Whether it is in order, and in the form of an earlier version.
+    pub(super) is_earlier: bool,
     /// How long the value is, in bytes, where the file shows it.
     pub(super) length: u64,
     /// The id of the OpenID Connect client that it is, where it was opened.
@@ -46,7 +48,10 @@ pub(super) fn judge(
         Ok(()) => Judgement::default(),
         // Said of the application as a whole.
         Err(SealFault::Stale) if today.is_empty() => Judgement::default(),
-        Err(fault) => find(kind_of(&fault), fault.to_string()),
+        Err(fault) => match kind_of(&fault) {
+            Some(kind) => find(kind, fault.to_string()),
+            None => Judgement { is_earlier: true, ..Judgement::default() },
+        },
     };
     let seal = Judgement { length, ..seal };
     let Some(identities) = identities else { return seal };
@@ -67,12 +72,14 @@ pub(super) fn judge(
     }
 }
 
-fn kind_of(fault: &SealFault) -> FindingKind {
+/// The kind of finding that a fault is, if it is one.
+fn kind_of(fault: &SealFault) -> Option<FindingKind> {
     match fault {
-        SealFault::Unbound => FindingKind::Unbound,
-        SealFault::Moved { .. } => FindingKind::Moved,
-        SealFault::Stale => FindingKind::Stale,
-        SealFault::Recipients => FindingKind::Recipients,
+        SealFault::Unbound => Some(FindingKind::Unbound),
+        SealFault::Moved { .. } => Some(FindingKind::Moved),
+        SealFault::Stale => Some(FindingKind::Stale),
+        SealFault::Recipients => Some(FindingKind::Recipients),
+        SealFault::Earlier => None,
     }
 }
 

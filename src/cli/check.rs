@@ -88,6 +88,13 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             count(report.unopened, "value")
         ));
     }
+    if report.earlier > 0 {
+        ui.hint(&format!(
+            "an earlier version sealed {}; where two branches meet, merges of these need a key; \
+             someone who can read them runs: phalanx-secrets rekey",
+            count(report.earlier, "value")
+        ));
+    }
     if !report.faulty_elsewhere.is_empty() {
         let names: Vec<&str> =
             report.faulty_elsewhere.iter().map(EnvironmentName::as_str).collect();

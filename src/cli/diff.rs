@@ -161,6 +161,7 @@ impl Shown<'_> {
                 self.ui.line(&format!("{apart}Secrets of {}:", change.id.environment))?;
                 environment = Some(&change.id.environment);
             }
+            let change = &self.settled(change);
             self.ui.line(&line(change))?;
             self.print_values(change)?;
         }
@@ -179,13 +180,31 @@ impl Shown<'_> {
         Ok(())
     }
 
+    /// A change as the values have it, where these are asked for and open:
+    /// without a key, it is as good as what the files say of themselves.
+    fn settled(&self, change: &ValueChange) -> ValueChange {
+        let mut settled = change.clone();
+        let is_open_question =
+            matches!(change.kind, ValueChangeKind::SealedAgain | ValueChangeKind::Unclear);
+        if let Some(identities) = self.identities.filter(|_| is_open_question)
+            && let Ok(before) = value(&change.id, &self.sides.before, identities)
+            && let Ok(after) = value(&change.id, &self.sides.after, identities)
+        {
+            settled.kind = match before == after {
+                true => ValueChangeKind::SealedAgain,
+                false => ValueChangeKind::Changed,
+            };
+        }
+        settled
+    }
+
     /// The values of a change, where they are asked for.
     fn print_values(&mut self, change: &ValueChange) -> Result<(), CliError> {
         let Some(identities) = self.identities else { return Ok(()) };
         let (is_old, is_new) = match &change.kind {
             ValueChangeKind::Added => (false, true),
             ValueChangeKind::Removed => (true, false),
-            ValueChangeKind::Changed => (true, true),
+            ValueChangeKind::Changed | ValueChangeKind::Unclear => (true, true),
             ValueChangeKind::SealedAgain | ValueChangeKind::Renamed { .. } => (false, false),
         };
         let sides = [('-', is_old, &self.sides.before), ('+', is_new, &self.sides.after)];
@@ -210,6 +229,9 @@ fn line(change: &ValueChange) -> String {
         ValueChangeKind::Added => format!("  + {application} {key} (new{set_at})"),
         ValueChangeKind::Removed => format!("  - {application} {key} (removed)"),
         ValueChangeKind::Changed => format!("  ~ {application} {key} (changed{set_at})"),
+        ValueChangeKind::Unclear => {
+            format!("  ~ {application} {key} (changed or sealed again: the files do not tell)")
+        }
         ValueChangeKind::SealedAgain => format!("  = {application} {key} (sealed again)"),
         ValueChangeKind::Renamed { from } => {
             format!("  > {application} {key} (renamed from {from})")

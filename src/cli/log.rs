@@ -15,9 +15,9 @@ use crate::suggest::nearest;
 const MAX_AUTHOR: usize = 24;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "It needs no key. A value that was only sealed again is told apart from \
-    one that changed by\nthe time that its file names. A key is followed to the names that it had \
-    before.")]
+#[command(after_help = "It needs no key. Each value has a tag that changes with it, so one that \
+    was only sealed again\nis told apart from one that changed; \"changed?\" stands where a file has \
+    no tag. A key is followed\nto the names that it had before.")]
 pub(super) struct Args {
     /// Environment [default: all]
     environment: Option<EnvironmentName>,
@@ -208,6 +208,7 @@ pub(super) fn word(kind: &ValueChangeKind) -> &'static str {
     match kind {
         ValueChangeKind::Added => "set",
         ValueChangeKind::Changed => "changed",
+        ValueChangeKind::Unclear => "changed?",
         ValueChangeKind::SealedAgain => "sealed again",
         ValueChangeKind::Renamed { .. } => "renamed",
         ValueChangeKind::Removed => "removed",
@@ -267,6 +268,7 @@ impl<'a> ValueRow<'a> {
         let (kind, renamed_from) = match &change.kind {
             ValueChangeKind::Added => ("added", None),
             ValueChangeKind::Changed => ("changed", None),
+            ValueChangeKind::Unclear => ("unclear", None),
             ValueChangeKind::SealedAgain => ("sealed-again", None),
             ValueChangeKind::Renamed { from } => ("renamed", Some(from.to_string())),
             ValueChangeKind::Removed => ("removed", None),

@@ -1,4 +1,5 @@
-//! `rekey`: seal again what is not sealed to exactly today's holders.
+//! `rekey`: seal again what is not sealed to exactly today's holders, or in the
+//! form of an earlier version.
 
 use super::checkout::unknown_application;
 use super::commit::CommitArgs;
@@ -61,6 +62,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         stale.iter().filter(|value| !former.explains(value, &store.holders, &withdrawals)).count();
     let identities = context.identities()?;
     let unbound = stale.iter().filter(|value| value.fault == SealFault::Unbound).count();
+    let of_all = stale.len();
     let mut changes: Vec<FileChange> = record(&context.checkout.tree, &late)?.into_iter().collect();
     let sealed = seal_again(&store, stale, &store.holders, &identities, ui).map_err(|error| {
         rekey_error(error, &store.holders, Some(&identities)).hint(
@@ -69,11 +71,14 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         )
     })?;
     let count = sealed.len();
+    let left = of_all - count;
     changes.extend(sealed);
     store
         .write(&changes)
         .map_err(|error| CliError::from(error).hint("run it again to finish".to_owned()))?;
-    ui.status(&format!("Sealed {} again.", values(count)));
+    if count > 0 {
+        ui.status(&format!("Sealed {} again.", values(count)));
+    }
     warn_of_late(&late, ui);
     if unexplained > 0 {
         ui.warn(&format!(
@@ -81,6 +86,18 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
              names, so who could read them is not known",
             values(unexplained)
         ));
+    }
+    if left > 0 {
+        ui.hint(&format!(
+            "{}; someone who can open what is left runs: phalanx-secrets rekey",
+            match left {
+                1 => "1 value stays as an earlier version sealed it".to_owned(),
+                _ => format!("{left} values stay as an earlier version sealed them"),
+            }
+        ));
+    }
+    if count == 0 {
+        return Ok(Exit::Done);
     }
     if unbound > 0 {
         ui.warn(&format!(

@@ -8,7 +8,7 @@ use super::set::Environments;
 use super::{CliError, Context, Exit};
 use crate::exposed;
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
-use crate::store::{FileChange, Store, StoredValue, UNKNOWN_TIME, is_backup, sealed_path};
+use crate::store::{FileChange, Store, StoredValue, is_backup, sealed_path};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -72,10 +72,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     // The new files first: whoever stops in between finds both.
     let mut changes = Vec::new();
     for Renaming { new, value, already, .. } in &renamings {
-        let set_at = value.opened.header.seal.as_ref().map_or(UNKNOWN_TIME, |seal| seal.set_at);
         let after = match already {
             Some(already) => already.clone(),
-            None => store.seal(new, &value.opened.value, set_at)?,
+            None => store.seal(new, &value.opened.value, &value.opened.note)?,
         };
         changes.push(change(sealed_path(new), already.clone(), Some(after)));
     }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use crate::model::{ApplicationName, EnvironmentName, HolderName, KeyName, SecretId};
 use crate::store::{
-    Access, Contents, Holder, Holders, Recipient, SECRETS, SigningKey, StoreError, UNKNOWN_TIME,
-    inspect, sealed_path,
+    Access, Contents, Holder, Holders, Recipient, SECRETS, Sameness, SigningKey, StoreError,
+    UNKNOWN_TIME, ValueIdentity, inspect, sealed_path,
 };
 use crate::tree::Tree;
 
@@ -73,8 +73,10 @@ pub struct ValueChange {
 pub enum ValueChangeKind {
     /// It was not there.
     Added,
-    /// It was set anew, or is in a file that tells nothing.
+    /// It was set anew.
     Changed,
+    /// It was set anew or sealed again: its files do not tell which.
+    Unclear,
     /// It is the same, sealed to others or in another file.
     SealedAgain,
     /// It is the same under another name.
@@ -151,21 +153,34 @@ fn environments(tree: &Tree, scope: &Scope) -> Result<Vec<EnvironmentName>, Stor
 /// What a file holds, as far as it shows.
 struct Sealed {
     bytes: Vec<u8>,
+    identity: ValueIdentity,
+    /// When its value was set, if that is known.
     set_at: Option<Timestamp>,
+    /// Whether it is of a version of ours that states no tag.
+    is_earlier: bool,
 }
 
 impl Sealed {
     fn read(tree: Option<&Tree>, id: &SecretId) -> Result<Option<Self>, StoreError> {
         let Some(tree) = tree else { return Ok(None) };
         let Some(bytes) = tree.read(&sealed_path(id))? else { return Ok(None) };
-        let seal = inspect(&bytes).ok().and_then(|header| header.seal);
-        Ok(Some(Self { set_at: seal.map(|seal| seal.set_at), bytes }))
+        let header = inspect(&bytes).ok();
+        let identity = ValueIdentity::of(&bytes, header.as_ref());
+        let seal = header.and_then(|header| header.seal);
+        let is_earlier = seal.as_ref().is_some_and(|seal| seal.tag.is_none());
+        let set_at = seal.map(|seal| seal.set_at).filter(|time| *time != UNKNOWN_TIME);
+        Ok(Some(Self { bytes, identity, set_at, is_earlier }))
     }
 
-    /// When its value was set, if that is known.
-    fn known_time(&self) -> Option<Timestamp> {
-        self.set_at.filter(|time| *time != UNKNOWN_TIME)
+    /// Whether it is the same file as another, but for its line ends.
+    fn is_same_file(&self, other: &Self) -> bool {
+        self.bytes == other.bytes || lines(&self.bytes).eq(lines(&other.bytes))
     }
+}
+
+/// The lines of a file, without their ends.
+fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
+    file.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 
 /// Compares some values.
@@ -181,18 +196,14 @@ pub(super) fn compare_values(
             (None, None) => {}
             (None, Some(file)) => added.push((id, file)),
             (Some(file), None) => removed.push((id, file)),
-            (Some(old), Some(new)) if old.bytes == new.bytes => {}
+            (Some(old), Some(new)) if old.is_same_file(&new) => {}
             (Some(old), Some(new)) => {
-                // What other tools made says no time; sealing it again does
-                // not tell one either.
-                let is_same = new.set_at.is_some()
-                    && (old.set_at == new.set_at
-                        || (old.set_at.is_none() && new.known_time().is_none()));
-                let kind = match is_same {
-                    true => ValueChangeKind::SealedAgain,
-                    false => ValueChangeKind::Changed,
+                let kind = match old.identity.compare(new.identity) {
+                    Sameness::Same => ValueChangeKind::SealedAgain,
+                    Sameness::SetApart => ValueChangeKind::Changed,
+                    Sameness::Unknown => ValueChangeKind::Unclear,
                 };
-                changes.push(ValueChange { id, kind, set_at: new.known_time() });
+                changes.push(ValueChange { id, kind, set_at: new.set_at });
             }
         }
     }
@@ -201,40 +212,41 @@ pub(super) fn compare_values(
             Some(from) => ValueChangeKind::Renamed { from: from.clone() },
             None => ValueChangeKind::Added,
         };
-        changes.push(ValueChange { id: id.clone(), kind, set_at: file.known_time() });
+        changes.push(ValueChange { id: id.clone(), kind, set_at: file.set_at });
     }
     for (id, file) in &removed {
         let is_origin = |change: &ValueChange| matches!(&change.kind, ValueChangeKind::Renamed { from } if from == id);
         if !changes.iter().any(is_origin) {
             let kind = ValueChangeKind::Removed;
-            changes.push(ValueChange { id: id.clone(), kind, set_at: file.known_time() });
+            changes.push(ValueChange { id: id.clone(), kind, set_at: file.set_at });
         }
     }
     changes.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(changes)
 }
 
-/// The secret whose value went away as this one came: the same file, or else
-/// the only one of the application, or with the key, that was set at the same
-/// time.
+/// The secret whose value went away as this one came: the only one with this
+/// value. Where neither file states a tag, the only one of the application, or
+/// with the key, that was set at the same time; an earlier version of this
+/// program kept nothing else when it renamed one.
 fn origin<'a>(
     id: &SecretId,
     file: &Sealed,
     added: &[(SecretId, Sealed)],
     removed: &'a [(SecretId, Sealed)],
 ) -> Option<&'a SecretId> {
-    let only = |is_same: &dyn Fn(&Sealed) -> bool| {
-        let is_alone = added.iter().filter(|(_, one)| is_same(one)).count() == 1;
-        let mut found = removed.iter().filter(|(_, one)| is_same(one));
+    let only = |is_it: &dyn Fn(&Sealed) -> bool| {
+        let is_alone = added.iter().filter(|(_, one)| is_it(one)).count() == 1;
+        let mut found = removed.iter().filter(|(_, one)| is_it(one));
         match (found.next(), found.next()) {
             (Some((id, _)), None) if is_alone => Some(id),
             _ => None,
         }
     };
-    let is_same_file = |one: &Sealed| one.bytes == file.bytes;
-    only(&is_same_file).or_else(|| {
-        let time = file.known_time()?;
-        let from = only(&|one| one.known_time() == Some(time))?;
+    let is_same = |one: &Sealed| one.identity.compare(file.identity) == Sameness::Same;
+    only(&is_same).or_else(|| {
+        let time = file.set_at.filter(|_| file.is_earlier)?;
+        let from = only(&|one| one.is_earlier && one.set_at == Some(time))?;
         let is_near = from.application == id.application || from.key == id.key;
         (is_near && from.environment == id.environment).then_some(from)
     })

@@ -56,10 +56,21 @@ const NOTED: [(&str, Kind); 3] = [
     ("REBASE_HEAD", Kind::Change),
 ];
 
+/// What git calls changes that it brings back from a stash, which it does with
+/// those that `--autostash` put away too.
+const STASHED: &str = "Stashed changes";
+
+/// Where git notes the commit of changes that `--autostash` put away, below its
+/// own folder.
+const AUTOSTASH: [&str; 3] =
+    ["MERGE_AUTOSTASH", "rebase-merge/autostash", "rebase-apply/autostash"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Whole,
     Change,
+    /// As the change to its first parent; the others hold the index and the like.
+    Stash,
     Unknown,
 }
 
@@ -84,7 +95,26 @@ impl GitRepository {
         let head = head.map(|commit| (commit, Kind::Whole));
         let noted =
             NOTED.into_iter().filter_map(|(name, kind)| Some((self.resolve(name).ok()?, kind)));
-        named.chain(head).chain(noted).find(|(commit, _)| is_it(commit))
+        let stashed = match labels.theirs {
+            Some(STASHED) => self.stashed(),
+            _ => Vec::new(),
+        };
+        let stashed = stashed.into_iter().map(|commit| (commit, Kind::Stash));
+        named.chain(head).chain(noted).chain(stashed).find(|(commit, _)| is_it(commit))
+    }
+
+    /// The commits of changes that were put away.
+    fn stashed(&self) -> Vec<Oid> {
+        let git = self.git();
+        let mut commits: Vec<Oid> = match git.reflog("refs/stash") {
+            Ok(log) => log.iter().map(|entry| entry.id_new()).collect(),
+            Err(_) => Vec::new(),
+        };
+        commits.extend(AUTOSTASH.iter().filter_map(|file| {
+            let text = std::fs::read_to_string(git.path().join(file)).ok()?;
+            Oid::from_str(text.trim()).ok()
+        }));
+        commits
     }
 
     fn bases(
@@ -118,6 +148,9 @@ impl GitRepository {
                     (Some(parent), None) => Some(vec![parent]),
                     _ => None,
                 }
+            }
+            (_, Kind::Stash) => {
+                self.parents(theirs).into_iter().take(1).find(is_it).map(|base| vec![base])
             }
             (_, Kind::Unknown) => None,
         }

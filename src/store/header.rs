@@ -53,6 +53,9 @@ pub enum SealFault {
     /// Its recipients are not those that it says they are.
     #[error("its header does not have exactly the recipients that its seal names")]
     Recipients,
+    /// Nothing is wrong, but it is in the form of an earlier version.
+    #[error("an earlier version sealed it, so it does not tell one value from the next")]
+    Earlier,
 }
 
 impl Header {
@@ -126,6 +129,9 @@ impl Header {
         }
         if !self.recipients.are(&today) {
             return Err(SealFault::Recipients);
+        }
+        if seal.tag.is_none() {
+            return Err(SealFault::Earlier);
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use super::case::refuse_alike;
 use super::error::StoreError;
 use super::paths::{RECIPIENTS, SECRETS, sealed_path};
 use super::settings::STORE_FILE;
+use super::stanza::ValueNote;
 use super::write::{FileChange, remove_file, remove_leftovers, write_file, write_together};
 use crate::model::{SecretId, SecretValue};
 use crate::tree::Tree;
@@ -30,7 +31,7 @@ pub struct ValueChange<'a> {
     /// What its file must hold for the change to be right; `None` where there
     /// must be none.
     pub before: Option<Vec<u8>>,
-    /// The value that it gets; `None` to remove the one it has.
+    /// The new value that it gets; `None` to remove the one it has.
     pub after: Option<&'a SecretValue>,
 }
 
@@ -82,7 +83,7 @@ impl LockedStore {
         Ok(store.map(|store| Self { store, touched: Mutex::default(), _lock: lock }))
     }
 
-    /// Seals a value to those who may read the secret, and puts it in its
+    /// Seals a new value to those who may read the secret, and puts it in its
     /// place.
     ///
     /// # Errors
@@ -95,7 +96,7 @@ impl LockedStore {
     ) -> Result<(), StoreError> {
         self.refuse_alike(id)?;
         let file = sealed_path(id);
-        let sealed = self.seal(id, value, set_at)?;
+        let sealed = self.seal(id, value, &ValueNote::of_new_value(set_at))?;
         write_file(self.tree.folder()?, &file, &sealed)?;
         self.touch([file]);
         Ok(())
@@ -131,7 +132,10 @@ impl LockedStore {
     ) -> Result<(), StoreError> {
         let set_at = self.time_of_change(now)?;
         let file = |ValueChange { id, before, after }: ValueChange<'a>| {
-            let seal = |value| self.seal(id, value, self.time_of_change_of(id, set_at)?);
+            let seal = |value| {
+                let note = ValueNote::of_new_value(self.time_of_change_of(id, set_at)?);
+                self.seal(id, value, &note)
+            };
             Ok(FileChange { file: sealed_path(id), before, after: after.map(seal).transpose()? })
         };
         let files: Vec<_> = changes.into_iter().map(file).collect::<Result<_, StoreError>>()?;

@@ -23,6 +23,7 @@ mod sealing;
 mod settings;
 mod signing_key;
 mod stanza;
+mod tag;
 mod withdrawn;
 mod write;
 
@@ -43,12 +44,13 @@ pub use paths::{RECIPIENTS, SECRETS, file_stem, sealed_path};
 pub(crate) use paths::{canonical_file_stem, id_of_path, key_of_file_stem};
 pub(crate) use private_key::{could_be_key, find_private_key};
 pub use recipient::{Digest, InvalidRecipient, Recipient, RecipientSet};
-pub use rekey::{RekeyError, StaleValue, UNKNOWN_TIME};
+pub use rekey::{RekeyError, StaleValue};
 pub(crate) use sealing::inspect_with_length;
 pub use sealing::{OpenError, Opened, SealError, inspect, open, seal};
 pub use settings::{STORE_FILE, StoreSettings, TrustSettings};
 pub use signing_key::{InvalidSigningKey, SigningKey};
-pub use stanza::{BoundStanza, InvalidStanza};
+pub use stanza::{BoundStanza, InvalidStanza, UNKNOWN_TIME, ValueNote};
+pub use tag::{Sameness, ValueIdentity, ValueTag};
 pub use withdrawn::{Withdrawal, Withdrawals};
 pub(crate) use write::is_leftover;
 pub use write::{FileChange, WriteError, remove_file, write_file, write_new_file, write_together};
@@ -114,9 +116,9 @@ impl Store {
         &self,
         id: &SecretId,
         value: &SecretValue,
-        set_at: Timestamp,
+        note: &ValueNote,
     ) -> Result<Vec<u8>, StoreError> {
-        seal_to(&self.holders, id, value, set_at)
+        seal_to(&self.holders, id, value, note)
     }
 
     /// Whether a value is stored.
@@ -155,7 +157,7 @@ impl Store {
     }
 
     /// The time to note for a value that changes at a time: after that at which
-    /// the stored one was set, so that the two are told apart by it.
+    /// the stored one was set, whatever the clocks say.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -188,12 +190,11 @@ fn seal_to(
     holders: &Holders,
     id: &SecretId,
     value: &SecretValue,
-    set_at: Timestamp,
+    note: &ValueNote,
 ) -> Result<Vec<u8>, StoreError> {
     let recipients = holders.recipients_for(&id.environment, &id.application);
     if recipients.is_empty() {
         return Err(StoreError::NoHolder { id: id.clone() });
     }
-    seal(value, id, set_at, &recipients)
-        .map_err(|source| StoreError::Seal { id: id.clone(), source })
+    seal(value, id, note, &recipients).map_err(|source| StoreError::Seal { id: id.clone(), source })
 }

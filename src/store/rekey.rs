@@ -13,12 +13,12 @@ use super::header::{Header, SealFault};
 use super::holders::Holders;
 use super::identities::Identities;
 use super::paths::sealed_path;
-use super::sealing::{inspect, open};
+use super::sealing::{OpenError, inspect, open};
 use super::write::FileChange;
 use crate::model::SecretId;
-use jiff::Timestamp;
 
-/// A value that is not sealed to exactly those who may read it.
+/// A value that is not sealed to exactly those who may read it, or in the form
+/// of an earlier version.
 #[derive(Debug)]
 pub struct StaleValue {
     /// The secret.
@@ -38,12 +38,9 @@ pub enum RekeyError {
     Seal(StoreError),
 }
 
-/// When a value was set whose file does not say: before anything else.
-pub const UNKNOWN_TIME: Timestamp = Timestamp::UNIX_EPOCH;
-
 impl Store {
     /// Finds the values in a scope that are not sealed to exactly the holders
-    /// who may read them. It needs no key.
+    /// who may read them, in the present form. It needs no key.
     ///
     /// Values that no holder may read are left out: they can be sealed to
     /// nobody.
@@ -88,7 +85,8 @@ impl Store {
     /// Opens values and seals them again to `holders`, in memory, on all
     /// cores. `done` is called after each.
     ///
-    /// A value keeps the time at which it was set.
+    /// A value keeps what stands for it, and the time at which it was set. One
+    /// whose only fault is its form is left out where it cannot be opened.
     ///
     /// # Errors
     /// All that cannot be opened, or one that cannot be sealed.
@@ -101,27 +99,37 @@ impl Store {
     ) -> Result<Vec<FileChange>, RekeyError> {
         let sealed: Vec<_> = stale
             .into_par_iter()
-            .map(|StaleValue { id, file, .. }| {
-                let opened = open(&file, &id, identities)
-                    .map_err(|error| RekeyError::Open(vec![OpenFailure::new(&id, error)]))?;
-                let set_at = opened.header.seal.map_or(UNKNOWN_TIME, |seal| seal.set_at);
-                let sealed = super::seal_to(holders, &id, &opened.value, set_at);
+            .map(|StaleValue { id, file, fault, .. }| {
+                let opened = match open(&file, &id, identities) {
+                    Err(error) if fault == SealFault::Earlier && is_somebody_elses(&error) => {
+                        done();
+                        return Ok(None);
+                    }
+                    opened => opened
+                        .map_err(|error| RekeyError::Open(vec![OpenFailure::new(&id, error)]))?,
+                };
+                let sealed = super::seal_to(holders, &id, &opened.value, &opened.note);
                 done();
-                Ok(FileChange {
+                Ok(Some(FileChange {
                     file: sealed_path(&id),
                     before: Some(file),
                     after: Some(sealed.map_err(RekeyError::Seal)?),
-                })
+                }))
             })
             .collect();
         let (mut changes, mut failures) = (Vec::new(), Vec::new());
         for sealed in sealed {
             match sealed {
-                Ok(change) => changes.push(change),
+                Ok(change) => changes.extend(change),
                 Err(RekeyError::Open(failed)) => failures.extend(failed),
                 Err(error) => return Err(error),
             }
         }
         if failures.is_empty() { Ok(changes) } else { Err(RekeyError::Open(failures)) }
     }
+}
+
+/// Whether somebody else may be able to open what could not be opened.
+fn is_somebody_elses(error: &OpenError) -> bool {
+    matches!(error, OpenError::NoMatchingIdentity | OpenError::Locked | OpenError::Identity(_))
 }

@@ -10,7 +10,6 @@ use std::io::{Read, Write};
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use age::{DecryptError, Decryptor, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
-use jiff::Timestamp;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -18,7 +17,7 @@ use super::header::Header;
 use super::identities::Identities;
 use super::paths::bound_path;
 use super::recipient::RecipientSet;
-use super::stanza::{BoundStanza, InvalidStanza};
+use super::stanza::{BoundStanza, InvalidStanza, ValueNote};
 use crate::model::{SecretId, SecretValue};
 
 /// A value that could not be sealed.
@@ -71,6 +70,8 @@ pub struct Opened {
     pub value: SecretValue,
     /// Its header, now verified.
     pub header: Header,
+    /// What its file says of it, to be kept for as long as it is this value.
+    pub note: ValueNote,
 }
 
 /// Seals a value to recipients, bound to its secret.
@@ -80,10 +81,18 @@ pub struct Opened {
 pub fn seal(
     value: &SecretValue,
     id: &SecretId,
-    set_at: Timestamp,
+    note: &ValueNote,
     recipients: &RecipientSet,
 ) -> Result<Vec<u8>, SealError> {
-    let stanza = BoundStanza { path: bound_path(id), set_at, recipients: recipients.digest() };
+    let stanza = BoundStanza::new(bound_path(id), note, recipients.digest());
+    seal_with(stanza, value, recipients)
+}
+
+fn seal_with(
+    stanza: BoundStanza,
+    value: &SecretValue,
+    recipients: &RecipientSet,
+) -> Result<Vec<u8>, SealError> {
     let wrapped = recipients.iter().map(|recipient| recipient.to_age());
     let bound = BoundRecipients { stanza, recipients: wrapped.collect::<Result<_, _>>()? };
     let encryptor = Encryptor::with_recipients(std::iter::once(&bound as &dyn age::Recipient))?;
@@ -115,7 +124,8 @@ pub fn open(file: &[u8], id: &SecretId, identities: &Identities) -> Result<Opene
     // leaves no copy behind.
     let mut value = Zeroizing::new(Vec::with_capacity(file.len()));
     payload.read_to_end(&mut value).map_err(|_| OpenError::Tampered("its payload"))?;
-    Ok(Opened { value: value.into(), header })
+    let note = ValueNote::of_file(file, header.seal.as_ref());
+    Ok(Opened { value: value.into(), header, note })
 }
 
 /// Reads what a sealed file shows without any key. Nothing of it is verified.
@@ -204,7 +214,8 @@ fn open_error(error: DecryptError) -> OpenError {
 /// The recipients of one file together with our stanza.
 ///
 /// One recipient for age's purposes, because all recipients of a file must
-/// agree on their labels: this one adopts those of the real ones.
+/// agree on their labels: this one adopts those of the real ones. So, too, are
+/// their stanzas in the order of the recipients, which is that of the digest.
 struct BoundRecipients {
     stanza: BoundStanza,
     recipients: Vec<Box<dyn age::Recipient>>,
@@ -259,5 +270,75 @@ impl age::Identity for Witness<'_> {
             }
         }
         failure
+    }
+}
+
+/// Seals a value as the first versions of this program did.
+#[cfg(test)]
+pub(super) fn seal_as_version_1(
+    value: &SecretValue,
+    id: &SecretId,
+    set_at: jiff::Timestamp,
+    recipients: &RecipientSet,
+) -> Vec<u8> {
+    let note = ValueNote::of_new_value(set_at);
+    let stanza = BoundStanza::new(bound_path(id), &note, recipients.digest());
+    seal_with(BoundStanza { tag: None, ..stanza }, value, recipients).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use age::secrecy::ExposeSecret as _;
+    use age_core::format::FILE_KEY_BYTES;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::Recipient;
+
+    /// An SSH key whose private half nobody needs here.
+    const SSH: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN";
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        /// Who opens a file knows which stanza is theirs by their place among
+        /// the recipients.
+        #[test]
+        fn stanzas_come_in_the_order_of_the_recipients(count in 1_usize..6, has_ssh: bool) {
+            let mut people: Vec<(Recipient, Option<age::x25519::Identity>)> = (0..count)
+                .map(|_| age::x25519::Identity::generate())
+                .map(|key| (key.to_public().to_string().parse().unwrap(), Some(key)))
+                .collect();
+            if has_ssh {
+                people.push((SSH.parse().unwrap(), None));
+            }
+            let set: RecipientSet = people.iter().map(|(recipient, _)| recipient.clone()).collect();
+            let note = ValueNote::of_new_value(jiff::Timestamp::UNIX_EPOCH);
+            let stanza = BoundStanza::new("a/b/c".to_owned(), &note, set.digest());
+            let wrapped = set.iter().map(|recipient| recipient.to_age().unwrap()).collect();
+            let bound = BoundRecipients { stanza, recipients: wrapped };
+            let key = FileKey::new(Box::new([7; FILE_KEY_BYTES]));
+            let (stanzas, _) = age::Recipient::wrap_file_key(&bound, &key).unwrap();
+
+            prop_assert!(BoundStanza::is_tag(&stanzas[0].tag));
+            // Each recipient has one, and nobody else's opens.
+            prop_assert_eq!(stanzas.len(), 1 + people.len());
+            for (place, recipient) in set.iter().enumerate() {
+                let person = people.iter().find(|(own, _)| own == recipient).unwrap();
+                match &person.1 {
+                    None => prop_assert_eq!(&stanzas[1 + place].tag, "ssh-ed25519"),
+                    Some(identity) => for (other, stanza) in stanzas.iter().enumerate() {
+                        let opened = age::Identity::unwrap_stanza(identity, stanza);
+                        let is_own = other == 1 + place;
+                        let file_key = opened.and_then(Result::ok);
+                        prop_assert_eq!(file_key.is_some(), is_own);
+                        if let Some(file_key) = file_key {
+                            prop_assert_eq!(file_key.expose_secret(), key.expose_secret());
+                        }
+                    },
+                }
+            }
+        }
     }
 }

@@ -53,8 +53,9 @@ fn a_stanza_of_ours_that_is_malformed_is_damage() {
     let file = "secrets/demo/app/token.age";
     let (header, payload) = dismantle(&store.bytes(file));
     for (from, to, message) in [
-        ("phalanx-secrets 1 ", "phalanx-secrets 2 ", "is of a version"),
-        ("phalanx-secrets 1 ", "phalanx-secrets 1 more ", "is malformed"),
+        ("phalanx-secrets 2 ", "phalanx-secrets 3 ", "is of a version"),
+        ("phalanx-secrets 2 ", "phalanx-secrets 1 ", "is malformed"),
+        ("phalanx-secrets 2 ", "phalanx-secrets 2 more ", "is malformed"),
     ] {
         store.write(file, assemble(&header.replacen(from, to, 1), &payload));
         let found = findings(&store, &[]);

@@ -14,6 +14,7 @@ fn diff(clone: &Clone, arguments: &[&str]) -> String {
     for line in output.stdout().lines().filter(|line| line.starts_with(['+', '-', ' '])) {
         let line = match line.split_once(": ") {
             Some((start, _)) if start.ends_with("set") => format!("{start}: [TIME]"),
+            Some((start, _)) if start.ends_with("tag") => format!("{start}: [TAG]"),
             Some((start, _)) if start.ends_with("file") => format!("{start}: [DIGEST]"),
             _ => line.to_owned(),
         };
@@ -32,7 +33,9 @@ fn diffs_show_what_a_file_shows_without_a_key() {
     +++ b/secrets/demo/app/password.age
      secret: demo/app/password
     -set: [TIME]
+    -tag: [TAG]
     +set: [TIME]
+    +tag: [TAG]
      sealed to: 1 X25519
     -file: [DIGEST]
     +file: [DIGEST]
@@ -47,6 +50,7 @@ fn diffs_show_what_a_file_shows_without_a_key() {
     +++ b/secrets/demo/app/password.age
      secret: demo/app/password
      set: [TIME]
+     tag: [TAG]
     -sealed to: 1 X25519
     -file: [DIGEST]
     +sealed to: 2 X25519
@@ -67,7 +71,9 @@ fn values_are_shown_where_the_clone_is_set_up_so() {
     +++ b/secrets/demo/app/password.age
      secret: demo/app/password
     -set: [TIME]
+    -tag: [TAG]
     +set: [TIME]
+    +tag: [TAG]
      sealed to: 1 X25519
     -file: [DIGEST]
     +file: [DIGEST]

@@ -3,7 +3,9 @@
 use std::fs;
 
 use super::{Clone, PASSWORD};
+use crate::support::age_tool::AgeTool;
 use crate::support::cli::Output;
+use crate::support::version_1;
 
 /// A clone with two branches, on each of which something was done and
 /// committed. The first is checked out.
@@ -331,4 +333,172 @@ fn a_merge_commit_is_picked_from_the_parent_that_was_named() {
     clone.git(&["cherry-pick", "-m", "2", "merged"]);
     assert_eq!(clone.get("password", Some(&bob)), "side");
     assert_is_in_order(&clone);
+}
+
+/// Seals a value with the stock tool, binds it, and commits.
+fn set_by_hand(clone: &Clone, tool: &AgeTool, value: &str) {
+    let sandbox = &clone.store.sandbox;
+    let sealed = tool.encrypt(sandbox, &[&clone.store.alice.recipient], value.as_bytes());
+    clone.store.write(PASSWORD, sealed);
+    clone.store.run(["rekey"]).success();
+    clone.commit(value);
+}
+
+#[test]
+fn values_of_an_unknown_time_are_told_apart() {
+    let Some(tool) = AgeTool::find() else { return };
+    for direction in [["ours", "theirs"], ["theirs", "ours"]] {
+        let clone = Clone::set_up();
+        set_by_hand(&clone, &tool, "old");
+        clone.branch("ours");
+        clone.git(&["branch", "theirs"]);
+        let bob = clone.add_holder("bob");
+        clone.commit("Add bob");
+        clone.checkout("theirs");
+        set_by_hand(&clone, &tool, "new");
+        clone.checkout(direction[0]);
+        clone.git(&["merge", "--quiet", "--no-edit", direction[1]]);
+        assert_eq!(clone.get("password", None), "new");
+        assert_eq!(clone.get("password", Some(&bob)), "new");
+        assert_is_in_order(&clone);
+    }
+}
+
+/// Values that follow each other quickly get times ahead of the clock, so that
+/// two branches come to the same ones.
+#[test]
+fn a_value_of_the_same_time_is_not_passed_over_by_a_cherry_pick() {
+    let clone = Clone::set_up();
+    clone.branch("start");
+    for value in ["1", "2", "3", "4"] {
+        clone.store.set("app", "password", value);
+    }
+    clone.commit("Several values");
+    clone.branch("release");
+    clone.store.set("app", "password", "release");
+    clone.commit("Release");
+    clone.git(&["checkout", "--quiet", "-b", "dev", "start~1"]);
+    for value in ["1", "2", "3", "4", "5"] {
+        clone.store.set("app", "password", value);
+    }
+    clone.commit("First");
+    clone.store.set("app", "password", "dev");
+    clone.commit("Second");
+    clone.checkout("release");
+    let output = clone.try_git(&["cherry-pick", "dev"]).fails_with(1);
+    assert!(output.stderr().contains("both sides changed demo/app/password"), "{output:?}");
+    assert_eq!(clone.get("password", None), "release");
+}
+
+#[test]
+fn a_stash_is_merged_like_a_commit() {
+    for (theirs, code) in [("the same", 0), ("another", 1)] {
+        let clone = Clone::set_up();
+        clone.store.set("app", "password", theirs);
+        clone.git(&["stash", "--quiet"]);
+        // An older stash is found as well.
+        clone.store.set("app", "password", "newest");
+        clone.git(&["stash", "--quiet"]);
+        clone.store.set("app", "password", "the same");
+        clone.commit("Meanwhile");
+        let output = clone.try_git(&["stash", "pop", "stash@{1}"]).fails_with(code);
+        match code {
+            0 => assert_is_in_order_but_changed(&clone),
+            _ => assert!(
+                output.stderr().contains("both sides changed demo/app/password, to different"),
+                "{output:?}"
+            ),
+        }
+        assert_eq!(clone.get("password", None), "the same");
+    }
+
+    // With holders that the stash does not know.
+    let clone = Clone::set_up();
+    clone.store.set("app", "password", "stashed");
+    clone.git(&["stash", "--quiet"]);
+    let bob = clone.add_holder("bob");
+    clone.commit("Add bob");
+    clone.git(&["stash", "pop"]);
+    assert_eq!(clone.get("password", Some(&bob)), "stashed");
+}
+
+/// What was brought back may be there already.
+fn assert_is_in_order_but_changed(clone: &Clone) {
+    clone.store.run(["check", "--allow-missing", "--open"]).success();
+    assert!(["", "M"].contains(&clone.status().split(' ').next().unwrap()), "{}", clone.status());
+}
+
+#[test]
+fn what_autostash_put_away_comes_back() {
+    let mut bob = None;
+    let clone = diverged(
+        |clone| drop(clone.store.write("README", "ours")),
+        |clone| bob = Some(clone.add_holder("bob")),
+    );
+    clone.store.set("app", "password", "not committed");
+    clone.git(&["rebase", "--quiet", "--autostash", "theirs"]);
+    assert_eq!(clone.get("password", bob.as_ref()), "not committed");
+    clone.store.run(["check", "--allow-missing", "--open"]).success();
+
+    clone.git(&["checkout", "--quiet", "--", "."]);
+    clone.add_holder("carol");
+    clone.commit("Add carol");
+    clone.branch("later");
+    clone.git(&["reset", "--quiet", "--hard", "HEAD~1"]);
+    clone.store.set("app", "password", "not committed");
+    clone.try_git(&["merge", "--quiet", "--autostash", "HEAD@{1}"]).success();
+    assert_eq!(clone.get("password", None), "not committed");
+}
+
+/// What an earlier version sealed states no tag.
+#[test]
+fn values_of_an_earlier_version_merge_where_they_can_be_compared() {
+    let earlier = |clone: &Clone, value: &str| {
+        let time = "2026-11-24T10:02:11Z";
+        let recipient = clone.store.alice.recipient.as_str();
+        let sealed = version_1::seal("demo/app/password", time, &[recipient], value.as_bytes());
+        clone.store.write(PASSWORD, sealed);
+    };
+    let clone = |ours: &str, theirs: &str| {
+        let clone = Clone::set_up();
+        earlier(&clone, "base");
+        clone.commit("As it was");
+        clone.branch("ours");
+        clone.git(&["branch", "theirs"]);
+        earlier(&clone, ours);
+        clone.commit("Ours");
+        clone.checkout("theirs");
+        earlier(&clone, theirs);
+        clone.commit("Theirs");
+        clone.checkout("ours");
+        clone
+    };
+    for (ours, theirs, code, value) in [
+        ("base", "new", 0, "new"),
+        ("new", "base", 0, "new"),
+        ("new", "new", 0, "new"),
+        ("base", "base", 0, "base"),
+        ("new", "newer", 1, "new"),
+    ] {
+        let clone = clone(ours, theirs);
+        merge(&clone).fails_with(code);
+        assert_eq!(clone.get("password", None), value, "{ours} {theirs}");
+    }
+    let clone = clone("base", "new");
+    fs::remove_file(clone.store.own_identity()).unwrap();
+    let output = merge(&clone).fails_with(1);
+    assert!(output.stderr().contains("no file tells whether both sides changed it"), "{output:?}");
+    // Brought to the present version by both, it needs no comparison.
+    let clone = Clone::set_up();
+    earlier(&clone, "base");
+    clone.commit("As it was");
+    clone.branch("ours");
+    clone.git(&["branch", "theirs"]);
+    for branch in ["ours", "theirs"] {
+        clone.checkout(branch);
+        clone.store.run(["rekey"]).success();
+        clone.commit(branch);
+    }
+    fs::remove_file(clone.store.own_identity()).unwrap();
+    merge(&clone).success();
 }

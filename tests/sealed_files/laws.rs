@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use phalanx_secrets::model::SecretValue;
-use phalanx_secrets::store::{OpenError, RecipientSet, inspect, open, seal};
+use phalanx_secrets::store::{OpenError, RecipientSet, ValueNote, inspect, open, seal};
 use proptest::prelude::*;
 
 use super::{Person, id, recipients};
@@ -36,14 +36,17 @@ proptest! {
         value in some_value(),
         people in some_people(),
         set_at in some_time(),
+        expires in proptest::option::of(some_time()),
         key in "\\PC{1,40}",
     ) {
         prop_assume!(key.trim() == key && key.len() <= 200);
         let (value, recipients) = (SecretValue::from(value), recipients(people.iter().copied()));
-        let file = seal(&value, &id(&key), set_at, &recipients).unwrap();
+        let note = ValueNote { expires, ..ValueNote::of_new_value(set_at) };
+        let file = seal(&value, &id(&key), &note, &recipients).unwrap();
 
         let seen = inspect(&file).unwrap().seal.expect("a stanza of ours");
-        prop_assert_eq!(seen.set_at, set_at);
+        prop_assert_eq!((seen.set_at, seen.expires), (set_at, expires));
+        prop_assert_eq!(seen.tag, Some(note.tag));
         prop_assert_eq!(&seen.recipients, &recipients.digest());
         prop_assert!(seen.path.starts_with("demo/app/"));
         for person in PEOPLE.iter() {
@@ -52,6 +55,7 @@ proptest! {
                 Ok(opened) => {
                     prop_assert!(is_recipient);
                     prop_assert!(opened.value == value);
+                    prop_assert_eq!(&opened.note, &note);
                     prop_assert_eq!(opened.header.seal.as_ref(), Some(&seen));
                 }
                 Err(OpenError::NoMatchingIdentity) => prop_assert!(!is_recipient),
@@ -64,7 +68,8 @@ proptest! {
     fn another_secrets_file_is_refused(key in "[a-z.%/ ]{1,12}", other in "[a-z.%/ ]{1,12}") {
         prop_assume!(key.trim() == key && other.trim() == other && key != other);
         let person = &PEOPLE[0];
-        let file = seal(&"x".into(), &id(&key), Timestamp::UNIX_EPOCH, &recipients([person]));
+        let note = ValueNote::of_new_value(Timestamp::UNIX_EPOCH);
+        let file = seal(&"x".into(), &id(&key), &note, &recipients([person]));
         let refused = open(&file.unwrap(), &id(&other), &person.identities);
         prop_assert!(matches!(refused, Err(OpenError::Moved { .. })), "{refused:?}");
     }
@@ -72,7 +77,8 @@ proptest! {
     #[test]
     fn no_two_files_are_alike(value in some_value()) {
         let value = SecretValue::from(value);
-        let seal = || seal(&value, &id("key"), Timestamp::UNIX_EPOCH, &recipients(&PEOPLE[..1]));
+        let note = ValueNote::of_new_value(Timestamp::UNIX_EPOCH);
+        let seal = || seal(&value, &id("key"), &note, &recipients(&PEOPLE[..1]));
         prop_assert!(seal().unwrap() != seal().unwrap());
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 use jiff::Timestamp;
-use phalanx_secrets::store::{OpenError, inspect, open, seal};
+use phalanx_secrets::store::{OpenError, ValueNote, ValueTag, inspect, open, seal};
 
 use super::{BEGIN, END, Person, assemble, dismantle, id, line, recipients};
 use crate::support::notice;
@@ -14,7 +14,8 @@ const VALUE: &str = "the plaintext of a value";
 const FILE: &str = "secrets/demo/app/password.age";
 
 fn sealed(person: &Person) -> Vec<u8> {
-    seal(&VALUE.into(), &id("password"), Timestamp::UNIX_EPOCH, &recipients([person])).unwrap()
+    let note = ValueNote::of_new_value(Timestamp::UNIX_EPOCH);
+    seal(&VALUE.into(), &id("password"), &note, &recipients([person])).unwrap()
 }
 
 /// What a changed file came to.
@@ -150,7 +151,12 @@ fn changes() -> Vec<(&'static str, Change)> {
         }),
         ("path edited", |h, p| edited(h, p, "demo/app/password", "demo/app/token")),
         ("time edited", |h, p| edited(h, p, "20", "19")),
-        ("version edited", |h, p| edited(h, p, "secrets 1 ", "secrets 2 ")),
+        ("version edited", |h, p| edited(h, p, "secrets 2 ", "secrets 3 ")),
+        ("tag edited", |h, p| {
+            let tag = inspect(&assemble(h, p)).unwrap().seal.unwrap().tag.unwrap();
+            edited(h, p, &tag.to_string(), &ValueTag::random().to_string())
+        }),
+        ("end edited", |h, p| edited(h, p, " - ", " 2100-01-01T00:00:00Z ")),
         ("stanza renamed", |h, p| edited(h, p, "-> phalanx-secrets", "-> other")),
         ("stanza dropped", |h, p| edited(h, p, ours(h), "")),
         ("stanza twice", |h, p| edited(h, p, ours(h), &ours(h).repeat(2))),
@@ -228,6 +234,8 @@ fn every_change_is_refused_and_the_file_is_named() {
     path edited: it was changed after it was sealed: its header does not verify
     time edited: it was changed after it was sealed: its header does not verify
     version edited: it was changed after it was sealed: its header does not verify
+    tag edited: it was changed after it was sealed: its header does not verify
+    end edited: it was changed after it was sealed: its header does not verify
     stanza renamed: it was changed after it was sealed: its header does not verify
     stanza dropped: it was changed after it was sealed: its header does not verify
     stanza twice: it was changed after it was sealed: its header does not verify

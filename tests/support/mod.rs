@@ -25,6 +25,7 @@ pub mod standalone;
 pub mod story;
 pub mod terminal;
 pub mod traces;
+pub mod version_1;
 
 use std::io::Write;
 

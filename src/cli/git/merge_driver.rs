@@ -44,15 +44,15 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         ours: &ours,
         theirs: &theirs,
     };
+    let identities = || context.identities().unwrap_or_default();
     match holders(&repository, &id, args, versions, context)? {
         Known::Both(holders) => {
-            let identities = || context.identities().unwrap_or_default();
             let merged = holders.and_then(|holders| merge(&id, versions, &holders, identities));
             finish(args, path, merged)
         }
         // What the other side did to the holders is not known. A file that is
         // sealed to ours is right all the same, and no other is made.
-        Known::Ours(ours) => finish(args, path, merge(&id, versions, &ours, Default::default)),
+        Known::Ours(ours) => finish(args, path, merge(&id, versions, &ours, identities)),
         Known::Neither => {
             let message = format!("git does not tell between which commits {id} is merged");
             Err(CliError::store(message).hint(decide(path)))

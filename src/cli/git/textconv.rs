@@ -58,6 +58,10 @@ pub(super) fn run(
     };
     ui.line(&format!("secret: {}", printable(&seal.path)))?;
     ui.line(&format!("set: {}", seal.set_at))?;
+    match seal.tag {
+        Some(tag) => ui.line(&format!("tag: {tag}"))?,
+        None => ui.line("tag: (none: an earlier version sealed it)")?,
+    }
     ui.line(&format!("sealed to: {}", header.describe_recipients()))?;
     ui.line(&format!("file: {digest}"))?;
     if shows_values(settings) {

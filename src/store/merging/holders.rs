@@ -17,6 +17,8 @@ pub struct MergedHolders {
     merged: Holders,
     sides: Vec<Holders>,
     withdrawals: Vec<Withdrawal>,
+    /// Whether nothing is known of the other side.
+    is_one_sided: bool,
 }
 
 impl MergedHolders {
@@ -66,14 +68,26 @@ impl MergedHolders {
                 _ => merged = Some(next),
             }
         }
-        Ok(Self { merged: merged.unwrap_or_default(), sides, withdrawals })
+        let merged = merged.unwrap_or_default();
+        Ok(Self { merged, sides, withdrawals, is_one_sided: false })
     }
 
     /// The holders of one side, where nothing is known of the other. What is
     /// sealed to these can be taken, and nothing can be sealed.
     #[must_use]
     pub fn of_one_side(holders: Holders) -> Self {
+        Self { merged: holders, is_one_sided: true, ..Self::default() }
+    }
+
+    /// Those that a merge results in, which nobody changed.
+    #[cfg(test)]
+    pub(super) fn known(holders: Holders) -> Self {
         Self { merged: holders, ..Self::default() }
+    }
+
+    /// Whether they are known, so that a value can be sealed to them.
+    pub(super) fn are_known(&self) -> bool {
+        !self.is_one_sided
     }
 
     /// Those that the merge results in.
