@@ -3,6 +3,7 @@
 
 mod diffs;
 mod forms;
+mod histories;
 mod merging;
 mod setup;
 
