@@ -15,7 +15,7 @@
 //! the next run finds what is done and does the rest.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -214,7 +214,7 @@ impl Sync<'_> {
     /// # Errors
     /// Any entry that could not be read.
     pub async fn read(&self) -> Result<CurrentSecrets, SyncError> {
-        read(self.vault, self.environment).await
+        read(self.vault, self.environment, self.policy).await
     }
 
     /// Writes every entry that changes, and gives those that had changed
@@ -375,16 +375,29 @@ impl Sync<'_> {
     }
 }
 
-/// Reads what Vault holds for an environment.
+/// Reads what Vault holds for an environment. The entries of excluded
+/// applications are left alone, unless others copy from them: the token may not
+/// be allowed to read them.
 ///
 /// # Errors
 /// Any entry that could not be read.
 pub async fn read(
     vault: &VaultClient,
     environment: &Environment,
+    policy: &Policy,
 ) -> Result<CurrentSecrets, SyncError> {
     let needed = environment.applications.iter().filter(|(_, needs)| !needs.secrets.is_empty());
-    vault.read_environment(needed.map(|(name, _)| name)).await.map_err(SyncError::Read)
+    let sources: BTreeSet<&ApplicationName> = environment
+        .secrets()
+        .filter(|(application, _, _)| !policy.exclude.contains(*application))
+        .filter_map(|(_, _, spec)| match &spec.kind {
+            Kind::Copy(source) => Some(&source.application),
+            _ => None,
+        })
+        .collect();
+    let leave = policy.exclude.iter().filter(|name| !sources.contains(name)).cloned().collect();
+    let needed = needed.map(|(name, _)| name);
+    vault.read_environment(needed, &leave).await.map_err(SyncError::Read)
 }
 
 /// What an entry will hold: what it holds now, with the changes made.

@@ -1,7 +1,7 @@
 //! `backup` and `restore`: Vault's entries, sealed in the store, and back.
 
 use super::completion::environments;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -67,7 +67,7 @@ pub(super) fn backup(args: &BackupArgs, context: &Context<'_>) -> Result<Exit, C
     let environment = context.checkout.environment(&args.environment)?;
     let current =
         args.server.with_vault(Credentials::Entries, &environment, context, async |vault| {
-            Ok(vault.read_environment(environment.applications.keys()).await?)
+            Ok(vault.read_environment(environment.applications.keys(), &BTreeSet::new()).await?)
         })?;
     for name in &current.unreadable_names {
         context.ui.warn(&format!("{name:?} is left out: no application can have that name"));
@@ -174,7 +174,7 @@ async fn restore_all(
     backups: &BTreeMap<ApplicationName, EntryBackup>,
     context: &Context<'_>,
 ) -> Result<Exit, CliError> {
-    let current = vault.read_environment(backups.keys()).await?;
+    let current = vault.read_environment(backups.keys(), &BTreeSet::new()).await?;
     let there = |name: &ApplicationName| current.entries.get(name).cloned().unwrap_or_default();
     let differing: Vec<String> = backups
         .iter()

@@ -12,7 +12,7 @@ use super::session::CompareArgs;
 use super::ui::Ui;
 use super::{CliError, Context, Exit};
 use crate::model::EnvironmentName;
-use crate::vault::Throttle;
+use crate::vault::{Throttle, is_same_server};
 
 /// How many requests are under way at the same time, to all servers together.
 const REQUESTS_UNDER_WAY: usize = 32;
@@ -98,9 +98,12 @@ impl FleetArgs {
         }
         let names = self.names(&context)?;
         let environments = names.iter().filter_map(|name| context.checkout.environment(name).ok());
-        let (mut servers, mut connect_servers) = (BTreeSet::new(), BTreeSet::new());
+        let (mut servers, mut connect_servers) = (Vec::new(), BTreeSet::new());
         for environment in environments {
-            servers.insert(compare.server.location(&environment.vault).url);
+            let url = compare.server.location(&environment.vault).url;
+            if !servers.iter().any(|known: &String| is_same_server(known, &url)) {
+                servers.push(url);
+            }
             connect_servers.extend(environment.onepassword.map(|onepassword| {
                 onepassword.connect_url.trim_end_matches('/').to_ascii_lowercase()
             }));

@@ -249,7 +249,9 @@ fn from_vault(
     environment: &Environment,
     context: &Context<'_>,
 ) -> Result<Secrets, CliError> {
-    let read = async |vault: &VaultClient| Ok(vault.read_environment([&args.application]).await?);
+    let read = async |vault: &VaultClient| {
+        Ok(vault.read_environment([&args.application], &BTreeSet::new()).await?)
+    };
     let current = args.server.with_vault(Credentials::Entries, environment, context, read)?;
     let entry = current.entries.get(&args.application).and_then(|entry| entry.data.as_ref());
     let Some(data) = entry else {

@@ -119,7 +119,7 @@ impl CompareArgs {
         // once.
         let wanted = wanted(&environment, &policy.exclude);
         let opening = tokio::task::spawn_blocking(move || source.open(&wanted));
-        let reading = crate::sync::read(&vault, &environment);
+        let reading = crate::sync::read(&vault, &environment, &policy);
         let (opened, current) = futures_util::future::join(opening, reading).await;
         let opened = opened.map_err(|error| CliError::new(Exit::Store, &error))?;
         let static_values = opened.check(unbound, context)?;

@@ -69,8 +69,30 @@ pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
         }
         (StatusCode::NOT_FOUND, None, Some(errors)) if errors.is_empty() => Ok(Entry::default()),
         (StatusCode::NOT_FOUND, ..) => Err(refusal(reply)),
-        _ => Err(Failure::Unversioned { mount: reply.request.mount().to_owned() }),
+        _ => Err(unversioned(reply)),
     }
+}
+
+/// An answer without a version: of another secrets engine, unless it is
+/// wrapped.
+fn unversioned(reply: &Reply<'_>) -> Failure {
+    match is_wrapped(&reply.body) {
+        true => Failure::Wrapped,
+        false => Failure::Unversioned { mount: reply.request.mount().to_owned() },
+    }
+}
+
+/// Whether an answer holds a token that stands for the true answer: that of a
+/// control group, or what a policy has wrapped.
+fn is_wrapped(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Body {
+        wrap_info: Option<WrapInfo>,
+    }
+    #[derive(Deserialize)]
+    struct WrapInfo {}
+
+    serde_json::from_slice::<Body>(body).is_ok_and(|body| body.wrap_info.is_some())
 }
 
 fn values(
@@ -154,14 +176,13 @@ pub(super) fn written(reply: &Reply<'_>) -> Result<Written, Failure> {
         version: Option<u64>,
     }
 
-    let unversioned = || Failure::Unversioned { mount: reply.request.mount().to_owned() };
     match reply.status {
         StatusCode::OK => {
             let version = parse::<Body>(reply)?.data.and_then(|data| data.version);
-            version.map(Written::Version).ok_or_else(unversioned)
+            version.map(Written::Version).ok_or_else(|| unversioned(reply))
         }
         // What a write to a KV v1 mount is answered with.
-        StatusCode::NO_CONTENT => Err(unversioned()),
+        StatusCode::NO_CONTENT => Err(unversioned(reply)),
         _ => match refusal(reply) {
             Failure::Conflict(messages) if reply.may_have_landed => {
                 Ok(Written::MaybeBefore(messages))
@@ -174,6 +195,7 @@ pub(super) fn written(reply: &Reply<'_>) -> Result<Written, Failure> {
 /// Reads the answer to a deletion.
 pub(super) fn done(reply: &Reply<'_>) -> Result<(), Failure> {
     match reply.status {
+        StatusCode::OK if is_wrapped(&reply.body) => Err(Failure::Wrapped),
         StatusCode::OK | StatusCode::NO_CONTENT => Ok(()),
         _ => Err(refusal(reply)),
     }
@@ -208,6 +230,9 @@ pub(super) fn token(reply: &Reply<'_>) -> Result<VaultToken, Failure> {
 
     match reply.status {
         StatusCode::OK => {
+            if is_wrapped(&reply.body) {
+                return Err(Failure::Wrapped);
+            }
             let auth = parse::<Body<'_>>(reply)?.auth;
             let token = auth.and_then(|auth| json_text::unescape(auth.client_token.get()));
             let token = token.map(|token| VaultToken::try_from(SecretValue::from(token.to_vec())));
@@ -249,6 +274,20 @@ pub(super) fn says_starting(status: StatusCode, body: &[u8]) -> bool {
         && errors(body).is_some_and(|errors| VaultMessages::new(&errors).mention(WORDS))
 }
 
+/// Whether an answer says that the storage takes no entry of that size, in the
+/// words of the storage that it is: raft, etcd, DynamoDB, Consul, or the
+/// listener's.
+pub(super) fn says_too_large(status: StatusCode, body: &[u8]) -> bool {
+    const WORDS: [&str; 4] =
+        ["too large", "exceeded the maximum", "exceeds", "maximum allowed size"];
+    status == StatusCode::PAYLOAD_TOO_LARGE
+        || !status.is_success()
+            && errors(body).is_some_and(|errors| {
+                let messages = VaultMessages::new(&errors);
+                WORDS.iter().any(|words| messages.mention(words))
+            })
+}
+
 /// What an answer other than success means.
 fn refusal(reply: &Reply<'_>) -> Failure {
     let Reply { request, status, .. } = *reply;
@@ -256,6 +295,10 @@ fn refusal(reply: &Reply<'_>) -> Failure {
     let known = messages.is_some();
     let messages = messages.unwrap_or_default();
     match status {
+        _ if request.body.is_some() && says_too_large(status, &reply.body) => {
+            let size = request.body.as_ref().map_or(0, bytes::Bytes::len);
+            Failure::TooLarge { size, messages }
+        }
         StatusCode::FORBIDDEN => Failure::Forbidden {
             capabilities: request.operation.capabilities(),
             path: request.path.clone(),
@@ -293,6 +336,9 @@ fn errors(body: &[u8]) -> Option<Vec<String>> {
 
 fn parse<'a, T: Deserialize<'a>>(reply: &'a Reply<'_>) -> Result<T, Failure> {
     serde_json::from_slice(&reply.body).map_err(|error| {
+        if is_wrapped(&reply.body) {
+            return Failure::Wrapped;
+        }
         let what = if error.is_data() { "unexpected JSON" } else { "no JSON" };
         malformed(reply, format!("{what} at line {} column {}", error.line(), error.column()))
     })

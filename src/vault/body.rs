@@ -39,6 +39,21 @@ pub(super) fn room_for(data: &BTreeMap<String, CurrentValue>) -> usize {
     room.sum()
 }
 
+/// How long the answer to a read of an entry is at most, in bytes, besides what
+/// stands around the values.
+pub(super) fn length_in_answers(data: &BTreeMap<String, CurrentValue>) -> usize {
+    let length = |text: &[u8]| json_text::length_in_answers(text) + 3;
+    data.iter()
+        .map(|(key, value)| {
+            let value = match value {
+                CurrentValue::Text(value) => length(value.expose()),
+                CurrentValue::Other(json) => length(json.expose().as_bytes()),
+            };
+            length(key.as_bytes()) + value
+        })
+        .sum()
+}
+
 /// Writes the members of a JSON object, without its braces.
 ///
 /// # Errors
@@ -102,6 +117,23 @@ mod tests {
         );
         let empty = write_body(&BTreeMap::new(), 0).unwrap();
         assert_eq!(&empty[..], br#"{"options":{"cas":0},"data":{}}"#);
+    }
+
+    #[test]
+    fn an_answer_is_no_longer_than_was_reckoned() {
+        // As Go writes them.
+        for (text, answer) in [
+            ("plain", r#""plain""#),
+            ("a\"b\\c\n", r#""a\"b\\c\n""#),
+            ("<&>\u{1}", r#""\u003c\u0026\u003e\u0001""#),
+            ("\u{2028}\u{e9}", r#""\u2028é""#),
+        ] {
+            let data =
+                BTreeMap::from([("k".to_owned(), CurrentValue::from(SecretValue::from(text)))]);
+            let answer = format!("\"k\":{answer},");
+            assert!(length_in_answers(&data) >= answer.len(), "{text:?}");
+            assert!(length_in_answers(&data) <= answer.len() + 6, "{text:?}");
+        }
     }
 
     #[test]

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::answer::{self, Written};
-use super::body::{fields, write_body};
+use super::body::{fields, length_in_answers, write_body};
 use super::request::{Operation, Request};
-use super::transport::{Reply, Transport};
+use super::transport::{LONGEST_ANSWER, Reply, Transport};
 use super::{CurrentValue, Entry, Failure, Login, VaultError, VaultSettings, VaultToken};
 use crate::model::{ApplicationName, VaultLocation};
 
 /// How many paths are asked about at once. OpenBao refuses JSON with a thousand
 /// texts in it.
 const PATHS_AT_ONCE: usize = 250;
+
+/// The longest that the values of an entry may be in an answer, in bytes; the
+/// rest is for what stands around them.
+const LONGEST_ENTRY: usize = LONGEST_ANSWER - (256 << 10);
 
 /// A capability that a token lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,7 +187,8 @@ impl VaultClient {
     ///
     /// # Errors
     /// A [conflict](VaultError::is_conflict) where the entry has changed; a
-    /// value that is not UTF-8; or a refusal. After a time-out or a broken
+    /// value that is not UTF-8; an entry that is too long to be read again; or
+    /// a refusal. After a time-out or a broken
     /// connection, the write may have landed.
     pub async fn write_entry(
         &self,
@@ -193,6 +198,12 @@ impl VaultClient {
     ) -> Result<u64, VaultError> {
         let operation = Operation::WriteEntry(application.clone());
         let mut request = Request::new(operation, self.entry_path(application));
+        let size = length_in_answers(data);
+        if size > LONGEST_ENTRY {
+            // Written, it could never be read again.
+            let failure = Failure::TooLongToRead { size, limit: LONGEST_ENTRY };
+            return Err(self.transport.error(&request, failure, 0, None));
+        }
         match write_body(data, cas) {
             Ok(body) => request.body = Some(body),
             Err(key) => {

@@ -9,7 +9,8 @@ use super::{CurrentSecrets, Entry, VaultClient, VaultError};
 use crate::model::ApplicationName;
 
 impl VaultClient {
-    /// The entries of these applications and of all others that Vault lists.
+    /// The entries of these applications and of all others that Vault lists,
+    /// but for those that are to be left alone.
     ///
     /// The mount is checked, the entries are listed and those asked for are
     /// read at the same time; then come the listed ones that were not asked
@@ -21,8 +22,10 @@ impl VaultClient {
     pub async fn read_environment<'a>(
         &self,
         applications: impl IntoIterator<Item = &'a ApplicationName>,
+        leave: &BTreeSet<ApplicationName>,
     ) -> Result<CurrentSecrets, VaultError> {
-        let asked: BTreeSet<ApplicationName> = applications.into_iter().cloned().collect();
+        let asked = applications.into_iter().filter(|name| !leave.contains(*name));
+        let asked: BTreeSet<ApplicationName> = asked.cloned().collect();
         let (mount, names, entries) =
             join3(self.check_mount(), self.list_entries(), self.read_entries(asked)).await;
         mount?;
@@ -37,6 +40,7 @@ impl VaultClient {
             }
             match ApplicationName::try_from(name.clone()) {
                 Ok(application) if current.entries.contains_key(&application) => {}
+                Ok(application) if leave.contains(&application) => {}
                 Ok(application) => {
                     others.insert(application);
                 }

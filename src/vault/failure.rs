@@ -5,6 +5,8 @@ use std::fmt;
 use reqwest::StatusCode;
 use thiserror::Error;
 
+use super::TlsProblem;
+
 /// Why a request to Vault failed.
 ///
 /// Its text completes the sentence that
@@ -17,7 +19,7 @@ pub enum Failure {
     Unreachable,
     /// There was a connection, but TLS did not come about.
     #[error("no TLS connection came about")]
-    Tls,
+    Tls(TlsProblem),
     /// The time was up.
     #[error("the server did not answer in time")]
     Timeout,
@@ -30,13 +32,38 @@ pub enum Failure {
         /// The longest answer that is read, in bytes.
         limit: usize,
     },
+    /// The entry is longer than any that could be read again. It was not sent.
+    #[error("the entry takes {size} bytes, and none of more than {limit} could be read again")]
+    TooLongToRead {
+        /// How long its answer would be, in bytes.
+        size: usize,
+        /// The longest answer that is read, in bytes.
+        limit: usize,
+    },
+    /// The server's storage takes no entry of that size.
+    #[error("the server takes no entry of this size ({size} bytes){messages}")]
+    TooLarge {
+        /// The size of what was sent, in bytes.
+        size: usize,
+        /// What Vault says.
+        messages: VaultMessages,
+    },
+    /// The answer stands behind a token of its own.
+    #[error("the answer is wrapped in a token, as for a control group, and cannot be read")]
+    Wrapped,
     /// The answer sends us elsewhere, and it is not for us to go there.
     #[error("the server redirects to {target}, {reason}")]
     Redirect {
-        /// Where it sends us, without query.
+        /// Where it sends us, as it came, without query.
         target: String,
         /// Why we do not go.
-        reason: &'static str,
+        reason: String,
+    },
+    /// The answer sends us elsewhere, and does not say where to.
+    #[error("the server redirects ({status}) without saying where to")]
+    RedirectNowhere {
+        /// The status of the answer.
+        status: StatusCode,
     },
     /// 403. Vault gives it for a missing capability and for a bad token alike.
     #[error(
@@ -121,9 +148,11 @@ impl Failure {
     #[must_use]
     pub fn concerns_the_server(&self) -> bool {
         match self {
-            Self::Unreachable | Self::Tls | Self::Timeout | Self::Interrupted | Self::Sealed(_) => {
-                true
-            }
+            Self::Unreachable
+            | Self::Tls(_)
+            | Self::Timeout
+            | Self::Interrupted
+            | Self::Sealed(_) => true,
             Self::Refused { status, .. } => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
@@ -139,11 +168,7 @@ impl Failure {
                 "check the environment's Vault URL and that this machine can reach it (a VPN, a \
                  proxy, a firewall)"
             }
-            Self::Tls => {
-                "if the server's certificate is of your own authority, name that authority's \
-                 certificate in VAULT_CACERT; if the server does not speak TLS, its URL begins \
-                 with http://"
-            }
+            Self::Tls(problem) => problem.hint(),
             Self::Timeout | Self::Interrupted => {
                 "run it again: what is already in Vault is not written twice"
             }
@@ -151,7 +176,21 @@ impl Failure {
                 "check that the environment's Vault URL is the one that VAULT_ADDR would hold, \
                  and that no proxy or login page is in between"
             }
-            Self::Redirect { .. } => "if Vault has moved there, change the environment's Vault URL",
+            Self::TooLongToRead { .. } => {
+                "keep what is that large elsewhere, and a secret that leads to it here"
+            }
+            Self::TooLarge { .. } => {
+                "store smaller values; or have the server's storage take more (max_entry_size), \
+                 and its listener (max_request_size)"
+            }
+            Self::Wrapped => {
+                "use a token whose policies ask for no approval and no wrapping (no control_group, \
+                 no min_wrapping_ttl)"
+            }
+            Self::Redirect { .. } | Self::RedirectNowhere { .. } => {
+                "no token is taken to another server: if Vault has moved there, or one node sends \
+                 its clients to another, change the environment's Vault URL"
+            }
             Self::Forbidden { .. } => {
                 "`vault token lookup` (or `bao token lookup`) says whether the token is valid and \
                  which policies it has; `vault token capabilities PATH` says what it may do there"

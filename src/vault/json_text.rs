@@ -13,6 +13,19 @@ pub(super) const fn longest_escape(length: usize) -> usize {
     length.saturating_mul(6).saturating_add(2)
 }
 
+/// The most bytes that Vault writes for a text of ours in an answer, besides
+/// the quotes: the library of Go writes `<`, `>` and `&` as control characters.
+pub(super) fn length_in_answers(text: &[u8]) -> usize {
+    let length = |byte: &u8| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 | 0x7f | b'<' | b'>' | b'&' => 6,
+        // Of the separators of lines, which Go writes as \u2028 and \u2029.
+        0xe2 => 4,
+        _ => 1,
+    };
+    text.iter().map(length).sum()
+}
+
 /// Appends a text as a JSON string. The caller has reserved
 /// [`longest_escape`] bytes, so that the buffer does not move.
 pub(super) fn escape(text: &str, out: &mut Vec<u8>) {

@@ -11,14 +11,16 @@ use zeroize::Zeroizing;
 
 use super::request::Request;
 use super::{
-    Failure, Named, RequestError, SetupError, Throttle, VaultError, VaultSettings, VaultToken,
+    Failure, Named, RequestError, SetupError, Throttle, TlsProblem, VaultError, VaultSettings,
+    VaultToken,
 };
 use super::{answer, connect, retry};
+use crate::printable::printable;
 use crate::wiped;
 
 /// The longest answer that is read, in bytes. Vault stores no entry of more
 /// than 1 MiB unless it is told to.
-const LONGEST_ANSWER: usize = 8 << 20;
+pub(super) const LONGEST_ANSWER: usize = 8 << 20;
 
 /// How many redirects are followed. One leads from a standby to the active
 /// node.
@@ -200,10 +202,11 @@ impl Transport {
             if !response.status().is_redirection() {
                 return Answer::receive(response).await;
             }
-            let location = header_text(response.headers(), LOCATION);
+            let location = response.headers().get(LOCATION).map(HeaderValue::as_bytes);
             url = redirected(&url, response.status(), location)?;
         }
-        Err(redirect_failure(&url, "after too many other redirects").into())
+        let reason = "after too many other redirects".to_owned();
+        Err(Failure::Redirect { target: shown(url.as_str()), reason }.into())
     }
 }
 
@@ -221,30 +224,58 @@ fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Where a redirect leads, if a token and a body may go there: the statuses
-/// that keep the request, and never from TLS to plain text.
-fn redirected(from: &Url, status: StatusCode, location: Option<&str>) -> Result<Url, Failure> {
-    let Some(to) = location.and_then(|location| from.join(location).ok()) else {
-        return Err(redirect_failure(from, "without saying where to"));
+/// Where a redirect leads, if a token and a body may go there: to the same
+/// host and port, by a status that keeps the request, and never from TLS to
+/// plain text.
+fn redirected(from: &Url, status: StatusCode, location: Option<&[u8]>) -> Result<Url, Failure> {
+    let Some(location) = location.filter(|location| !location.is_empty()) else {
+        return Err(Failure::RedirectNowhere { status });
     };
+    let location = String::from_utf8_lossy(location);
+    let fail = |reason: &str| {
+        Err(Failure::Redirect { target: shown(&location), reason: reason.to_owned() })
+    };
+    let Ok(to) = from.join(&location) else { return fail("which is not a URL") };
+    if !matches!(to.scheme(), "http" | "https") {
+        return fail("which is not HTTP");
+    }
+    if (from.scheme(), to.scheme()) == ("https", "http") {
+        return fail("which would send the token unencrypted");
+    }
+    let place = |url: &Url| {
+        let port = url.port_or_known_default().map(|port| format!(":{port}"));
+        format!("{}{}", url.host_str().unwrap_or_default(), port.unwrap_or_default())
+    };
+    if place(from) != place(&to) {
+        return fail(&format!(
+            "which is another server than the environment's: {} is not {}",
+            place(&to),
+            place(from)
+        ));
+    }
     if !matches!(status, StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT) {
-        return Err(redirect_failure(&to, "with a status that does not keep the request"));
+        return fail(&format!("with a status ({status}) that does not keep the request"));
     }
-    match (from.scheme(), to.scheme()) {
-        ("http", "http") | (_, "https") => Ok(to),
-        ("https", "http") => Err(redirect_failure(&to, "which would send the token unencrypted")),
-        _ => Err(redirect_failure(&to, "which is not HTTP")),
-    }
+    Ok(to)
 }
 
-fn redirect_failure(to: &Url, reason: &'static str) -> Failure {
-    let mut target = to.clone();
-    target.set_query(None);
-    target.set_fragment(None);
-    // Only a URL that cannot have them refuses.
-    let _ = target.set_username("");
-    let _ = target.set_password(None);
-    Failure::Redirect { target: target.into(), reason }
+/// The longest address that is shown, in characters.
+const LONGEST_SHOWN: usize = 300;
+
+/// An address as it came, without what may be secret in it (a password, a
+/// query), and without whatever a terminal would obey.
+fn shown(location: &str) -> String {
+    let end = location.find(['?', '#']).unwrap_or(location.len());
+    let (plain, _) = location.split_at(end);
+    let without_user = match plain.split_once("//") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            format!("{scheme}//{host}{path}")
+        }
+        None => plain.to_owned(),
+    };
+    printable(&without_user).chars().take(LONGEST_SHOWN).collect()
 }
 
 impl Answer {
@@ -272,7 +303,9 @@ impl Answer {
     /// Whether the server may answer differently if it is asked again. A
     /// sealed one does not unseal itself.
     fn may_pass(&self) -> bool {
-        (retry::may_pass(self.status) && !answer::says_sealed(self.status, &self.body))
+        let is_lasting = answer::says_sealed(self.status, &self.body)
+            || answer::says_too_large(self.status, &self.body);
+        (retry::may_pass(self.status) && !is_lasting)
             || answer::says_starting(self.status, &self.body)
     }
 
@@ -292,8 +325,8 @@ impl From<reqwest::Error> for NoAnswer {
     fn from(source: reqwest::Error) -> Self {
         let failure = if source.is_timeout() {
             Failure::Timeout
-        } else if is_tls(&source) {
-            Failure::Tls
+        } else if let Some(problem) = tls_problem(&source) {
+            Failure::Tls(problem)
         } else if source.is_connect() {
             Failure::Unreachable
         } else {
@@ -303,16 +336,16 @@ impl From<reqwest::Error> for NoAnswer {
     }
 }
 
-/// Whether TLS is what failed. Its errors come wrapped in input/output errors,
-/// which do not count what they wrap as their source.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    if error.is::<rustls::Error>() {
-        return true;
+/// Why TLS failed, where that is what failed. Its errors come wrapped in
+/// input/output errors, which do not count what they wrap as their source.
+fn tls_problem(error: &(dyn std::error::Error + 'static)) -> Option<TlsProblem> {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(TlsProblem::of(error));
     }
     let io_error = error.downcast_ref::<std::io::Error>();
     match io_error.and_then(std::io::Error::get_ref) {
-        Some(wrapped) => is_tls(wrapped),
-        None => error.source().is_some_and(is_tls),
+        Some(wrapped) => tls_problem(wrapped),
+        None => error.source().and_then(tls_problem),
     }
 }
 
@@ -330,24 +363,85 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_may_not_leave_tls_nor_lose_the_request() {
-        let go = |from: &str, status, location| {
+    fn a_redirect_stays_on_its_server_and_keeps_the_request() {
+        let go = |from: &str, status, location: Option<&str>| {
             let status = StatusCode::from_u16(status).unwrap();
-            redirected(&from.parse().unwrap(), status, location)
+            redirected(&from.parse().unwrap(), status, location.map(str::as_bytes))
                 .map(String::from)
                 .map_err(|failure| failure.to_string())
         };
-        assert_eq!(go("http://a/x", 307, Some("http://b/y")), Ok("http://b/y".to_owned()));
-        assert_eq!(go("http://a/x", 308, Some("https://b/y")), Ok("https://b/y".to_owned()));
-        assert_eq!(go("https://a/x", 307, Some("/y")), Ok("https://a/y".to_owned()));
-        assert_eq!(
-            go("https://a/x", 307, Some("http://u:p@b/y?state=1")).unwrap_err(),
-            "the server redirects to http://b/y, which would send the token unencrypted"
-        );
-        for (status, location) in
-            [(302, Some("https://b/y")), (301, Some("/y")), (307, None), (307, Some("ftp://b"))]
-        {
-            assert!(go("https://a/x", status, location).is_err(), "{status} {location:?}");
+        for (from, status, to, expected) in [
+            ("https://a/x", 307, "/y", "https://a/y"),
+            ("https://a/x", 308, "https://a:443/y", "https://a/y"),
+            ("https://a/x", 307, "HTTPS://A/y?list=true", "https://a/y?list=true"),
+            ("http://a:8200/x", 307, "https://a:8200/y", "https://a:8200/y"),
+            ("http://a:8200/x", 307, "//a:8200/y", "http://a:8200/y"),
+        ] {
+            assert_eq!(go(from, status, Some(to)), Ok(expected.to_owned()), "{to}");
         }
+        for (from, status, to, expected) in [
+            (
+                "http://a/x",
+                307,
+                Some("http://b/y"),
+                "to http://b/y, which is another server than the environment's: b:80 is not a:80",
+            ),
+            (
+                "https://a/x",
+                307,
+                Some("https://a:8200/y"),
+                "to https://a:8200/y, which is another server than the environment's: a:8200 is \
+                 not a:443",
+            ),
+            (
+                "https://a/x",
+                307,
+                Some("//b"),
+                "to //b, which is another server than the \
+                 environment's: b:443 is not a:443",
+            ),
+            (
+                "https://a/x",
+                307,
+                Some("http://u:p@a/y?state=1"),
+                "to http://a/y, which would send the token unencrypted",
+            ),
+            ("https://a/x", 307, Some("ftp://a"), "to ftp://a, which is not HTTP"),
+            (
+                "https://a/x",
+                307,
+                Some("https://fd75:a77c:48db::8f30:8200/v1"),
+                "to https://fd75:a77c:48db::8f30:8200/v1, which is not a URL",
+            ),
+            (
+                "https://a/x",
+                302,
+                Some("/y"),
+                "to /y, with a status (302 Found) that does not keep the request",
+            ),
+            ("https://a/x", 307, Some("/y\u{1b}[2J"), ""),
+            ("https://a/x", 307, None, "(307 Temporary Redirect) without saying where to"),
+            ("https://a/x", 307, Some(""), "(307 Temporary Redirect) without saying where to"),
+        ] {
+            match go(from, status, to) {
+                Err(error) => assert_eq!(error, format!("the server redirects {expected}")),
+                Ok(to) => assert_eq!((expected, to.contains('\u{1b}')), ("", false), "{to}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_as_it_came_without_secrets() {
+        for (came, expected) in [
+            ("https://u:canary@v/x?canary#canary", "https://v/x"),
+            ("//u:canary@v", "//v"),
+            ("/login?canary", "/login"),
+            ("vault://[broken/x", "vault://[broken/x"),
+            ("https://v/a@b", "https://v/a@b"),
+        ] {
+            assert_eq!(shown(came), expected);
+        }
+        assert!(!shown("https://v/\u{1b}[2J").contains('\u{1b}'));
+        assert_eq!(shown(&"x".repeat(5000)).len(), LONGEST_SHOWN);
     }
 }

@@ -48,6 +48,27 @@ fn the_phalanx_write_policy_is_enough() {
 }
 
 #[test]
+fn the_entry_of_an_excluded_application_is_not_read() {
+    let rules = format!("{WRITER}\npath \"DATA/denied\" {{ capabilities = [\"deny\"] }}");
+    let (world, token) = limited("excluded", &rules);
+    world.server.put(&world.prefix, "denied", json!({ "made": "kept" }));
+    let run = |command| {
+        world.command(&[command, "demo", "--exclude", "denied"]).env("VAULT_TOKEN", &token).run()
+    };
+    run("sync").success();
+    run("audit").success();
+    assert_eq!(world.value("denied", "made"), "kept");
+    assert_eq!(world.version("app"), 1);
+    // What another copies from it has to be read.
+    let copy = "secrets.copied.copy = { application = 'denied', key = 'made' }";
+    world.declare("app", &format!("{APP}\n{copy}"));
+    let refused = run("sync").fails_with(4);
+    assert!(refused.stderr().contains("read the entry of denied"), "{refused:?}");
+    world.sync(&["--exclude", "denied"]);
+    assert_eq!(world.value("app", "copied"), "kept");
+}
+
+#[test]
 fn an_entry_that_may_not_be_read_is_not_taken_for_missing() {
     let rules = format!("{WRITER}\npath \"DATA/denied\" {{ capabilities = [\"deny\"] }}");
     let (world, token) = limited("denied", &rules);

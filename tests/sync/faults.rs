@@ -147,7 +147,7 @@ fn tls_with_an_authority_of_ones_own() {
     Caused by: error sending request
     Caused by: client error (Connect)
     Caused by: invalid peer certificate: UnknownIssuer
-    Hint: if the server's certificate is of your own authority, name that authority's certificate in VAULT_CACERT; if the server does not speak TLS, its URL begins with http://
+    Hint: if the server's certificate is of your own authority, name that authority's certificate in VAULT_CACERT
     ");
     assert_eq!(server.list(&world.prefix), [""; 0]);
     sync().env("VAULT_CACERT", &server.tls().ca_certificate).run().success();

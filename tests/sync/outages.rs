@@ -76,7 +76,7 @@ fn faults() -> Vec<(&'static str, Expected, Fault)> {
         ("nothing at all", Said, Fault::Answer(200, "", "")),
         ("length too long", Survived, Fault::TooLong),
         ("length too short", Said, Fault::TooShort),
-        ("redirect to the active node", Survived, Fault::Redirect(307, None)),
+        ("redirect to another server", Said, Fault::Redirect(307, None)),
         ("redirect that loses the request", Said, Fault::Redirect(302, None)),
         ("redirect to nowhere", Said, Fault::Redirect(307, Some("http://127.0.0.1:1/"))),
         ("400", Said, Fault::Answer(400, "", r#"{"errors":["no"]}"#)),

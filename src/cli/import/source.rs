@@ -1,6 +1,6 @@
 //! Where values can be imported from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -163,7 +163,7 @@ fn from_vault(
     context: &Context<'_>,
 ) -> Result<Offer, CliError> {
     let read = async |vault: &VaultClient| {
-        Ok(vault.read_environment(environment.applications.keys()).await?)
+        Ok(vault.read_environment(environment.applications.keys(), &BTreeSet::new()).await?)
     };
     let current = server.with_vault(Credentials::Entries, environment, context, read)?;
     let entries = current.entries.into_iter();

@@ -1,5 +1,7 @@
 //! `vault create-read-approle`.
 
+use std::collections::BTreeSet;
+
 use zeroize::Zeroizing;
 
 use super::kubernetes::SecretName;
@@ -108,7 +110,7 @@ async fn prove(
     let secret_id = Some(secret.secret_id.clone());
     let login = Login { mount: MOUNT.to_owned(), proof: Proof::AppRole { role_id, secret_id } };
     let vault = VaultClient::log_in(location, &login, settings).await?;
-    let read = vault.read_environment([]).await;
+    let read = vault.read_environment([], &BTreeSet::new()).await;
     let ended = vault.log_out().await;
     read?;
     ended

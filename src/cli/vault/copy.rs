@@ -1,6 +1,6 @@
 //! `vault copy-secrets`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Credentials, Target};
 use crate::cli::{CliError, Context, Exit};
@@ -46,7 +46,7 @@ async fn copy(
     new: &VaultLocation,
     context: &Context<'_>,
 ) -> Result<Exit, CliError> {
-    let from = vault.at(old).read_environment([]).await?;
+    let from = vault.at(old).read_environment([], &BTreeSet::new()).await?;
     let entries: BTreeMap<&ApplicationName, &BTreeMap<String, CurrentValue>> = from
         .entries
         .iter()
@@ -61,7 +61,7 @@ async fn copy(
     for name in from.entries.keys().filter(|name| !entries.contains_key(name)) {
         context.ui.warn(&format!("{name} is not copied: it is deleted there"));
     }
-    let now = vault.read_environment(entries.keys().copied()).await?;
+    let now = vault.read_environment(entries.keys().copied(), &BTreeSet::new()).await?;
     let there = |name: &ApplicationName| now.entries.get(name).cloned().unwrap_or_default();
     let differing: Vec<String> = entries
         .iter()

@@ -1,5 +1,6 @@
 //! `vault export-secrets`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -26,7 +27,7 @@ pub(in crate::cli) struct Args {
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let environment = args.target.environment(context)?;
-    let read = async |vault: &VaultClient| Ok(vault.read_environment([]).await?);
+    let read = async |vault: &VaultClient| Ok(vault.read_environment([], &BTreeSet::new()).await?);
     let current =
         args.target.server.with_vault(Credentials::Entries, &environment, context, read)?;
     make_folder(&args.folder)?;

@@ -2,6 +2,8 @@
 //! handed out are the older ones revoked. What does not work or cannot be
 //! handed out is revoked itself.
 
+use std::collections::BTreeSet;
+
 use jiff::{Span, SpanTotal, Timestamp, Unit};
 use zeroize::Zeroizing;
 
@@ -150,7 +152,7 @@ async fn prove(
 ) -> Result<TokenDescription, CliError> {
     let Workshop { vault: administrator, location, settings, .. } = workshop;
     let vault = VaultClient::new(location, VaultToken::try_from(token.token.clone())?, settings)?;
-    vault.read_environment([]).await?;
+    vault.read_environment([], &BTreeSet::new()).await?;
     let entry: ApplicationName = VAULT_WRITE_TOKEN.parse()?;
     let needed = purpose.capabilities.iter().map(|capability| (&entry, *capability));
     let lacking = vault.lacking(needed).await?;

@@ -10,7 +10,7 @@ use super::{
     wait, write,
 };
 use crate::vault::test_server::{Act, TestServer, json, with_header};
-use crate::vault::{Failure, VaultError, VaultSettings};
+use crate::vault::{Failure, TlsProblem, VaultError, VaultSettings};
 
 #[test]
 fn what_may_pass_is_tried_again() {
@@ -74,16 +74,27 @@ fn an_endless_answer_is_not_read() {
 }
 
 #[test]
-fn a_standby_sends_us_to_the_active_node() {
-    let active = TestServer::script([json(200, WRITTEN)]);
-    let location = format!("Location: {}/v1/elsewhere", active.url);
-    let standby = TestServer::script([with_header(307, &location, "")]);
+fn a_redirect_on_the_same_server_takes_the_request_along() {
+    let server =
+        TestServer::script([with_header(307, "Location: /v1/elsewhere", ""), json(200, WRITTEN)]);
     let data = BTreeMap::from([("a".to_owned(), text("b"))]);
-    assert_eq!(write(&standby, &data, 7).unwrap(), 8);
-    let request = &active.received()[0];
+    assert_eq!(write(&server, &data, 7).unwrap(), 8);
+    let request = &server.received()[1];
     assert_eq!(request.line, "POST /v1/elsewhere");
     assert_eq!(request.body, r#"{"options":{"cas":7},"data":{"a":"b"}}"#);
     assert!(request.headers.contains("x-vault-token: canary-token"));
+}
+
+#[test]
+fn no_token_is_taken_to_another_server() {
+    let other = TestServer::start(|_| json(200, WRITTEN));
+    let location = format!("Location: {}/v1/elsewhere", other.url);
+    let server = TestServer::start(move |_| with_header(307, &location, ""));
+    let error = read(&server).unwrap_err().to_string();
+    let (from, to) = (server.url.replace("http://", ""), other.url.replace("http://", ""));
+    assert!(error.contains(&format!("{to} is not {from}")), "{error}");
+    assert_eq!(other.lines(), [""; 0]);
+    assert_eq!(server.lines().len(), 1);
 }
 
 #[test]
@@ -98,6 +109,55 @@ fn redirects_are_not_followed_forever_nor_everywhere() {
     let error = read(&server).unwrap_err();
     assert!(error.to_string().contains("redirects to https://login.example.org/, "), "{error}");
     assert!(error.hint().is_some());
+}
+
+#[test]
+fn a_size_that_the_storage_does_not_take_is_said_at_once() {
+    for (status, body) in [
+        (
+            500,
+            r#"{"errors":["put failed due to value being too large; got 1200083 bytes, max: 1048576 bytes"]}"#,
+        ),
+        (400, r#"{"errors":["http: request body too large"]}"#),
+        (413, ""),
+        (500, r#"{"errors":["etcdserver: request is too large"]}"#),
+    ] {
+        let server = TestServer::start(move |_| json(status, body));
+        let data = BTreeMap::from([("a".to_owned(), text("b"))]);
+        let error = write(&server, &data, 7).unwrap_err();
+        assert_eq!(server.lines().len(), 1, "{body}");
+        assert!(error.to_string().contains("no entry of this size (38 bytes)"), "{error}");
+        assert!(!error.failure().unwrap().concerns_the_server());
+    }
+}
+
+#[test]
+fn an_entry_that_could_not_be_read_again_is_not_sent() {
+    let server = TestServer::start(|_| json(200, WRITTEN));
+    let fits = text(&"k".repeat(8_000_000));
+    write(&server, &BTreeMap::from([("a".to_owned(), fits)]), 7).unwrap();
+    // Vault's answers write these at six times their length.
+    for value in ["k".repeat(8_400_000), "<".repeat(1_400_000)] {
+        let data = BTreeMap::from([("a".to_owned(), text(&value))]);
+        let error = write(&server, &data, 7).unwrap_err();
+        assert!(error.to_string().contains("could be read again"), "{error}");
+    }
+    assert_eq!(server.lines().len(), 1);
+}
+
+#[test]
+fn a_wrapped_answer_is_named() {
+    let wrapped =
+        r#"{"request_id":"x","data":null,"wrap_info":{"token":"canary","ttl":60},"auth":null}"#;
+    let server = TestServer::start(move |_| json(200, wrapped));
+    let error = read(&server).unwrap_err();
+    assert_eq!(error.failure(), Some(&Failure::Wrapped), "{error}");
+    assert!(!format!("{error} {error:?}").contains("canary"));
+    let data = BTreeMap::from([("a".to_owned(), text("b"))]);
+    assert_eq!(write(&server, &data, 7).unwrap_err().failure(), Some(&Failure::Wrapped));
+    let client = client_with(&server.url, &settings());
+    assert_eq!(wait(client.list_entries()).unwrap_err().failure(), Some(&Failure::Wrapped));
+    assert_eq!(wait(client.check_mount()).unwrap_err().failure(), Some(&Failure::Wrapped));
 }
 
 /// The error of a server that does not get as far as an answer.
@@ -135,7 +195,7 @@ fn a_server_without_tls_is_not_tried_again() {
         }
     });
     let error = no_answer(&url);
-    assert_eq!(error.failure(), Some(&Failure::Tls), "{error:?}");
+    assert_eq!(error.failure(), Some(&Failure::Tls(TlsProblem::NoTls)), "{error:?}");
     assert!(error.to_string().ends_with("no TLS connection came about"), "{error}");
 }
 

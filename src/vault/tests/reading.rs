@@ -1,6 +1,6 @@
 //! What is there, what is not, and what only looks like it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ABSENT, DENIED, KV2, NO_MOUNT, NO_NAMESPACE, PRESENT, SOFT_DELETED, app, client, client_with,
@@ -84,7 +84,7 @@ fn a_403_is_never_empty_and_names_what_the_token_needs() {
             server.url
         )
     );
-    assert!(wait(client.read_environment([&mobu])).is_err());
+    assert!(wait(client.read_environment([&mobu], &BTreeSet::new())).is_err());
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn an_environment_is_what_was_asked_for_and_what_is_listed() {
         _ => json(418, ""),
     });
     let asked = [app("mobu"), app("gafaelfawr")];
-    let current = wait(client(&server).read_environment(&asked)).unwrap();
+    let current = wait(client(&server).read_environment(&asked, &BTreeSet::new())).unwrap();
     let versions: Vec<_> =
         current.entries.iter().map(|(name, entry)| (name.as_str(), entry.version)).collect();
     assert_eq!(versions, [("gafaelfawr", 0), ("mobu", 7), ("retired", 3)]);
@@ -172,7 +172,8 @@ fn the_mount_explains_everything_else() {
         "?list=true" => json(403, DENIED),
         _ => json(404, ABSENT),
     });
-    let error = wait(client(&server).read_environment(&[app("mobu")])).unwrap_err();
+    let error =
+        wait(client(&server).read_environment(&[app("mobu")], &BTreeSet::new())).unwrap_err();
     assert!(matches!(error.failure(), Some(Failure::OtherEngine { .. })), "{error}");
 }
 
@@ -181,6 +182,6 @@ fn an_environment_can_be_read_on_any_runtime() {
     fn assert_send<T: Send>(_: T) {}
     let server = TestServer::script([]);
     let client = client(&server);
-    assert_send(client.read_environment(&[app("mobu")]));
+    assert_send(client.read_environment(&[app("mobu")], &BTreeSet::new()));
     assert_send(client.write_entry(&app("mobu"), &BTreeMap::new(), 0));
 }
