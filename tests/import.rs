@@ -582,3 +582,16 @@ fn clients_with_an_empty_part_or_one_id_are_refused() {
         assert!(stderr.contains(said), "{stderr}");
     }
 }
+
+#[test]
+fn what_a_tag_stands_before_is_not_taken_for_the_value() {
+    let store = SmallStore::new();
+    let vault = "applications:\n  app:\n    password:\n      value: !vault |\n        \
+                 $ANSIBLE_VAULT;1.1;AES256\n        6162\n";
+    let bare = "applications:\n  app:\n    password: {value: !hunter2}\n";
+    for (yaml, line) in [(vault, 5), (bare, 3)] {
+        let error = refused(&store, yaml, &["--replace"]);
+        assert!(error.contains(&format!("line {line}: a value begins with '!'")), "{error}");
+        assert!(!error.contains("hunter2") && !error.contains("6162"), "{error}");
+    }
+}

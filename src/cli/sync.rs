@@ -15,6 +15,7 @@ use crate::check::without_api_path;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
 use crate::plan::{EntryChange, KeyChange, Plan, too_large_for_kubernetes};
+use crate::printable::printable;
 use crate::provenance::Provenance;
 use crate::resolve::{Minted, Regenerate};
 use crate::sync::{Event, Sync, SyncError};
@@ -159,6 +160,7 @@ async fn bring_in_line(
             ));
         }
         warn_of_deleted(&plan, &current, ui);
+        warn_of_pull_secret(&plan, ui);
         warn_of_expiry(&current, ui);
     });
     if !args.dry_run && (!plan.is_empty() || history.is_some()) {
@@ -350,6 +352,22 @@ fn warn_of_deleted(plan: &Plan, current: &crate::vault::CurrentSecrets, ui: &Ui)
                  are made anew; to have the old ones back instead, {instead} first"
             ));
         }
+    }
+}
+
+/// Names what the entry of the pull secret loses: it is wholly made of the
+/// registries in the store, as with the Python CLI.
+fn warn_of_pull_secret(plan: &Plan, ui: &Ui) {
+    let change = plan.changes.get(PULL_SECRET);
+    let Some(EntryChange::Update { keys }) = change else { return };
+    let lost = keys.iter().filter(|(_, change)| **change == KeyChange::Delete);
+    let lost: Vec<String> = lost.map(|(key, _)| printable(key)).collect();
+    if !lost.is_empty() {
+        ui.warn(&format!(
+            "the entry {PULL_SECRET} holds nothing but the store's registries, so what else is \
+             there is deleted: {}; to leave it alone, pass --exclude {PULL_SECRET}",
+            lost.join(", ")
+        ));
     }
 }
 

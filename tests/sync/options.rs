@@ -41,6 +41,7 @@ fn a_dry_run_writes_nothing_and_says_what_would_be() {
     Would update Vault secret for pull-secret
     ");
     assert_snapshot!(output.stderr(), @r"
+    Warning: the entry pull-secret holds nothing but the store's registries, so what else is there is deleted: other; to leave it alone, pass --exclude pull-secret
     This was a dry run; nothing was written.
     ");
     let done = world.sync(&["--delete", "--regenerate=app"]);

@@ -40,7 +40,12 @@ fn it_is_replaced_wholly() {
     let world = with_registries("pull-replaced");
     let data = json!({ ".dockerconfigjson": DOCUMENT, "extra": "key", "number": 7 });
     world.server.put(&world.prefix, "pull-secret", data);
-    world.sync(&[]);
+    // What it loses is named before, and when it is done.
+    for options in [&["--dry-run"][..], &[]] {
+        let output = world.sync(options);
+        assert!(output.stderr().contains("is deleted: extra, number;"), "{output:?}");
+    }
+    assert!(!world.sync(&[]).stderr().contains("is deleted"));
     let (version, data) = world.server.read(&world.prefix, "pull-secret").unwrap();
     assert_eq!((version, data.len()), (2, 1));
     assert_eq!(data[".dockerconfigjson"], DOCUMENT);

@@ -4,8 +4,27 @@
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
+use serde_saphyr::granit_parser::{Event, Parser};
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Error, Localizer, Location, UserMessageFormatter};
+
+use super::tree::NAMESPACE;
+
+/// The tags of YAML itself. All others are some program's own.
+const TAGS: [&str; 12] = [
+    "str",
+    "int",
+    "float",
+    "bool",
+    "null",
+    "timestamp",
+    "binary",
+    "map",
+    "seq",
+    "omap",
+    "set",
+    "pairs",
+];
 
 /// What is wrong with a YAML document, without a word of its content's values.
 #[derive(Debug)]
@@ -22,8 +41,10 @@ pub struct YamlProblem {
 /// type's default.
 ///
 /// # Errors
-/// Where it is not YAML, or not of the type; and a key that is there twice.
+/// Where it is not YAML, or not of the type; a key that is there twice; and a
+/// tag of some other program.
 pub fn parse_strictly<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
+    refuse_tags(text)?;
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         with_snippet: false,
@@ -31,6 +52,35 @@ pub fn parse_strictly<T: DeserializeOwned + Default>(text: &str) -> Result<T, Ya
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
         .map(Option::unwrap_or_default)
         .map_err(|error| problem(&error))
+}
+
+/// Refuses the tags of other programs, as PyYAML does: what they ask for is not
+/// done here, and what they stand before would be taken as it is, ciphertext
+/// for the value. A tag is not repeated, since a password that begins with `!`
+/// is one where it has no quotes.
+fn refuse_tags(text: &str) -> Result<(), YamlProblem> {
+    let mut parser = Parser::new_from_str(text);
+    // What is malformed is said by what reads it then.
+    while let Some(Ok((event, span))) = parser.next_event() {
+        let tag = match &event {
+            Event::Scalar(_, _, _, tag)
+            | Event::SequenceStart(_, _, tag)
+            | Event::MappingStart(_, _, tag) => tag.as_deref(),
+            _ => None,
+        };
+        let name = tag.map(|tag| tag.suffix_in_namespace(NAMESPACE));
+        if name.is_some_and(|name| name.is_none_or(|name| !TAGS.contains(&&*name))) {
+            let message = "a value begins with '!', which is a tag of another program in YAML: \
+                           put the value into quotes, or have that program decrypt it first"
+                .to_owned();
+            return Err(YamlProblem {
+                line: Some(span.start.line() as u64),
+                message: message.clone(),
+                without_content: Some(message),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn problem(error: &Error) -> YamlProblem {
@@ -93,6 +143,26 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    #[test]
+    fn a_tag_of_another_program_is_refused_and_not_shown() {
+        type Any = BTreeMap<String, serde::de::IgnoredAny>;
+        for text in [
+            "\nb: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n",
+            "\nb: !hunter2\n",
+            "\nb: [!!python/object:hunter2 {}]\n",
+            "\nb: !Ref {hunter2: 1}\n",
+            "%TAG !x! tag:hunter2,2000:\n---\nb: !x!y z\n",
+        ] {
+            let problem = parse_strictly::<Any>(text).unwrap_err();
+            assert!(problem.line.is_some_and(|line| line > 1), "{text} {problem:?}");
+            assert!(problem.message.contains("tag"), "{text} {problem:?}");
+            assert!(!format!("{problem:?}").contains("hunter2"), "{problem:?}");
+        }
+        for text in ["a: '!x'\n", "a: x!y\n", "a: !!str 1\n", "a: !!map {b: !!int 1}\n", ""] {
+            assert!(parse_strictly::<Any>(text).is_ok(), "{text}");
+        }
+    }
 
     #[test]
     fn a_problem_is_one_line_without_its_place_and_without_content() {

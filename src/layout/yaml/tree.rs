@@ -14,7 +14,7 @@ use super::scalar::Scalar;
 /// Deeper nesting than any file has, and than the stack need bear.
 const MAX_DEPTH: usize = 200;
 /// The tags that YAML itself has.
-const NAMESPACE: &str = "tag:yaml.org,2002:";
+pub(super) const NAMESPACE: &str = "tag:yaml.org,2002:";
 
 /// A node of a document.
 #[derive(Debug)]
