@@ -101,7 +101,8 @@ impl World {
         let all = format!("{base}..{their}");
         let arguments: &[&str] = match history.joined {
             Joined::Merge => &["merge", "--quiet", "--no-edit", &their],
-            Joined::Rebase => &["rebase", "--quiet", &their],
+            // Git leaves out by itself what the other side did as well: removals.
+            Joined::Rebase => &["rebase", "--quiet", "--reapply-cherry-picks", &their],
             Joined::CherryPick => &["cherry-pick", "--keep-redundant-commits", &their],
             Joined::CherryPickAll => &["cherry-pick", "--keep-redundant-commits", &all],
             Joined::Revert => &["revert", "--no-edit", &first],
