@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::kubernetes::MAX_SECRET;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, SecretValue};
+use crate::printable::printable_name;
 use crate::resolve::{Desired, Policy, Resolved};
 use crate::static_values::is_same_pull_secret;
 use crate::vault::{CurrentSecrets, CurrentValue, Entry};
@@ -68,8 +69,10 @@ pub struct UnknownSecret {
 impl std::fmt::Display for UnknownSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.key {
-            Some(key) => write!(f, "{} {key}", self.application),
-            None => f.write_str(&self.application),
+            Some(key) => {
+                write!(f, "{} {}", printable_name(&self.application), printable_name(key))
+            }
+            None => f.write_str(&printable_name(&self.application)),
         }
     }
 }

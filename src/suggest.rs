@@ -17,9 +17,36 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// A question whether `near` was meant. Where the two look alike and are not,
+/// as names do whose letters and accents are composed or apart, both are
+/// spelt out.
+pub(crate) fn did_you_mean(name: &str, near: &str) -> String {
+    let base = |name: &str| -> String {
+        name.chars().filter(char::is_ascii).collect::<String>().to_lowercase()
+    };
+    let is_plain = name.is_ascii() && near.is_ascii();
+    // Letters of which one is composed have fewer in ASCII.
+    let looks_alike = !is_plain && base(name).len().abs_diff(base(near).len()) <= name.len() / 2;
+    match looks_alike {
+        true => format!(
+            "did you mean {near}? It is spelt {}, and what was given {}",
+            near.escape_default(),
+            name.escape_default()
+        ),
+        false => format!("did you mean {near}?"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{did_you_mean, nearest};
+
+    #[test]
+    fn names_that_look_alike_are_spelt_out() {
+        assert_eq!(did_you_mean("pasword", "password"), "did you mean password?");
+        let question = did_you_mean("cafe\u{301}", "caf\u{e9}");
+        assert!(question.contains("cafe\\u{301}") && question.contains("caf\\u{e9}"), "{question}");
+    }
 
     #[test]
     fn only_what_could_have_been_meant() {

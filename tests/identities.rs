@@ -299,13 +299,13 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     assert_snapshot!(store.stderr(&output), @"
     Error: the identity file absent.txt (-i) cannot be read
     Caused by: No such file or directory (os error 2)
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: name one that is there, or make one with: phalanx-secrets init --new-identity, or age-keygen
     ");
     let output = get(&store).env("SOPS_AGE_KEY_FILE", "/absent.txt").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
     Error: the identity file /absent.txt (SOPS_AGE_KEY_FILE) cannot be read
     Caused by: No such file or directory (os error 2)
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: name one that is there, or make one with: phalanx-secrets init --new-identity, or age-keygen
     ");
     assert_snapshot!(with("empty.txt", "# nothing\n"), @r"
     Error: the identity file [SANDBOX]/work/empty.txt (-i) holds no identity
@@ -317,7 +317,7 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     ");
     assert_snapshot!(with("public.txt", &store.alice.recipient), @"
     Error: the identity file [SANDBOX]/work/public.txt (-i): line 1 is a public key; the private key that belongs to it is needed
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: age-keygen writes both: the private key is the line AGE-SECRET-KEY-1…; of an SSH key it is the file without .pub
     ");
     assert_snapshot!(with("cut.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n"), @r"
     Error: the identity file [SANDBOX]/work/cut.txt (-i) is malformed: it holds only part of an SSH private key
@@ -330,7 +330,7 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     assert_snapshot!(with("huge.txt", &"#".repeat((1 << 20) + 1)), @"
     Error: the identity file [SANDBOX]/work/huge.txt (-i) cannot be read
     Caused by: larger than 1 MiB
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: an identity is a file that you may read
     ");
     assert_snapshot!(with("plugin.txt", "AGE-PLUGIN-ABSENT-1QQQQQQQQ2FCXDE\n"), @r"
     Error: secrets/demo/app/password.age cannot be opened
@@ -346,7 +346,7 @@ fn a_named_file_that_cannot_be_used_is_refused() {
     assert_snapshot!(store.stderr(&output.fails_with(3)), @"
     Error: the identity file [SANDBOX]/work/folder (-i) cannot be read
     Caused by: Is a directory (os error 21)
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: an identity is a file that you may read
     ");
 }
 

@@ -31,6 +31,12 @@ pull-secret:
 vault-write-token: hvs.x
 "#;
 
+/// What is said of the white space around one of its values.
+const UNSEEN: &str = "\
+Warning: the value of app with space begins with white space, which is kept
+Warning: the value of app with space ends with white space, which is kept
+";
+
 /// What is shown of it where nothing is stored yet.
 const NEW: &str = "  new        app .dockerconfigjson
   new        app dex.clientSecret
@@ -77,7 +83,7 @@ fn every_section_is_stored() {
     let output = import(&store, COMPLETE, &[]).success();
     assert_eq!(output.stdout(), "");
     let stored = "Stored 10 new and 0 different values; 0 were stored already.\n";
-    assert_eq!(store.stderr(&output), format!("{NEW}{stored}"));
+    assert_eq!(store.stderr(&output), format!("{NEW}{UNSEEN}{stored}"));
     assert_snapshot!(store.sealed_files().join("\n"), @r"
     secrets/demo/app/%2Edockerconfigjson.age
     secrets/demo/app/dex.clientSecret.age
@@ -434,7 +440,7 @@ fn values_that_nobody_could_read_are_refused() {
     store.holder("alice", &[&store.alice.recipient], &["demo/app"]);
     // That of `app` could be sealed, and is not.
     let stderr = refused(&store, COMPLETE, &[]);
-    assert_snapshot!(stderr.trim_start_matches(NEW), @r#"
+    assert_snapshot!(stderr.trim_start_matches(NEW).trim_start_matches(UNSEEN), @r#"
     Error: demo/other/shared cannot be sealed: no holder in recipients/ has access to it
     Hint: give a holder access, by a line such as: access = ["demo"]
     "#);

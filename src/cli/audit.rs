@@ -12,6 +12,7 @@ use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;
 use crate::plan::{EntryChange, KeyChange, Plan};
+use crate::printable::printable_name;
 use crate::recovery::{Loss, losses};
 use crate::resolve::{Inputs, Minted, Problem, Reason, Regenerate, resolve};
 use crate::sync::Sync;
@@ -247,9 +248,10 @@ impl Session {
         let entry = self.current.entries.get(application);
         match entry.and_then(|entry| entry.data.as_ref()) {
             Some(data) if application != PULL_SECRET && !data.is_empty() => {
-                data.keys().map(|key| format!("{application} {key}")).collect()
+                let application = printable_name(application);
+                data.keys().map(|key| format!("{application} {}", printable_name(key))).collect()
             }
-            _ => vec![application.to_owned()],
+            _ => vec![printable_name(application)],
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::repo::{GitRepository, RepositoryError};
 use crate::store::{
     Contents, FormerHolders, STORE_FILE, Store, StoreError, StoredValue, is_backup, sealed_path,
 };
-use crate::suggest::nearest;
+use crate::suggest::{did_you_mean, nearest};
 use crate::tree::Tree;
 
 /// Where a command that changes nothing reads.
@@ -228,7 +228,8 @@ pub(super) fn unknown_secret(
         return unknown_application(environment, application);
     };
     let names = known.secrets.keys().map(KeyName::as_str);
-    let hint = nearest(key.as_str(), names).map(|near| format!("did you mean {near}?"));
+    let key_name = key.as_str();
+    let hint = nearest(key_name, names).map(|near| did_you_mean(key_name, near));
     CliError::usage(format!("{application} needs no secret named {key} in {name}"))
         .hint(hint)
         .hint(format!("see what it needs with: phalanx-secrets list {name}"))

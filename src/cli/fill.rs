@@ -11,7 +11,7 @@ use super::commit::CommitArgs;
 use super::completion::{applications, environments};
 use super::editor::{Editor, file_name, without_added_line_feed};
 use super::input::read_file;
-use super::new_value::{ValueArgs, check_value, measure, readers, warn_of_line_feed};
+use super::new_value::{ValueArgs, check_value, measure, readers, warn_of_oddities};
 use super::signals::RestoredModes;
 use super::terminal::{self, Answer};
 use super::{CliError, Context, Exit};
@@ -267,7 +267,7 @@ fn from_file(context: &Context<'_>) -> Result<Option<SecretValue>, CliError> {
         _ => return Ok(None),
     };
     let value = read_file(&path)?;
-    warn_of_line_feed(&value, "go back with ↑ to give it without", context.ui);
+    warn_of_oddities(&value, "go back with ↑ to give it without", context.ui);
     Ok(Some(value))
 }
 

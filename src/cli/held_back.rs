@@ -51,7 +51,7 @@ impl HeldBack {
             }
             // The parser, and an escape for a line feed, leave parts of it.
             let parts = value.split(|c: char| c.is_whitespace() || c == '=');
-            let parts = parts.filter(|part| part.len() >= PART);
+            let parts = parts.filter(|part| part.len() >= PART && !is_public(part));
             held.extend(parts.map(|part| Zeroizing::new(part.to_owned())));
             held.push(Zeroizing::new(value.to_owned()));
         }

@@ -6,6 +6,7 @@ use age::secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 use super::commit::CommitArgs;
+use super::private_file::might_be_committed;
 use super::{CliError, Exit, Global, Settings, Ui};
 use crate::layout::Layout;
 use crate::model::HolderName;
@@ -179,6 +180,13 @@ fn new_identity(settings: &Settings, ui: &Ui) -> Result<Recipient, CliError> {
     let path = settings.own_identity_file().ok_or_else(|| {
         CliError::usage("there is no home folder to keep an identity in (HOME is not set)")
     })?;
+    if might_be_committed(&path) {
+        let message =
+            format!("{} is in a git repository, which would take it along", path.display());
+        return Err(CliError::store(message)
+            .hint("make one elsewhere: age-keygen -o FILE; then name it with -i FILE")
+            .hint("or have git ignore that file"));
+    }
     let identity = age::x25519::Identity::generate();
     let public = identity.to_public().to_string();
     let secret = identity.to_string();

@@ -3,7 +3,9 @@
 use super::{CliError, Ui, checkout};
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
 use crate::model::{Environment, HolderName, Kind, SecretId, SecretValue};
-use crate::static_values::{OidcClient, RegistryCredentials, WRITE_TOKEN_KEY};
+use crate::static_values::{
+    OidcClient, RegistryCredentials, WRITE_TOKEN_KEY, encrypted_by, oddities,
+};
 use crate::store::{Store, StoreError, is_backup};
 
 /// What may be stored beyond the usual.
@@ -107,6 +109,14 @@ pub(super) fn check_value(
     if let Some(error) = document {
         return refuse(error.to_string(), "see: phalanx-secrets set --help");
     }
+    if id.application.as_str() == PULL_SECRET
+        && value.expose_str().is_some_and(|text| text.contains(char::is_control))
+    {
+        return refuse(
+            "its username or password has a line feed or another control character".to_owned(),
+            "leave it out; --strip-newline takes away one line feed at the end",
+        );
+    }
     // Of such a secret, Vault gets the base64.
     let spec = environment.spec(&id.application, &id.key);
     let is_encoded = spec.is_some_and(|spec| spec.onepassword_encoded);
@@ -120,13 +130,18 @@ pub(super) fn check_value(
     Ok(())
 }
 
-/// Warns of a line feed that is in few values, and at the end of most files.
-pub(super) fn warn_of_line_feed(value: &SecretValue, remedy: &str, ui: &Ui) {
-    let is_one_line = value.expose().iter().filter(|byte| **byte == b'\n').count() == 1;
-    if is_one_line && value.expose().ends_with(b"\n") {
-        ui.warn(&format!(
-            "the value is one line and ends with a line feed, which is kept ({remedy})"
-        ));
+/// Warns of what nobody sees of a value and is stored with it, such as a line
+/// feed at the end of its one line.
+pub(super) fn warn_of_oddities(value: &SecretValue, remedy: &str, ui: &Ui) {
+    for oddity in oddities(value) {
+        let remedy = match oddity.ends_with("line feed") {
+            true => format!(" ({remedy})"),
+            false => String::new(),
+        };
+        ui.warn(&format!("the value {oddity}, which is kept{remedy}"));
+    }
+    if let Some(tool) = encrypted_by(value) {
+        ui.warn(&format!("the value looks as if {tool} had encrypted it: it is stored as it is"));
     }
 }
 

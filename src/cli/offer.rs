@@ -10,10 +10,10 @@ use jiff::Timestamp;
 
 use super::commit::CommitArgs;
 use super::input::YES;
-use super::{CliError, Context, Exit, onepassword};
+use super::{CliError, Context, Exit, Ui, onepassword};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, Kind, SecretId, SecretValue};
-use crate::static_values::{OidcClient, RegistryCredentials, StaticValues};
+use crate::static_values::{OidcClient, RegistryCredentials, StaticValues, encrypted_by, oddities};
 use crate::store::{Identities, LockedStore, Store, ValueChange};
 
 /// Values from elsewhere.
@@ -128,6 +128,7 @@ impl Offer {
         if !args.allow_empty {
             self.refuse_empty(&sorted)?;
         }
+        self.refuse_encrypted(&sorted)?;
         let is_asked = !args.replace && !sorted.different.is_empty() && ui.can_ask();
         sorted.preview(self.unknown.as_deref().unwrap_or_default(), is_asked, context);
         if args.dry_run {
@@ -145,6 +146,7 @@ impl Offer {
                 return Ok(Outcome::NotStored);
             }
         }
+        sorted.warn_of_oddities(ui);
         let left_out = self.left_out(&sorted, args, context);
         let verb = if args.dry_run { "Would store" } else { "Stored" };
         let locked = match (args.dry_run, locked) {
@@ -330,11 +332,27 @@ impl Offer {
             .hint("store what there is all the same with --allow-missing"))
     }
 
+    /// Stops at values that another tool encrypted: they are no secrets yet.
+    fn refuse_encrypted(&self, sorted: &Sorted) -> Result<(), CliError> {
+        let encrypted: Vec<String> = sorted
+            .to_store()
+            .filter_map(|(id, value)| Some(format!("{id} (by {})", encrypted_by(value)?)))
+            .collect();
+        if encrypted.is_empty() {
+            return Ok(());
+        }
+        let place = self.place;
+        let message =
+            format!("the {place} has values that are encrypted already; nothing was stored");
+        Err(CliError::store(message).detail(encrypted).hint(
+            "decrypt them first; a file of sops is read with: phalanx-secrets import ENVIRONMENT \
+             --from-sops FILE",
+        ))
+    }
+
     /// Stops at values that are empty or white space: mostly they were forgotten.
     fn refuse_empty(&self, sorted: &Sorted) -> Result<(), CliError> {
-        let new = sorted.new.iter().map(|(id, value)| (id, value));
-        let all = new.chain(sorted.different.iter().map(|one| (&one.id, &one.value)));
-        let blank: Vec<_> = all.filter(|(_, value)| value.is_blank()).collect();
+        let blank: Vec<_> = sorted.to_store().filter(|(_, value)| value.is_blank()).collect();
         if blank.is_empty() {
             return Ok(());
         }
@@ -354,6 +372,21 @@ impl Offer {
 }
 
 impl Sorted {
+    /// The values that would be stored.
+    fn to_store(&self) -> impl Iterator<Item = (&SecretId, &SecretValue)> {
+        let new = self.new.iter().map(|(id, value)| (id, value));
+        new.chain(self.different.iter().map(|one| (&one.id, &one.value)))
+    }
+
+    /// Warns of what nobody sees of the values.
+    fn warn_of_oddities(&self, ui: &Ui) {
+        for (id, value) in self.to_store() {
+            for oddity in oddities(value) {
+                ui.warn(&format!("the value of {} {oddity}, which is kept", name(id)));
+            }
+        }
+    }
+
     /// Shows what would become of each value.
     fn preview(&self, left_out: &[String], is_asked: bool, context: &Context<'_>) {
         let ui = context.ui;

@@ -47,9 +47,11 @@ pub(super) fn place_in_the_clear(path: &Path) -> Result<(PathBuf, String), CliEr
     Ok((folder, name.to_owned()))
 }
 
-fn might_be_committed(path: &Path) -> bool {
-    let Some(repository) = path.parent().and_then(|folder| GitRepository::discover(folder).ok())
-    else {
+/// Whether a file is, or would be, where git might take it along.
+pub(super) fn might_be_committed(path: &Path) -> bool {
+    // The folders that it will be in may not be there yet.
+    let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
+    let Some(repository) = folder.and_then(|folder| GitRepository::discover(folder).ok()) else {
         return false;
     };
     let git = repository.git();

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
 use super::input::{YES, read_file};
-use super::new_value::{ValueArgs, check_new_id, check_value, readers, warn_of_line_feed};
+use super::new_value::{ValueArgs, check_new_id, check_value, readers, warn_of_oddities};
 use super::{CliError, Context, Exit, oidc_client};
 use crate::generate;
 use crate::layout::{RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
@@ -160,7 +160,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     for (id, environment) in &targets {
         check_value(id, &value, environment, args.value)?;
     }
-    warn_of_line_feed(&value, "use --strip-newline to leave it out", context.ui);
+    warn_of_oddities(&value, "use --strip-newline to leave it out", context.ui);
     // Only now: a prompt may take its time.
     let store = context.store_to_change()?;
     store.put_together(targets.iter().map(|(id, _)| (id, &value)), Timestamp::now())?;

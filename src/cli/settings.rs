@@ -83,11 +83,15 @@ impl Settings {
     }
 
     pub(super) fn home(&self) -> Option<PathBuf> {
-        self.path("HOME").or_else(|| self.path("USERPROFILE"))
+        let home = self.path("HOME").or_else(|| self.path("USERPROFILE"));
+        home.filter(|home| home.is_absolute())
     }
 
     fn config_folder(&self) -> Option<PathBuf> {
-        self.path("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")))
+        // A relative one counts for nothing, as its specification says: it
+        // would be another folder in each.
+        let named = self.path("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+        named.or_else(|| Some(self.home()?.join(".config")))
     }
 
     /// Where temporary files may go, those in memory first.

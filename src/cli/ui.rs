@@ -13,7 +13,7 @@ use super::error::{CliError, Exit};
 use super::held_back::HeldBack;
 use super::terminal::Pastes;
 use crate::model::{EnvironmentName, SecretValue};
-use crate::printable::printable;
+use crate::printable::{printable, printable_lines};
 use crate::store::Ask;
 
 const BOLD_RED: Style = AnsiColor::Red.on_default().bold();
@@ -88,13 +88,18 @@ impl Ui {
         }
     }
 
-    /// Writes a message: a heading, and a text whose lines all belong to it.
-    fn message(&self, text: std::fmt::Arguments<'_>) {
+    /// Writes a message: what it begins with, and a text whose lines all belong
+    /// to it. Whatever people are told comes through here, so that nothing in it
+    /// steers their terminal or hides from them, and no key is repeated.
+    fn message(&self, style: Style, heading: &str, text: &str) {
         let prefix = self.prefix();
-        let text = text.to_string();
-        let text = self.held_back.taken_from(&text);
+        let text = printable_lines(&self.held_back.taken_from(text));
         self.alone(|| {
-            let _ = writeln!(anstream::stderr(), "{prefix}{text}");
+            let mut stderr = anstream::stderr();
+            let _ = match heading {
+                "" => writeln!(stderr, "{prefix}{style}{text}{style:#}"),
+                heading => writeln!(stderr, "{prefix}{style}{heading}{style:#} {text}"),
+            };
         });
     }
 
@@ -111,13 +116,14 @@ impl Ui {
         }
     }
 
-    /// Writes a line of data.
+    /// Writes a line for people.
     pub(super) fn line(&self, text: &str) -> Result<(), CliError> {
         let prefix = self.prefix();
+        let text = printable(text);
         self.alone(|| self.data(format!("{prefix}{text}\n").as_bytes()))
     }
 
-    /// Writes lines of data.
+    /// Writes lines for people.
     pub(super) fn lines(&self, text: &str) -> Result<(), CliError> {
         text.lines().try_for_each(|line| self.line(line))
     }
@@ -126,7 +132,7 @@ impl Ui {
     pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(document)
             .map_err(|error| CliError::new(super::Exit::Store, &error))?;
-        self.line(&text)
+        self.alone(|| self.data(format!("{text}\n").as_bytes()))
     }
 
     /// Writes a value: to the byte, but that a terminal gets text alone. What
@@ -161,36 +167,36 @@ impl Ui {
     /// Says what was done.
     pub(super) fn status(&self, text: &str) {
         if self.verbosity != Verbosity::Quiet {
-            self.message(format_args!("{text}"));
+            self.message(Style::new(), "", text);
         }
     }
 
     /// Says what whoever is asked has to know, however little is to be said.
     pub(super) fn tell(&self, text: &str) {
-        self.message(format_args!("{text}"));
+        self.message(Style::new(), "", text);
     }
 
     /// Says what comes now.
     pub(super) fn heading(&self, text: &str) {
-        self.message(format_args!("{BOLD}{text}{BOLD:#}"));
+        self.message(BOLD, "", text);
     }
 
     /// Says what is of interest to who looks closely.
     pub(super) fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
-            self.message(format_args!("{DIM}{text}{DIM:#}"));
+            self.message(DIM, "", text);
         }
     }
 
     /// Warns.
     pub(super) fn warn(&self, text: &str) {
-        self.message(format_args!("{BOLD_YELLOW}Warning:{BOLD_YELLOW:#} {text}"));
+        self.message(BOLD_YELLOW, "Warning:", text);
     }
 
     /// Suggests what to do next.
     pub(super) fn hint(&self, text: &str) {
         let text = text.replace('\n', "\n      ");
-        self.message(format_args!("{CYAN}Hint:{CYAN:#} {text}"));
+        self.message(CYAN, "Hint:", &text);
     }
 
     /// Reports a wrong command line, or gives what is asked for instead: the
@@ -205,12 +211,12 @@ impl Ui {
 
     /// Reports an error.
     pub(super) fn error(&self, error: &CliError) {
-        self.message(format_args!("{BOLD_RED}Error:{BOLD_RED:#} {}", error.message));
+        self.message(BOLD_RED, "Error:", &error.message);
         for cause in &error.causes {
-            self.message(format_args!("Caused by: {cause}"));
+            self.message(Style::new(), "Caused by:", cause);
         }
         for detail in &error.details {
-            self.message(format_args!("  • {detail}"));
+            self.message(Style::new(), "  •", detail);
         }
         for hint in &error.hints {
             self.hint(hint);
@@ -236,7 +242,7 @@ impl Ui {
             ProgressStyle::with_template("{spinner} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner()),
         );
-        bar.set_message(text);
+        bar.set_message(printable(&text));
         bar.enable_steady_tick(Duration::from_millis(120));
         self.show(bar)
     }

@@ -7,6 +7,7 @@ mod blank;
 mod documents;
 mod from_store;
 mod from_vault;
+mod oddities;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use documents::{
 };
 pub use from_store::InvalidStoredValue;
 pub use from_vault::{EntryValues, InvalidEntry};
+pub(crate) use oddities::{encrypted_by, oddities};
 pub use yaml::{Template, YamlError};
 
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
 use super::editor::{Editor, file_name, without_added_line_feed};
-use super::new_value::{ValueArgs, check_id, check_value, readers, warn_of_line_feed};
+use super::new_value::{ValueArgs, check_id, check_value, readers, warn_of_oddities};
 use super::{CliError, Context, Exit};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId, SecretValue,
@@ -227,7 +227,7 @@ fn edit_value(
         match check_value(id, &new, environment, args.value) {
             Ok(()) => {
                 let remedy = "an edit of all values of the application can leave it out";
-                warn_of_line_feed(&new, remedy, context.ui);
+                warn_of_oddities(&new, remedy, context.ui);
                 return Ok(Changes::from([(id.clone(), Some(new))]));
             }
             Err(error) if edited == text || !context.ui.can_ask() => return Err(error),

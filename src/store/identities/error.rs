@@ -53,6 +53,16 @@ pub enum IdentityError {
         /// Why.
         reason: String,
     },
+    /// A key of another make.
+    #[error("{origin} cannot be used: it is {what}")]
+    OtherMake {
+        /// The file and how it was named.
+        origin: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// A text between BEGIN and END of which a part is missing.
     #[error("{origin} is malformed: it holds only part of {what}")]
     Cut {
@@ -76,10 +86,27 @@ pub enum IdentityError {
 }
 
 impl IdentityError {
+    /// Whether it is about a key that is whole and of no use here, so that
+    /// others may be used all the same.
+    #[must_use]
+    pub fn is_of_no_use(&self) -> bool {
+        matches!(self, Self::OtherMake { .. } | Self::Ssh { .. })
+    }
+
     /// What to do about it, where that is not plain from the message.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::OtherMake { remedy, .. } => remedy,
+            Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "name one that is there, or make one with: phalanx-secrets init --new-identity, \
+                 or age-keygen"
+            }
+            Self::Read { .. } => "an identity is a file that you may read",
+            Self::PublicKey { .. } => {
+                "age-keygen writes both: the private key is the line AGE-SECRET-KEY-1…; of an SSH \
+                 key it is the file without .pub"
+            }
             Self::Malformed { .. } | Self::Empty { .. } => {
                 "an identity file is what age-keygen writes, or an SSH private key"
             }
@@ -96,7 +123,6 @@ impl IdentityError {
             }
             Self::Encrypted { .. } => "decrypt it on the way: -i <(age --decrypt -i KEY FILE)",
             Self::NotAPath { .. } => "PHALANX_SECRETS_IDENTITY and SOPS_AGE_KEY may hold a key",
-            _ => return None,
         };
         Some(hint.to_owned())
     }

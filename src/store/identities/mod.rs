@@ -7,6 +7,7 @@
 
 mod error;
 mod locked;
+mod makes;
 mod plugin;
 mod reader;
 
@@ -253,16 +254,25 @@ impl Identities {
     ) -> Result<(Vec<Identity>, Vec<SkippedIdentity>), IdentityError> {
         let reader = Reader::new(ask);
         let (mut found, mut skipped) = (Vec::new(), Vec::new());
+        // What was named and is of no use stops nothing that others open.
+        let mut of_no_use = None;
+        let mut keep = |read: Result<Vec<Identity>, IdentityError>| match read {
+            Err(error) if error.is_of_no_use() => {
+                of_no_use.get_or_insert(error);
+                Ok(Vec::new())
+            }
+            read => read,
+        };
         for source in sources {
             match source {
                 IdentitySource::File { path, named_by } => {
                     if path.to_str().is_some_and(|path| find_private_key(path).is_some()) {
                         return Err(IdentityError::NotAPath { named_by });
                     }
-                    found.extend(read_named(&reader, path, named_by)?);
+                    found.extend(keep(read_named(&reader, path, named_by))?);
                 }
                 IdentitySource::Text { text, named_by } => {
-                    found.extend(reader.parse(text.expose(), named_by)?);
+                    found.extend(keep(reader.parse(text.expose(), named_by))?);
                 }
                 IdentitySource::DefaultFile(path) => {
                     let origin = path.display().to_string();
@@ -272,6 +282,11 @@ impl Identities {
                     }
                 }
             }
+        }
+        match of_no_use {
+            Some(reason) if found.is_empty() => return Err(reason),
+            Some(reason) => skipped.push(SkippedIdentity { origin: String::new(), reason }),
+            None => {}
         }
         found.sort_by_key(|identity: &Identity| identity.turn);
         Ok((found, skipped))

@@ -9,6 +9,7 @@ use age::ssh::UnsupportedKey;
 use zeroize::Zeroizing;
 
 use super::locked::{LockedFile, LockedSsh};
+use super::makes::{self, Make};
 use super::plugin::{PluginIdentity, Session};
 use super::{Ask, Identity, IdentityError, Turn};
 use crate::store::recipient::Recipient;
@@ -63,25 +64,43 @@ impl Reader {
     }
 
     /// Reads the text of an identity file or of an SSH private key.
+    ///
+    /// Lines with identities of no use are passed over where another line has
+    /// one that is of use.
     pub(super) fn parse(&self, text: &[u8], origin: &str) -> Result<Vec<Identity>, IdentityError> {
+        let text = without_mark(text);
         let trimmed = text.trim_ascii_start();
         let begins_with = |prefix: &[u8]| trimmed.starts_with(prefix);
         if begins_with(b"age-encryption.org/") || begins_with(ARMOR) {
             return self.parse_encrypted(trimmed, origin).map(|identity| vec![identity]);
         }
+        let of_other_make = |make: Make| IdentityError::OtherMake {
+            origin: origin.to_owned(),
+            what: make.what,
+            remedy: make.remedy,
+        };
+        if let Some(make) = makes::of_file(trimmed) {
+            return Err(of_other_make(make));
+        }
         if begins_with(b"-----BEGIN") {
             return self.parse_ssh(trimmed, origin).map(|identity| vec![identity]);
         }
-        let mut found = Vec::new();
+        let (mut found, mut of_no_use) = (Vec::new(), None);
         for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
             let line = line.trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            found.push(self.parse_line(line, number, origin)?);
+            match std::str::from_utf8(line).ok().and_then(makes::of_line) {
+                Some(make) => of_no_use = Some(make),
+                None => found.push(self.parse_line(line, number, origin)?),
+            }
         }
         if found.is_empty() {
-            return Err(IdentityError::Empty { origin: origin.to_owned() });
+            return Err(match of_no_use {
+                Some(make) => of_other_make(make),
+                None => IdentityError::Empty { origin: origin.to_owned() },
+            });
         }
         found.sort_by_key(|identity| identity.turn);
         Ok(found)
@@ -149,6 +168,17 @@ impl Reader {
     }
 }
 
+/// A text without a byte order mark, in UTF-8: PowerShell and some editors
+/// write one, or UTF-16 with one.
+fn without_mark(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    match encoding_rs::Encoding::for_bom(text) {
+        Some((encoding, _)) => {
+            Zeroizing::new(encoding.decode_with_bom_removal(text).0.into_owned().into_bytes())
+        }
+        None => Zeroizing::new(text.to_owned()),
+    }
+}
+
 fn why_unsupported(kind: &UnsupportedKey) -> String {
     match kind {
         UnsupportedKey::EncryptedPem => {
@@ -189,6 +219,41 @@ mod tests {
         let error = parse(text.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), "FILE: line 4 is not an age identity");
         assert!(!format!("{error:?}").contains("OOPS"));
+    }
+
+    #[test]
+    fn keys_of_other_makes_are_named() {
+        for (text, name) in [
+            ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n", "PKCS#8"),
+            ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIE\n", "encrypted"),
+            ("\n -----BEGIN EC PRIVATE KEY-----\nMHcC\n", "elliptic-curve"),
+            ("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nx\n", "OpenPGP"),
+            ("-----BEGIN CERTIFICATE-----\nMIIB\n", "certificate"),
+            ("PuTTY-User-Key-File-3: ssh-ed25519\n", "PuTTY"),
+            ("{\"kty\": \"OKP\"}", "JSON"),
+            ("# pq\nAGE-SECRET-KEY-PQ-1PPPPPPPP\n", "post-quantum"),
+        ] {
+            let error = parse(text.as_bytes()).unwrap_err();
+            assert!(error.is_of_no_use() && error.to_string().contains(name), "{text}: {error}");
+            assert!(error.hint().is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_of_no_use_leaves_the_others_and_marks_are_no_part_of_a_key() {
+        let good = age::x25519::Identity::generate().to_string();
+        let text = format!("AGE-SECRET-KEY-PQ-1PPPPPPPP\n{}\n", good.expose_secret());
+        assert_eq!(parse(text.as_bytes()).unwrap().len(), 1);
+        let marked = format!("\u{feff}{}\r\n", good.expose_secret());
+        assert_eq!(parse(marked.as_bytes()).unwrap().len(), 1);
+        for is_big in [false, true] {
+            let units = marked.encode_utf16();
+            let bytes = units.flat_map(|unit| match is_big {
+                true => unit.to_be_bytes(),
+                false => unit.to_le_bytes(),
+            });
+            assert_eq!(parse(&bytes.collect::<Vec<u8>>()).unwrap().len(), 1);
+        }
     }
 
     #[test]
