@@ -119,7 +119,7 @@ impl Ui {
     /// Writes a line for people.
     pub(super) fn line(&self, text: &str) -> Result<(), CliError> {
         let prefix = self.prefix();
-        let text = printable(text);
+        let text = printable(&self.held_back.taken_from(text));
         self.alone(|| self.data(format!("{prefix}{text}\n").as_bytes()))
     }
 
@@ -132,6 +132,7 @@ impl Ui {
     pub(super) fn json(&self, document: &impl serde::Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(document)
             .map_err(|error| CliError::new(super::Exit::Store, &error))?;
+        let text = self.held_back.taken_from(&text);
         self.alone(|| self.data(format!("{text}\n").as_bytes()))
     }
 
@@ -242,7 +243,7 @@ impl Ui {
             ProgressStyle::with_template("{spinner} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner()),
         );
-        bar.set_message(printable(&text));
+        bar.set_message(printable(&self.held_back.taken_from(&text)));
         bar.enable_steady_tick(Duration::from_millis(120));
         self.show(bar)
     }

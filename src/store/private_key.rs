@@ -1,8 +1,10 @@
 //! What a private key looks like, whole or damaged, so that none is repeated.
 
-/// The shortest run of letters and digits in which there may be (a part of) a
-/// key: names that people give to files are shorter, or have marks in between.
-const RUN: usize = 20;
+/// The fewest letters and digits in which there may be (a part of) a key.
+const SHORTEST: usize = 16;
+
+/// The letters and digits of bech32, in which age writes keys.
+const BECH32: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 /// The position of an identity of age or of one of its plugins, or of the
 /// first line of a PEM file, in a text.
@@ -18,9 +20,10 @@ pub(crate) fn find_private_key(text: &str) -> Option<usize> {
 /// Whether a text could be a private key, a token, or a part of one: then no
 /// message repeats it.
 ///
-/// It goes by form alone: several lines, words that only keys have, or a long
-/// run of letters and digits as in base64, bech32 and hexadecimal text. What
-/// is understood as a key is [another question](find_private_key).
+/// It goes by form alone: several lines, words that only keys have, or letters
+/// and digits that take turns as in encoded bytes and in no name: base64 of
+/// either alphabet, hexadecimal, bech32, UUIDs. What is understood as a key is
+/// [another question](find_private_key).
 pub(crate) fn could_be_key(text: &str) -> bool {
     const WORDS: [&str; 7] =
         ["AGE-SECRET", "SECRET-KEY", "AGE-PLUGIN-", "PRIVATE KEY", "-----", "OPENSSH", "\"kty\""];
@@ -32,23 +35,40 @@ pub(crate) fn could_be_key(text: &str) -> bool {
             word => upper.contains(&word.to_ascii_uppercase()),
         })
         || text.ends_with('=')
-        || text.split(|c: char| !c.is_ascii_alphanumeric() && c != '+').any(is_encoded)
+        || text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/-_".contains(c)).any(is_encoded)
 }
 
-/// Whether a run is as long as encoded bytes are, and as mixed: of letters and
-/// digits, or of large and small letters that take turns as in no word.
+/// Whether a run is mixed as encoded bytes are.
+///
+/// Of every ten neighbours in random base64, six are of different classes
+/// (small letters, capitals, digits), in hexadecimal text five, in bech32 four;
+/// in paths and names, with the marks between words left out, one or two.
 fn is_encoded(run: &str) -> bool {
-    let count = |is_it: fn(&char) -> bool| run.chars().filter(is_it).count();
-    let digits = count(char::is_ascii_digit);
-    let turns = run
-        .as_bytes()
-        .windows(2)
-        .filter(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
-        .count();
-    run.len() >= RUN && ((digits > 1 && digits < run.len()) || turns > 2 || run.len() >= 2 * RUN)
+    let characters: Vec<char> = run.chars().filter(char::is_ascii_alphanumeric).collect();
+    if characters.len() < SHORTEST {
+        return false;
+    }
+    let class = |c: char| (c.is_ascii_digit(), c.is_ascii_uppercase());
+    let changes =
+        characters.windows(2).filter(|pair| matches!(pair, [a, b] if class(*a) != class(*b)));
+    let has = |is_it: fn(&char) -> bool| characters.iter().any(is_it);
+    let is_bech32 = |c: &char| BECH32.contains(c.to_ascii_lowercase());
+    let one_case = !has(char::is_ascii_uppercase) || !has(char::is_ascii_lowercase);
+    changes.count() * 10 >= characters.len() * 3
+        // Parts of keys of age with few digits among them, and UUIDs.
+        || (one_case && has(char::is_ascii_digit) && characters.iter().all(is_bech32))
+        || (characters.len() >= 32 && characters.iter().all(char::is_ascii_hexdigit))
+        || run.split(['/', '-', '_']).any(is_of_bech32)
+}
+
+/// Whether a word between marks is long, and of letters that bech32 has.
+fn is_of_bech32(word: &str) -> bool {
+    let is_bech32 = |c: char| BECH32.contains(c.to_ascii_lowercase());
+    word.len() >= 40 || (word.len() >= 24 && word.chars().skip(1).all(is_bech32))
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::string_slice, reason = "tests stop at a surprise")]
 mod tests {
     use super::*;
 
@@ -83,6 +103,37 @@ mod tests {
     }
 
     #[test]
+    fn random_bytes_are_held_back_however_they_are_written() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+        use rand::{RngExt as _, SeedableRng as _};
+        let mut random = rand::rngs::StdRng::seed_from_u64(7);
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let mut missed = [0; 6];
+        for _ in 0..500 {
+            let bytes: [u8; 32] = random.random();
+            let uuid = hex(&bytes[..16]);
+            let uuid = [&uuid[..8], &uuid[8..12], &uuid[12..16], &uuid[16..20], &uuid[20..]];
+            let letters: Vec<char> = BECH32.chars().collect();
+            let tail: String =
+                bytes.iter().take(19).map(|byte| letters[usize::from(byte % 32)]).collect();
+            let texts = [
+                STANDARD_NO_PAD.encode(bytes),
+                URL_SAFE_NO_PAD.encode(bytes),
+                URL_SAFE_NO_PAD.encode(&bytes[..24]),
+                hex(&bytes),
+                uuid.join("-"),
+                tail,
+            ];
+            for (missed, text) in missed.iter_mut().zip(texts) {
+                *missed += usize::from(!could_be_key(&text));
+            }
+        }
+        // Nineteen letters of bech32 without any digit are a word like others.
+        assert!(missed[..5].iter().all(|count| *count == 0) && missed[5] < 10, "{missed:?}");
+    }
+
+    #[test]
     fn paths_and_names_are_not() {
         for path in [
             "~/.config/phalanx-secrets/identity.txt",
@@ -94,6 +145,12 @@ mod tests {
             "C:\\Users\\alice\\identity.txt",
             "~/.config/age-plugin-yubikey/identity.txt",
             "../usdf-prompt-processing-identity.txt",
+            "usdfprod-prompt-processing",
+            "/home/alice/projects/observatory/keys2/identity7",
+            "phalanx.lsst.io/environments/idfdev",
+            "sync-vault-secrets-operator",
+            "gafaelfawr-redis-password",
+            "/tmp/sandbox-kP3hoQ/work/store",
             "identity",
             "",
         ] {
