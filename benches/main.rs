@@ -24,7 +24,7 @@ use phalanx_secrets::layout::Layout;
 use phalanx_secrets::model::{
     Application, Environment, Generator, Kind, SecretId, Spec, VaultLocation,
 };
-use phalanx_secrets::plan::plan;
+use phalanx_secrets::plan::{Deletion, plan};
 use phalanx_secrets::repo::GitRepository;
 use phalanx_secrets::resolve::{Inputs, Minted, Policy, mint, resolve};
 use phalanx_secrets::static_values::StaticValues;
@@ -264,7 +264,7 @@ fn planning(criterion: &mut Criterion) {
     let applications = (0..1000)
         .map(|number| {
             let name = format!("application{number}").parse().unwrap();
-            (name, Application { secrets: secrets.clone() })
+            (name, Application { secrets: secrets.clone(), ..Application::default() })
         })
         .collect();
     let environment = Environment {
@@ -273,6 +273,7 @@ fn planning(criterion: &mut Criterion) {
         onepassword: None,
         fqdn: None,
         applications,
+        not_enabled: std::collections::BTreeSet::new(),
     };
     let (static_values, policy) = (StaticValues::default(), Policy::default());
     let mut minted = Minted::default();
@@ -309,7 +310,7 @@ fn planning(criterion: &mut Criterion) {
     group.bench_function("resolve", |bencher| bencher.iter(|| resolve(&inputs).unwrap()));
     let resolved = resolve(&inputs).unwrap();
     group.bench_function("plan", |bencher| {
-        bencher.iter(|| plan(&resolved, &current, &policy, false));
+        bencher.iter(|| plan(&resolved, &current, &environment, &policy, Deletion::Nothing));
     });
     group.finish();
 }

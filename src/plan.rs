@@ -3,13 +3,17 @@
 //! Pure, like [`resolve`](crate::resolve). A plan names secrets and never
 //! holds a value, so it can be printed and passed on.
 
+mod deletion;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use deletion::{Deletion, Guard, Reason, Spared, TooMuch};
+
 use crate::kubernetes::MAX_SECRET;
 use crate::layout::PULL_SECRET;
-use crate::model::{ApplicationName, SecretValue};
+use crate::model::{ApplicationName, Environment, KeyName, SecretValue};
 use crate::printable::printable_name;
 use crate::resolve::{Desired, Policy, Resolved};
 use crate::static_values::is_same_pull_secret;
@@ -25,6 +29,9 @@ pub struct Plan {
     pub changes: BTreeMap<ApplicationName, EntryChange>,
     /// What Vault holds and no spec names, and is kept.
     pub unknown: BTreeSet<UnknownSecret>,
+    /// What Vault holds and is only switched off, or may be, and is kept.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub spared: BTreeSet<Spared>,
 }
 
 /// How the entry of one application changes.
@@ -117,9 +124,15 @@ pub fn too_large_for_kubernetes(
 
 /// Compares desired with current.
 ///
-/// With `delete`, what no spec names goes; without, it is listed.
+/// What no spec names is listed, or goes, as `deletion` says.
 #[must_use]
-pub fn plan(resolved: &Resolved, current: &CurrentSecrets, policy: &Policy, delete: bool) -> Plan {
+pub fn plan(
+    resolved: &Resolved,
+    current: &CurrentSecrets,
+    environment: &Environment,
+    policy: &Policy,
+    deletion: Deletion,
+) -> Plan {
     let mut plan = Plan::default();
     for (application, secrets) in &resolved.applications {
         let entry = current.entries.get(application).and_then(|entry| entry.data.as_ref());
@@ -130,9 +143,20 @@ pub fn plan(resolved: &Resolved, current: &CurrentSecrets, policy: &Policy, dele
                 keys.insert(key.as_str().to_owned(), change);
             }
         }
+        let is_new = |key: &&KeyName| entry.is_some_and(|data| !data.contains_key(key.as_str()));
+        let declared = environment.applications.get(application);
+        let switched_off = declared.into_iter().flat_map(|declared| &declared.switched_off);
         for key in entry.into_iter().flat_map(BTreeMap::keys) {
-            if !secrets.contains_key(key.as_str()) {
-                plan.unneeded(application, key, delete, &mut keys);
+            if secrets.contains_key(key.as_str()) {
+                continue;
+            }
+            let new = secrets.keys().chain(switched_off.clone()).filter(is_new);
+            let reason = deletion::spares_key(environment, application, key, new);
+            match plan.judge(application, Some(key), reason, deletion) {
+                Verdict::Keep => {}
+                Verdict::Delete => {
+                    keys.insert(key.to_owned(), KeyChange::Delete);
+                }
             }
         }
         match entry {
@@ -146,8 +170,14 @@ pub fn plan(resolved: &Resolved, current: &CurrentSecrets, policy: &Policy, dele
         }
     }
     plan.pull_secret(resolved.pull_secret.as_ref(), current, policy);
-    plan.unknown_entries(resolved, current, policy, delete);
+    plan.unknown_entries(resolved, current, environment, policy, deletion);
     plan
+}
+
+/// What becomes of what is not needed.
+enum Verdict {
+    Keep,
+    Delete,
 }
 
 fn key_change(desired: &Desired, now: Option<&CurrentValue>) -> Option<KeyChange> {
@@ -159,19 +189,27 @@ fn key_change(desired: &Desired, now: Option<&CurrentValue>) -> Option<KeyChange
 }
 
 impl Plan {
-    fn unneeded(
+    /// Decides what becomes of an entry, or a key of one, that is not needed.
+    /// What is kept is noted, with the reason to spare it, if there is one.
+    fn judge(
         &mut self,
         application: &ApplicationName,
-        key: &str,
-        delete: bool,
-        keys: &mut BTreeMap<String, KeyChange>,
-    ) {
-        if delete {
-            keys.insert(key.to_owned(), KeyChange::Delete);
-        } else {
-            let (application, key) = (application.as_str().to_owned(), Some(key.to_owned()));
-            self.unknown.insert(UnknownSecret { application, key });
+        key: Option<&str>,
+        reason: Option<Reason>,
+        deletion: Deletion,
+    ) -> Verdict {
+        let key = key.map(str::to_owned);
+        match (deletion, reason) {
+            (Deletion::All, _) | (Deletion::Unknown, None) => return Verdict::Delete,
+            (_, Some(reason)) => {
+                self.spared.insert(Spared { application: application.clone(), key, reason });
+            }
+            (Deletion::Nothing, None) => {
+                let application = application.as_str().to_owned();
+                self.unknown.insert(UnknownSecret { application, key });
+            }
         }
+        Verdict::Keep
     }
 
     /// The pull secret is wholly the tool's own: where the environment has
@@ -218,8 +256,9 @@ impl Plan {
         &mut self,
         resolved: &Resolved,
         current: &CurrentSecrets,
+        environment: &Environment,
         policy: &Policy,
-        delete: bool,
+        deletion: Deletion,
     ) {
         let has_data = |entry: &Entry| entry.data.is_some();
         for (application, _) in current.entries.iter().filter(|(_, entry)| has_data(entry)) {
@@ -230,11 +269,12 @@ impl Plan {
             if is_known {
                 continue;
             }
-            if delete {
-                self.changes.insert(application.clone(), EntryChange::Delete);
-            } else {
-                let application = application.as_str().to_owned();
-                self.unknown.insert(UnknownSecret { application, key: None });
+            let reason = deletion::spares_entry(environment, application);
+            match self.judge(application, None, reason, deletion) {
+                Verdict::Keep => {}
+                Verdict::Delete => {
+                    self.changes.insert(application.clone(), EntryChange::Delete);
+                }
             }
         }
         for name in &current.unreadable_names {

@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, Kind, SecretValue};
-use crate::plan::{DOCKERCONFIGJSON, EntryChange, KeyChange, Plan, plan};
+use crate::plan::{DOCKERCONFIGJSON, Deletion, EntryChange, Guard, KeyChange, Plan, TooMuch, plan};
 use crate::provenance::Provenance;
 use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve};
 use crate::static_values::StaticValues;
@@ -73,6 +73,10 @@ pub enum SyncError {
         /// A policy that allows it.
         policy: String,
     },
+    /// It would delete more than is ever meant. Nothing was written in this
+    /// round.
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
     /// Vault holds what is from a later commit, or from another history.
     #[error(transparent)]
     RolledBack(#[from] RolledBack),
@@ -125,8 +129,8 @@ pub struct Sync<'a> {
     pub vault: &'a VaultClient,
     /// What the user decided.
     pub policy: &'a Policy,
-    /// Whether what no spec names is deleted.
-    pub delete: bool,
+    /// What is deleted of what nothing needs.
+    pub deletion: Deletion,
     /// What to note in the custom metadata of each entry that is written.
     pub note: &'a BTreeMap<String, String>,
     /// The verified history that all of this is from, where there is one. Of
@@ -148,7 +152,7 @@ impl Sync<'_> {
         let (environment, static_values, policy) =
             (self.environment, self.static_values, self.policy);
         let resolved = resolve(&Inputs { environment, static_values, current, minted, policy })?;
-        let plan = plan(&resolved, current, policy, self.delete);
+        let plan = plan(&resolved, current, environment, policy, self.deletion);
         Ok((resolved, plan))
     }
 
@@ -166,6 +170,7 @@ impl Sync<'_> {
         let mut minted = Minted::default();
         let mut conflicts = Vec::new();
         let mut is_noted = false;
+        let mut guard = Guard::default();
         for round in 0..MAX_ROUNDS {
             if round > 0 {
                 observe(Event::Retrying(&conflicts));
@@ -179,6 +184,9 @@ impl Sync<'_> {
             let (resolved, plan) = self.plan(&current, &minted).map_err(SyncError::Unresolved)?;
             if round == 0 {
                 observe(Event::Planned(&plan));
+            }
+            if self.deletion == Deletion::Unknown {
+                guard.judge(&plan, &current)?;
             }
             if plan.is_empty() {
                 if !is_noted {
@@ -324,9 +332,10 @@ impl Sync<'_> {
         let lacking = self.vault.lacking(needed).await.map_err(SyncError::Read)?;
         match lacking.is_empty() {
             true => Ok(()),
-            false => {
-                Err(SyncError::Denied { lacking, policy: self.vault.needed_policy(self.delete) })
-            }
+            false => Err(SyncError::Denied {
+                lacking,
+                policy: self.vault.needed_policy(self.deletion != Deletion::Nothing),
+            }),
         }
     }
 

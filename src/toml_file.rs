@@ -34,8 +34,21 @@ fn message(text: &str) -> String {
             }
         ),
         _ if repeats => "there is something else than expected".to_owned(),
-        _ => text.replace('\n', " "),
+        _ => {
+            let text = text.replace('\n', " ");
+            match text.starts_with("unknown field ").then(|| meant(&text)).flatten() {
+                Some(meant) => format!("{text}; did you mean {meant}?"),
+                None => text,
+            }
+        }
     }
+}
+
+/// The nearest of the names that a message quotes to the first of them.
+fn meant(text: &str) -> Option<&str> {
+    let mut quoted = text.split('`').skip(1).step_by(2);
+    let name = quoted.next()?;
+    crate::suggest::nearest(name, quoted)
 }
 
 /// The line, from 1, of a byte offset in a text.

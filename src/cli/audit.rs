@@ -11,7 +11,7 @@ use super::session::{CompareArgs, Session, Unbound};
 use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;
-use crate::plan::{EntryChange, KeyChange, Plan};
+use crate::plan::{Deletion, EntryChange, KeyChange, Plan};
 use crate::printable::printable_name;
 use crate::recovery::{Loss, losses};
 use crate::resolve::{Inputs, Minted, Problem, Reason, Regenerate, resolve};
@@ -126,8 +126,15 @@ fn lost_in_rebuild(session: &Session, context: &Context<'_>) -> Result<BTreeSet<
 fn compare(session: &Session) -> Report {
     let Session { environment, static_values, missing, vault, current, policy } = session;
     let note = &BTreeMap::new();
-    let sync =
-        Sync { environment, static_values, vault, policy, delete: false, note, history: None };
+    let sync = Sync {
+        environment,
+        static_values,
+        vault,
+        policy,
+        deletion: Deletion::Nothing,
+        note,
+        history: None,
+    };
     match sync.plan(current, &Minted::default()) {
         Ok((_, plan)) => Report::of_plan(&plan, session),
         Err(problems) => {
@@ -171,10 +178,12 @@ impl Report {
                 };
             }
         }
-        for unknown in &plan.unknown {
-            match &unknown.key {
-                Some(_) => report.unknown.extend([unknown.to_string()]),
-                None => report.unknown.extend(session.keys_of(&unknown.application)),
+        let unknown = plan.unknown.iter().map(|one| (one.application.as_str(), one.key.as_deref()));
+        let spared = plan.spared.iter().map(|one| (one.application.as_str(), one.key.as_deref()));
+        for (application, key) in unknown.chain(spared) {
+            match key {
+                Some(key) => report.unknown.extend([format!("{application} {key}")]),
+                None => report.unknown.extend(session.keys_of(application)),
             }
         }
         report

@@ -12,6 +12,7 @@ use crate::check::CheckError;
 use crate::history::HistoryError;
 use crate::layout::LayoutError;
 use crate::model::{EnvironmentName, InvalidName, SecretId};
+use crate::plan::TooMuch;
 use crate::repo::RepositoryError;
 use crate::resolve::Problem;
 use crate::static_values::{InvalidStoredValue, YamlError};
@@ -154,6 +155,17 @@ impl CliError {
         error
     }
 
+    /// A sync that would delete most of an environment.
+    pub(super) fn too_much(error: TooMuch, environment: &EnvironmentName) -> Self {
+        Self::new(Exit::Store, &error)
+            .detail(error.secrets)
+            .hint(format!(
+                "look whether {environment} is read as it should be: phalanx-secrets list \
+                 {environment}"
+            ))
+            .hint("where all of this is meant to go: --delete-all")
+    }
+
     pub(super) fn sync(error: SyncError, environment: &EnvironmentName) -> Self {
         match error {
             SyncError::Unresolved(problems) => Self::unresolved(&problems, environment),
@@ -171,6 +183,7 @@ impl CliError {
                 .hint("another sync is probably running; try again when it is done".to_owned()),
             SyncError::Mint(_) => Self::new(Exit::Store, &error),
             SyncError::RolledBack(error) => error.into(),
+            SyncError::TooMuch(error) => Self::too_much(error, environment),
             SyncError::Denied { lacking, policy } => {
                 let hint = format!("this policy allows all of it:\n{policy}");
                 let lacks: Vec<String> = lacking

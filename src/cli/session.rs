@@ -76,22 +76,11 @@ impl CompareArgs {
         unbound: Unbound,
         context: &Context<'_>,
     ) -> Result<Session, CliError> {
-        let name = &environment.name;
         let policy = Policy {
             exclude: self.exclude.iter().cloned().collect(),
             regenerate,
-            keep_vault_static: self.keeps_vault_static(name, context),
+            keep_vault_static: self.keeps_vault_static(&environment.name, context),
         };
-        for application in &policy.exclude {
-            if !environment.applications.contains_key(application)
-                && !RESERVED_APPLICATIONS.contains(&application.as_str())
-            {
-                context.ui.warn(&format!(
-                    "--exclude {application}: {name} enables no application of that name"
-                ));
-            }
-        }
-
         let (source, missing) = self.source(&environment, &policy, context).await?;
         let stored = || source.write_token(context);
         let vault = self.server.connect(&environment.vault, stored, context).await?;
@@ -124,6 +113,7 @@ impl CompareArgs {
         let opened = opened.map_err(|error| CliError::new(Exit::Store, &error))?;
         let static_values = opened.check(unbound, context)?;
         let current = current.map_err(|error| CliError::sync(error, name))?;
+        refuse_unknown(&policy.exclude, &environment, &current)?;
         Ok(Session { environment, static_values, missing: Vec::new(), vault, current, policy })
     }
 
@@ -330,4 +320,33 @@ impl OpenedSource {
         warn_of_seals(context.ui, store, &values);
         Ok(StaticValues::from_stored(values)?)
     }
+}
+
+/// Refuses an `--exclude` of what is neither in the checkout nor in Vault. One
+/// that is misspelt would leave nothing as it is.
+fn refuse_unknown(
+    exclude: &BTreeSet<ApplicationName>,
+    environment: &Environment,
+    current: &CurrentSecrets,
+) -> Result<(), CliError> {
+    let known: BTreeSet<&str> = environment
+        .applications
+        .keys()
+        .chain(&environment.not_enabled)
+        .chain(current.entries.keys())
+        .map(ApplicationName::as_str)
+        .chain(RESERVED_APPLICATIONS)
+        .collect();
+    let Some(unknown) = exclude.iter().find(|name| !known.contains(name.as_str())) else {
+        return Ok(());
+    };
+    let name = &environment.name;
+    let error = CliError::usage(format!(
+        "--exclude {unknown}: neither the checkout nor {name} in Vault has an application of that \
+         name; nothing was written"
+    ));
+    Err(match crate::suggest::nearest(unknown.as_str(), known) {
+        Some(nearest) => error.hint(format!("did you mean {nearest}?")),
+        None => error.hint(format!("see them with: phalanx-secrets list {name}")),
+    })
 }

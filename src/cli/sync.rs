@@ -14,7 +14,9 @@ use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::check::without_api_path;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
-use crate::plan::{EntryChange, KeyChange, Plan, too_large_for_kubernetes};
+use crate::plan::{
+    Deletion, EntryChange, Guard, KeyChange, Plan, Spared, TooMuch, too_large_for_kubernetes,
+};
 use crate::printable::printable;
 use crate::provenance::Provenance;
 use crate::resolve::{Minted, Regenerate};
@@ -37,9 +39,15 @@ pub(super) struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
 
-    /// Delete what is in Vault and no spec names
+    /// Delete what is in Vault and no spec could ask for, up to half of the
+    /// environment; what is only switched off is kept
     #[arg(long)]
     delete: bool,
+
+    /// Delete all in Vault that the environment does not need now, however much
+    /// it is, and what is only switched off as well
+    #[arg(long)]
+    delete_all: bool,
 
     /// Generate secrets anew that Vault has: all, those of an application, or
     /// one; repeatable
@@ -77,6 +85,9 @@ struct Document<'a> {
     /// The applications whose workloads run on old values until they are
     /// restarted.
     restart: Vec<&'a ApplicationName>,
+    /// Why the sync would be refused, or was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -88,6 +99,10 @@ pub(super) fn run(args: &Args, context: Context<'_>) -> Result<Exit, CliError> {
             "--regenerate without a value is for one environment, and several are named",
         )
         .hint("to name what is generated anew: --regenerate=APPLICATION[/KEY]".to_owned()));
+    }
+    if args.fleet.may_be_several() && args.delete_all {
+        return Err(CliError::usage("--delete-all is for one environment, and several are named")
+            .hint("name one: phalanx-secrets sync ENVIRONMENT --delete-all"));
     }
     let work = async |name: &EnvironmentName, context: Context<'_>| sync(args, name, context).await;
     args.fleet.run(&args.compare, args.json, context, work)
@@ -109,15 +124,35 @@ async fn sync(
     let vault = session.vault.clone();
     let outcome = bring_in_line(args, session, context, &progress, search, history).await;
     log_out(&vault, context).await;
-    let plan = outcome?;
-    progress.suspend(|| finish(args, name, &plan, context.ui));
+    let (plan, refused) = outcome?;
+    progress.suspend(|| {
+        finish(args, name, &plan, context.ui);
+        if let Some(refused) = &refused {
+            context.ui.warn("without --dry-run, this would be refused:");
+            context.ui.error(&CliError::too_much(refused.clone(), name));
+        }
+    });
     let restart = to_restart(&plan);
-    let document = Document { environment: name, dry_run: args.dry_run, restart, plan: &plan };
+    let exit = if refused.is_some() { Exit::Store } else { Exit::Done };
+    let refused = refused.map(|error| error.to_string());
+    let document =
+        Document { environment: name, dry_run: args.dry_run, restart, refused, plan: &plan };
     let document = serde_json::to_value(document).ok();
-    Ok(Outcome { exit: Exit::Done, document, summary: summary(args, &plan) })
+    Ok(Outcome { exit, document, summary: summary(args, &plan) })
 }
 
-/// Does what is to be done, and gives what that was.
+impl Args {
+    fn deletion(&self) -> Deletion {
+        match (self.delete, self.delete_all) {
+            (_, true) => Deletion::All,
+            (true, false) => Deletion::Unknown,
+            (false, false) => Deletion::Nothing,
+        }
+    }
+}
+
+/// Does what is to be done, and gives what that was; in a dry run, why it would
+/// be refused, too.
 async fn bring_in_line(
     args: &Args,
     session: Session,
@@ -125,7 +160,7 @@ async fn bring_in_line(
     progress: &Progress,
     search: Search,
     history: Option<&VerifiedHistory>,
-) -> Result<Plan, CliError> {
+) -> Result<(Plan, Option<TooMuch>), CliError> {
     let ui = context.ui;
     let Session { environment, static_values, missing, vault, current, policy } = session;
     let name = &environment.name;
@@ -138,7 +173,7 @@ async fn bring_in_line(
         static_values: &static_values,
         vault: &vault,
         policy: &policy,
-        delete: args.delete,
+        deletion: args.deletion(),
         note: &BTreeMap::new(),
         history,
     };
@@ -151,6 +186,8 @@ async fn bring_in_line(
     let (resolved, plan) = sync
         .plan(&current, &Minted::default())
         .map_err(|problems| CliError::unresolved(&problems, name))?;
+    let is_judged = args.dry_run && args.deletion() == Deletion::Unknown;
+    let refused = is_judged.then(|| Guard::default().judge(&plan, &current).err()).flatten();
     progress.suspend(|| {
         for (application, bytes) in too_large_for_kubernetes(&resolved, &current, args.delete) {
             ui.warn(&format!(
@@ -213,7 +250,7 @@ async fn bring_in_line(
                 .try_for_each(|(application, change)| print_change(ui, application, change, true))
         })?;
     }
-    Ok(plan)
+    Ok((plan, refused))
 }
 
 /// What is noted in Vault beside each entry.
@@ -247,22 +284,39 @@ fn to_restart(plan: &Plan) -> Vec<&ApplicationName> {
         .collect()
 }
 
+fn secrets(count: usize) -> String {
+    match count {
+        1 => "1 secret".to_owned(),
+        count => format!("{count} secrets"),
+    }
+}
+
 /// What is said at the end.
 fn finish(args: &Args, name: &EnvironmentName, plan: &Plan, ui: &Ui) {
     if !plan.unknown.is_empty() {
-        let (count, what) = match plan.unknown.len() {
-            1 => ("1 secret", "it"),
-            count => (&*format!("{count} secrets"), "them"),
-        };
         // What is left in spite of --delete has a name that no application can
         // have, so it is somebody else's.
-        let way = match args.delete {
-            true => "not even --delete removes",
-            false => "--delete removes",
+        let (what, way) = match args.deletion() {
+            Deletion::Nothing => (secrets(plan.unknown.len()), "--delete removes"),
+            Deletion::Unknown => (secrets(plan.unknown.len()), "not even --delete removes"),
+            Deletion::All => (secrets(plan.unknown.len()), "not even --delete-all removes"),
         };
-        ui.status(&format!("Kept {count} in Vault that no spec names ({way} {what}):"));
+        let it = if plan.unknown.len() == 1 { "it" } else { "them" };
+        ui.status(&format!("Kept {what} in Vault that no spec names ({way} {it}):"));
         for unknown in &plan.unknown {
             ui.status(&format!("  • {unknown}"));
+        }
+    }
+    if !plan.spared.is_empty() {
+        let count = plan.spared.len();
+        let it = if count == 1 { "it" } else { "them" };
+        ui.status(&format!(
+            "Kept {} in Vault that may only be switched off (--delete-all removes {it}):",
+            secrets(count)
+        ));
+        for Spared { application, key, reason } in &plan.spared {
+            let key = key.as_deref().map(|key| format!(" {key}")).unwrap_or_default();
+            ui.status(&format!("  • {application}{key}: {}", reason.text()));
         }
     }
     if plan.is_empty() {

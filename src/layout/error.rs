@@ -62,6 +62,56 @@ pub enum LayoutError {
         source: VaultLocationError,
     },
 
+    /// A setting of an environment that Phalanx does not have.
+    #[error(
+        "{file}{}: {name:?} is no setting of an environment",
+        line.map(|line| format!(":{line}")).unwrap_or_default()
+    )]
+    UnknownSetting {
+        /// The environment's file.
+        file: String,
+        /// The line, from 1.
+        line: Option<u64>,
+        /// The name.
+        name: String,
+        /// Whether it says `enabled`, as an application would.
+        is_application: bool,
+        /// The setting that may be meant.
+        nearest: Option<&'static str>,
+    },
+
+    /// A file of an environment that does not say what is enabled.
+    #[error("{file} does not say which applications are enabled: it has no \"applications\"")]
+    NoApplications {
+        /// The environment's file.
+        file: String,
+    },
+
+    /// A checkout from before the time of `secrets.yaml`.
+    #[error(
+        "{file}{}: {application:?} stands at the top, so this is a Phalanx checkout from before \
+         September 2023, whose secrets installer/generate_secrets.py made; it has no specs that \
+         could be read",
+        line.map(|line| format!(":{line}")).unwrap_or_default()
+    )]
+    OldCheckout {
+        /// The environment's file.
+        file: String,
+        /// The line, from 1.
+        line: Option<u64>,
+        /// The first application there.
+        application: String,
+    },
+
+    /// A file that is not read, and whose name is almost that of one that is.
+    #[error("{file} would not be read: the name that is read is {meant}")]
+    Lookalike {
+        /// The file's path.
+        file: String,
+        /// The name that it should have.
+        meant: String,
+    },
+
     /// An environment enables an application that is not there.
     #[error("{file} enables application {application}, but {folder} does not exist")]
     UnknownApplication {
@@ -118,6 +168,32 @@ impl LayoutError {
                 "correct vaultUrl and vaultPathPrefix (in TOML, vault-url and vault-path-prefix)"
                     .to_owned(),
             ),
+            Self::UnknownSetting { nearest: Some(nearest), is_application: false, .. } => {
+                Some(format!("did you mean {nearest}?"))
+            }
+            Self::UnknownSetting { is_application: true, .. } => Some(
+                "an application is enabled below \"applications\", as in: applications: {argocd: \
+                 true}"
+                    .to_owned(),
+            ),
+            Self::UnknownSetting { .. } => Some(
+                "remove it; a setting of a later version of Phalanx is taken where \
+                 environments/values.yaml has it too"
+                    .to_owned(),
+            ),
+            Self::NoApplications { .. } => Some(
+                "list them there, as in: applications: {argocd: true}; where none is enabled, say \
+                 so: applications: {}"
+                    .to_owned(),
+            ),
+            Self::OldCheckout { .. } => Some(
+                "check out a later version of Phalanx; docs/old-installer.md says how a site moves \
+                 here"
+                    .to_owned(),
+            ),
+            Self::Lookalike { meant, .. } => {
+                Some(format!("rename it to {meant}, or remove it"))
+            }
             Self::UnknownApplication { .. } => {
                 Some("correct its name among the applications, or add what is missing".to_owned())
             }

@@ -7,8 +7,10 @@
 //! it was.
 
 mod conditions;
+mod environment_file;
 mod error;
 mod lines;
+mod lookalikes;
 mod phalanx;
 mod rules;
 pub mod schema;

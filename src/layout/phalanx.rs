@@ -10,47 +10,38 @@
 //! Source: the `phalanx` package of the Phalanx repository
 //! (`storage/config.py`, `models/secrets.py`, `models/environments.py`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::conditions::Settings;
+use super::environment_file::{self, BASE};
 use super::error::LayoutError;
 use super::rules::Rules;
 use super::yaml::Names;
-use super::{RESERVED_APPLICATIONS, values, yaml};
+use super::{RESERVED_APPLICATIONS, lookalikes, values, yaml};
 use crate::model::{
     Application, ApplicationName, Environment, EnvironmentName, InvalidName, KeyName,
     OnepasswordLocation, VaultLocation,
 };
 use crate::tree::Tree;
 
-const BASE: &str = "environments/values.yaml";
-
-/// The part of an environment's values that matters here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EnvironmentValues {
-    vault_url: Option<String>,
-    vault_path_prefix: Option<String>,
-    fqdn: Option<String>,
-    #[serde(default)]
-    onepassword: Onepassword,
-    #[serde(default)]
-    applications: IndexMap<String, bool>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Onepassword {
-    connect_url: Option<String>,
-    vault_title: Option<String>,
-}
-
 pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutError> {
     let entries = tree.list("environments")?;
+    for entry in entries.iter().filter(|entry| !entry.is_folder) {
+        let lower = entry.name.to_lowercase();
+        let stem = lower.strip_suffix(".yaml").or_else(|| lower.strip_suffix(".yml"));
+        let Some(stem) = stem.filter(|stem| stem.starts_with("values")) else { continue };
+        let is_read = entry.name.ends_with(".yaml") && entry.name.starts_with("values");
+        // Passed over, it would be an environment that nobody misses.
+        if !is_read {
+            return Err(LayoutError::Lookalike {
+                file: format!("environments/{}", entry.name),
+                meant: format!("{stem}.yaml"),
+            });
+        }
+    }
     Ok(entries
         .iter()
         .filter_map(|entry| entry.name.strip_prefix("values-")?.strip_suffix(".yaml")?.parse().ok())
@@ -80,15 +71,12 @@ pub(super) fn misnamed(tree: &Tree) -> Result<Vec<(String, InvalidName)>, Layout
 
 pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
     let file = format!("environments/values-{name}.yaml");
-    let Some(own) = read::<EnvironmentValues>(tree, &file, Names::AsSpelt)? else {
+    let Some((base, own)) = environment_file::read(tree, &file)? else {
         return Err(LayoutError::UnknownEnvironment {
             name: name.clone(),
             file,
             known: environments(tree)?,
         });
-    };
-    let Some(base) = read::<EnvironmentValues>(tree, BASE, Names::AsSpelt)? else {
-        return Err(LayoutError::MissingFile { file: BASE.to_owned() });
     };
 
     let invalid_location =
@@ -97,8 +85,10 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
     let prefix = own.vault_path_prefix.or(base.vault_path_prefix).unwrap_or_default();
     let vault = VaultLocation::new(&url, &prefix).map_err(invalid_location)?;
 
-    let connect_url = own.onepassword.connect_url.or(base.onepassword.connect_url);
-    let vault_title = own.onepassword.vault_title.or(base.onepassword.vault_title);
+    let (own_place, base_place) =
+        (own.onepassword.unwrap_or_default(), base.onepassword.unwrap_or_default());
+    let connect_url = own_place.connect_url.or(base_place.connect_url);
+    let vault_title = own_place.vault_title.or(base_place.vault_title);
     let onepassword = match (connect_url, vault_title) {
         (Some(connect_url), Some(vault_title)) => {
             Some(OnepasswordLocation { connect_url, vault_title })
@@ -106,20 +96,34 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
         _ => None,
     };
 
-    let mut enabled = base.applications;
-    enabled.extend(own.applications);
+    let known = environments(tree)?;
+    let mut listed = base.applications.unwrap_or_default();
+    listed.extend(own.applications.unwrap_or_default());
     let mut applications = BTreeMap::new();
-    for (application, _) in enabled.into_iter().filter(|(_, is_enabled)| *is_enabled) {
+    let mut not_enabled = described(tree)?;
+    for (application, is_enabled) in listed {
+        if !is_enabled {
+            // One that is switched off may have no folder in a sparse checkout.
+            not_enabled.extend(ApplicationName::try_from(application));
+            continue;
+        }
         let application = ApplicationName::try_from(application)
             .map_err(|source| LayoutError::InvalidName { file: file.clone(), source })?;
         if RESERVED_APPLICATIONS.contains(&application.as_str()) {
             return Err(LayoutError::ReservedApplication { file, application });
         }
-        let loaded = load_application(tree, &file, name, &application)?;
+        let loaded = load_application(tree, &file, name, &application, &known)?;
         applications.insert(application, loaded);
     }
     let fqdn = own.fqdn;
-    Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications })
+    not_enabled.retain(|application| !applications.contains_key(application));
+    Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications, not_enabled })
+}
+
+/// The applications that the checkout describes.
+fn described(tree: &Tree) -> Result<BTreeSet<ApplicationName>, LayoutError> {
+    let folders = tree.list("applications")?.into_iter().filter(|entry| entry.is_folder);
+    Ok(folders.filter_map(|folder| folder.name.parse().ok()).collect())
 }
 
 fn load_application(
@@ -127,6 +131,7 @@ fn load_application(
     environment_file: &str,
     environment: &EnvironmentName,
     application: &ApplicationName,
+    known: &[EnvironmentName],
 ) -> Result<Application, LayoutError> {
     let folder = folder_of(application);
     if !tree.has_folder(&folder) {
@@ -137,14 +142,18 @@ fn load_application(
         });
     }
 
+    let specs = ["secrets.yaml".to_owned(), format!("secrets-{environment}.yaml")];
+    lookalikes::refuse(tree, &folder, &specs, known)?;
     let mut declared: BTreeMap<KeyName, (Rules, String)> = BTreeMap::new();
-    for file in [format!("{folder}/secrets.yaml"), format!("{folder}/secrets-{environment}.yaml")] {
+    for file in specs.map(|name| format!("{folder}/{name}")) {
         for (key, rules) in read_specs(tree, &file)?.unwrap_or_default() {
             declared.insert(key, (rules, file.clone()));
         }
     }
 
     let settings = if declared.values().any(|(rules, _)| rules.has_conditions()) {
+        let values = ["values.yaml".to_owned(), format!("values-{environment}.yaml")];
+        lookalikes::refuse(tree, &folder, &values, known)?;
         read_settings(tree, &format!("{folder}/values.yaml"))?
             .merged_with(read_settings(tree, &format!("{folder}/values-{environment}.yaml"))?)
     } else {

@@ -6,7 +6,7 @@
 //! implementation: `copy` and `generate` exclude each other, and exclude
 //! `value`, unless a condition keeps them apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -214,18 +214,20 @@ pub(super) fn decide_all(
     declared: BTreeMap<KeyName, (Rules, String)>,
     settings: &Settings,
 ) -> Result<Application, LayoutError> {
-    let mut secrets = BTreeMap::new();
+    let (mut secrets, mut switched_off) = (BTreeMap::new(), BTreeSet::new());
     for (key, (rules, file)) in declared {
         match rules.check().and_then(|()| rules.decide(settings, &file)) {
             Ok(Some(spec)) => {
                 secrets.insert(key, spec);
             }
-            Ok(None) => {}
+            Ok(None) => {
+                switched_off.insert(key);
+            }
             Err(reason) => {
                 let application = application.clone();
                 return Err(LayoutError::InvalidSpec { file, application, key, reason });
             }
         }
     }
-    Ok(Application { secrets })
+    Ok(Application { secrets, switched_off })
 }

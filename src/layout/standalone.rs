@@ -5,7 +5,7 @@
 //! - `secrets/applications/<app>.toml` declares an application's secrets and
 //!   the settings that hold where an environment says nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +53,16 @@ struct ApplicationFile {
 
 pub(super) fn environments(tree: &Tree) -> Result<Vec<EnvironmentName>, LayoutError> {
     let entries = tree.list(ENVIRONMENTS)?;
+    for entry in &entries {
+        let lower = entry.name.to_lowercase();
+        // Passed over, it would be an environment that nobody misses.
+        if lower.ends_with(".toml") && !entry.name.ends_with(".toml") {
+            return Err(LayoutError::Lookalike {
+                file: format!("{ENVIRONMENTS}/{}", entry.name),
+                meant: lower,
+            });
+        }
+    }
     Ok(entries.iter().filter_map(|entry| entry.name.strip_suffix(".toml")?.parse().ok()).collect())
 }
 
@@ -96,8 +106,16 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
     let onepassword = declared.onepassword.map(|Onepassword { connect_url, vault_title }| {
         OnepasswordLocation { connect_url, vault_title }
     });
+    let mut not_enabled = described(tree)?;
+    not_enabled.retain(|application| !applications.contains_key(application));
     let fqdn = None;
-    Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications })
+    Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications, not_enabled })
+}
+
+/// The applications that the store describes.
+fn described(tree: &Tree) -> Result<BTreeSet<ApplicationName>, LayoutError> {
+    let files = tree.list(APPLICATIONS)?.into_iter();
+    Ok(files.filter_map(|file| file.name.strip_suffix(".toml")?.parse().ok()).collect())
 }
 
 fn load_application(

@@ -1,7 +1,7 @@
 //! An environment as the rest of the tool sees it, whichever layout it was
 //! read from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -20,6 +20,9 @@ pub struct Environment {
     pub fqdn: Option<String>,
     /// The enabled applications, those without secrets too.
     pub applications: BTreeMap<ApplicationName, Application>,
+    /// The applications that the checkout describes and this environment does
+    /// not enable.
+    pub not_enabled: BTreeSet<ApplicationName>,
 }
 
 /// Where the static values of an environment are in 1Password.
@@ -51,6 +54,8 @@ impl Environment {
 pub struct Application {
     /// The secrets that it needs in this environment.
     pub secrets: BTreeMap<KeyName, Spec>,
+    /// The keys that it declares, and does not need under today's settings.
+    pub switched_off: BTreeSet<KeyName>,
 }
 
 /// Where the secrets of an environment are in Vault.

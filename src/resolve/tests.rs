@@ -1,6 +1,6 @@
 //! The laws of resolving and planning, over environments made up at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::model::{Application, SecretId, VaultLocation};
-use crate::plan::{KeyChange, plan};
+use crate::plan::{Deletion, KeyChange, plan};
 use crate::vault::Entry;
 
 /// A secret of a made-up environment: its kind by a number, and the secret
@@ -96,6 +96,7 @@ impl World {
                 onepassword: None,
                 fqdn: None,
                 applications: BTreeMap::new(),
+                not_enabled: BTreeSet::new(),
             },
             static_values: StaticValues::default(),
             current: CurrentSecrets::default(),
@@ -185,7 +186,8 @@ proptest! {
         for desired in resolved.applications.values().flat_map(BTreeMap::values) {
             prop_assert!(matches!(desired, Desired::Value(_)));
         }
-        prop_assert!(plan(&resolved, &world.current, &policy, false).is_empty());
+        let (current, environment) = (&world.current, &world.environment);
+        prop_assert!(plan(&resolved, current, environment, &policy, Deletion::Nothing).is_empty());
     }
 
     #[test]
@@ -372,7 +374,8 @@ fn a_non_string_in_vault_is_neither_kept_nor_replaced_silently() {
     assert_eq!(problems[0].reason, Reason::VaultHoldsNoText);
     let policy = Policy { regenerate: Regenerate::Everything, ..Policy::default() };
     let resolved = world.resolve(&policy, &Minted::default()).unwrap();
-    let changes = plan(&resolved, &world.current, &policy, false).changes;
+    let (current, environment) = (&world.current, &world.environment);
+    let changes = plan(&resolved, current, environment, &policy, Deletion::Nothing).changes;
     let crate::plan::EntryChange::Update { keys } = &changes["app0"] else { panic!() };
     assert_eq!(keys["key0"], KeyChange::Update);
 }

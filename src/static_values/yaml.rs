@@ -318,6 +318,7 @@ mod tests {
             onepassword: None,
             fqdn: None,
             applications: BTreeMap::new(),
+            not_enabled: std::collections::BTreeSet::new(),
         }
     }
 

@@ -167,7 +167,7 @@ fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
             Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 24 MiB"))
         }
         Ok(_) => std::fs::read(path).map(Some),
-        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) if is_absent(&error) => refuse_broken(path, error).map(|()| None),
         Err(error) => Err(error),
     }
 }
@@ -175,7 +175,9 @@ fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
 fn list_folder(path: &Path) -> io::Result<Vec<TreeEntry>> {
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
-        Err(error) if is_absent(&error) => return Ok(Vec::new()),
+        Err(error) if is_absent(&error) => {
+            return refuse_broken(path, error).map(|()| Vec::new());
+        }
         Err(error) => return Err(error),
     };
     let mut found = Vec::new();
@@ -223,6 +225,19 @@ fn name_of(bytes: &[u8]) -> (String, bool) {
         name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     (name, true)
+}
+
+/// Tells what is absent from what is there in another form: a link to what is
+/// not there, a file where a folder belongs. Taken for absent, either would be
+/// an empty set that nobody meant.
+fn refuse_broken(path: &Path, error: io::Error) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Err(_) => Ok(()),
+        Ok(metadata) if metadata.is_symlink() => {
+            Err(io::Error::new(error.kind(), "it is a link to what is not there"))
+        }
+        Ok(_) => Err(error),
+    }
 }
 
 fn is_absent(error: &io::Error) -> bool {

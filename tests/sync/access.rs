@@ -34,7 +34,7 @@ fn the_phalanx_write_policy_is_enough() {
     let sync = |options: &[&str]| {
         world.command(&["sync", "demo"]).args(options).env("VAULT_TOKEN", &token).run().success()
     };
-    let output = sync(&["--delete"]);
+    let output = sync(&["--delete-all"]);
     assert_eq!(
         output.stdout(),
         "Updated Vault secret for app made\n\
@@ -137,7 +137,7 @@ fn what_a_token_lacks_is_listed_before_anything_is_written() {
         let command = world.command(&["sync", "demo"]).args(options).env("VAULT_TOKEN", &token);
         world.redact(command.run().fails_with(4).hides(&token).stderr())
     };
-    assert_snapshot!(run(&["--delete"]), @r#"
+    assert_snapshot!(run(&["--delete-all"]), @r#"
     Error: the token may not do all that this sync takes; nothing was written
       • "create" on secret/data/[PATH]/denied
       • "delete" on secret/data/[PATH]/old
@@ -156,7 +156,7 @@ fn what_a_token_lacks_is_listed_before_anything_is_written() {
     dry.run().success();
     // The policy that it prints is enough, and an entry that is there takes
     // another capability than one that is not.
-    let policy = run(&["--delete"]);
+    let policy = run(&["--delete-all"]);
     let policy = policy.split("allows all of it:\n").nth(1).unwrap();
     let (_, path) = world.prefix.split_once('/').unwrap();
     let policy = policy.replace("[PATH]", path);
@@ -167,7 +167,7 @@ fn what_a_token_lacks_is_listed_before_anything_is_written() {
         let command = world.command(&["sync", "demo"]).args(options).env("VAULT_TOKEN", &token);
         command.run().success()
     };
-    assert_eq!(sync(&["--delete"]).stdout().lines().count(), 3);
+    assert_eq!(sync(&["--delete-all"]).stdout().lines().count(), 3);
     assert_eq!(sync(&["--regenerate"]).stdout().lines().count(), 2);
     world.server.delete(&world.prefix, "app");
     let again = sync(&[]);

@@ -105,7 +105,7 @@ fn a_mount_that_requires_check_and_set_gets_it() {
     server.enable_mount("strict", 2);
     server.root("POST", "strict/config", Some(json!({ "cas_required": true })));
     let prefix = unique_prefix("cas").replacen("secret/", "strict/", 1);
-    let world = World::at(&prefix, &[("app", APP), ("gone", "")]);
+    let world = World::at(&prefix, &[("app", APP)]);
     world.set("app", "given", "one");
     world.sync(&[]);
     world.set("app", "given", "two");

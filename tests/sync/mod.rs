@@ -3,6 +3,7 @@
 //! - [`generated`], [`static_values`], [`copies`], [`oidc_clients`],
 //!   [`pull_secret`]: what becomes of each kind of secret.
 //! - [`side_by_side`]: this program and the Python CLI in turn.
+//! - [`deletion`]: what is not deleted by mistake.
 //! - [`unknown`], [`entries`]: what else Vault holds, and where.
 //! - [`options`]: `--dry-run`, `--json`, `--exclude`, `--secrets`.
 //! - [`old_installer_page`]: what the documentation tells a site of long ago.
@@ -31,6 +32,7 @@ mod access;
 mod audit;
 mod cluster;
 mod copies;
+mod deletion;
 mod encoded;
 mod entries;
 mod exit_codes;

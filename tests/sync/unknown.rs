@@ -13,7 +13,11 @@ fn world(name: &str) -> World {
     let world = World::new(name, &[("app", APP), ("bare", "")]);
     let server = world.server;
     server.put(&world.prefix, "app", json!({ "made": "m", "extra": "e1", "more": "e2" }));
-    server.put(&world.prefix, "bare", json!({ "of": "an application without secrets" }));
+    server.put(
+        &world.prefix,
+        "bare",
+        json!({ "of": "an", "application": "without", "secrets": "s" }),
+    );
     server.put(&world.prefix, "stranger", json!({ "a": "1", "b": "2" }));
     server.put(&world.prefix, "_notes", json!({ "a": "1" }));
     server.put(&world.prefix, "folder/app", json!({ "a": "1" }));
@@ -26,12 +30,13 @@ fn it_is_kept_and_reported() {
     let world = world("unknown");
     let output = world.sync_changes_nothing(&[]).hides("e1");
     assert_snapshot!(output.stderr(), @r"
-    Kept 5 secrets in Vault that no spec names (--delete removes them):
+    Kept 4 secrets in Vault that no spec names (--delete removes them):
       • _notes
       • app extra
       • app more
-      • bare
       • stranger
+    Kept 1 secret in Vault that may only be switched off (--delete-all removes it):
+      • bare: its application needs no secrets here
     Vault is in line with demo; nothing was written.
     ");
 }
@@ -44,23 +49,22 @@ fn it_is_deleted_on_demand_and_nothing_else_is() {
     assert_snapshot!(output.stdout(), @r"
     Deleted Vault secret for app extra
     Deleted Vault secret for app more
-    Deleted Vault secret for bare
     Deleted Vault secret for stranger
     ");
     assert_eq!(dry.stdout().replace("Would delete", "Deleted"), output.stdout());
     assert_snapshot!(output.stderr(), @r"
     Kept 1 secret in Vault that no spec names (not even --delete removes it):
       • _notes
+    Kept 1 secret in Vault that may only be switched off (--delete-all removes it):
+      • bare: its application needs no secrets here
     Restart the workloads of these, once the cluster has their secrets: app
     ");
     let (version, data) = world.server.read(&world.prefix, "app").unwrap();
     assert_eq!((version, Value::from(data)), (2, json!({ "made": "m" })));
-    for application in ["bare", "stranger"] {
-        assert_eq!(world.server.read(&world.prefix, application), None);
-        // It can be brought back.
-        assert_eq!(world.server.version_count(&world.prefix, application), 1);
-    }
-    for entry in ["_notes", "folder/app"] {
+    assert_eq!(world.server.read(&world.prefix, "stranger"), None);
+    // It can be brought back.
+    assert_eq!(world.server.version_count(&world.prefix, "stranger"), 1);
+    for entry in ["_notes", "bare", "folder/app"] {
         assert!(world.server.read(&world.prefix, entry).is_some(), "{entry}");
     }
     assert!(world.server.read(&format!("{}0", world.prefix), "app").is_some());
@@ -75,13 +79,14 @@ fn an_application_that_is_left_alone_keeps_its_own() {
 }
 
 #[test]
-fn the_secrets_of_a_disabled_application_are_unknown() {
+fn the_secrets_of_a_disabled_application_are_kept_until_all_is_to_go() {
     let world = World::new("disabled", &[("app", APP), ("other", APP)]);
     world.sync(&[]);
     world.environment(world.server.url(), &world.prefix, &["app"]);
     let output = world.sync_changes_nothing(&[]);
-    assert!(output.stderr().contains("  • other\n"), "{output:?}");
-    assert_eq!(world.sync(&["--delete"]).stdout(), "Deleted Vault secret for other\n");
+    assert!(output.stderr().contains("  • other: its application is not enabled here\n"));
+    world.sync_changes_nothing(&["--delete"]);
+    assert_eq!(world.sync(&["--delete-all"]).stdout(), "Deleted Vault secret for other\n");
 }
 
 #[test]

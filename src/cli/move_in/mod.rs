@@ -360,9 +360,14 @@ impl Walk<'_> {
             }
             ui.heading("\nWhat a sync would do:");
             let sync = [&["sync", self.name], options, &self.server].concat();
-            if let Err(error) = self.step(&[&sync[..], &["--dry-run"]].concat()) {
-                ui.error(&error);
-                return Ok(exit);
+            match self.step(&[&sync[..], &["--dry-run"]].concat()) {
+                Ok(Exit::Done) => {}
+                // It would be refused, and said why.
+                Ok(_) => return Ok(exit),
+                Err(error) => {
+                    ui.error(&error);
+                    return Ok(exit);
+                }
             }
             if !self.confirm(question)? {
                 ui.status(&format!("Later: {}", self.command(&sync)));

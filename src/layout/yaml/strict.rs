@@ -121,6 +121,11 @@ fn message(error: &Error) -> String {
             expected
         }
         Error::MultipleDocuments { .. } => return "there is more than one document".to_owned(),
+        Error::SerdeUnknownField { field, expected, .. }
+            if let Some(meant) = crate::suggest::nearest(field, expected.iter().copied()) =>
+        {
+            return format!("unknown field `{field}`; did you mean {meant}?");
+        }
         _ => {
             let formatter = UserMessageFormatter.with_localizer(&PlaceSaidElsewhere);
             return error.render_with_formatter(&formatter);
