@@ -137,7 +137,8 @@ impl Tree {
     /// here could have, and nothing is found at it.
     ///
     /// # Errors
-    /// A folder that exists and cannot be read.
+    /// A file where the folder belongs, or a folder that exists and cannot be
+    /// read.
     pub fn list(&self, path: &str) -> Result<Vec<TreeEntry>, TreeError> {
         let listed = match &self.0 {
             Source::Folder(root) => list_folder(&root.join(path)),
@@ -194,6 +195,9 @@ fn list_folder(path: &Path) -> io::Result<Vec<TreeEntry>> {
 }
 
 fn list_snapshot(snapshot: &Snapshot, path: &str) -> io::Result<Vec<TreeEntry>> {
+    if snapshot.has_file(path)? {
+        return Err(io::Error::from(io::ErrorKind::NotADirectory));
+    }
     let entries = snapshot.list(path)?.into_iter().map(|entry| {
         let (name, is_escaped) = name_of(&entry.name);
         TreeEntry {
