@@ -316,12 +316,13 @@ fn a_marked_secret_appears_nowhere_else() {
         cases.store.write("secrets/environments/demo.toml", onepassword(title));
         assert_eq!(cases.run_with(&labels, "", &token).code(), 0);
     }
-    let full = ["password", "token", "dex.clientSecret", ".dockerconfigjson", "with space"];
+    let full = ["password", "token", "dex.clientSecret", ".dockerconfigjson", "tls.key"];
     let full = full.map(|key| field(None, key, canary)).to_vec();
     let items = vec![item("app", full), item("other", vec![field(None, "shared", canary)])];
     connect.vault("full", items);
     cases.store.write("secrets/environments/demo.toml", onepassword("full"));
-    assert_eq!(cases.run_with(&print, "", &token).code(), 0);
+    let output = cases.run_with(&print, "", &token);
+    assert_eq!(output.code(), 0, "{output:?}");
     cases.store.write("secrets/environments/demo.toml", onepassword(title));
     let client = ["set", "demo", "oidc-clients", "generated", "--generate", "oidc-client"];
     assert_eq!(cases.run(&client).code(), 2);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::cli::{Command, Output, make_executable};
-use crate::support::small_store::SmallStore;
+use crate::support::small_store::{APP_IN_ORDER, SmallStore};
 
 const PASSWORD: &str = "secrets/demo/app/password.age";
 const SET: [&str; 5] = ["set", "demo", "app", "password", "--commit"];
@@ -164,11 +164,12 @@ fn what_a_hook_refuses_stays_as_it_was() {
 #[test]
 fn a_hook_may_look_at_what_is_committed() {
     let store = committed();
+    store.write("secrets/applications/app.toml", APP_IN_ORDER);
     for (application, key) in [
         ("app", "token"),
         ("app", "dex.clientSecret"),
         ("app", ".dockerconfigjson"),
-        ("app", "with space"),
+        ("app", "tls.key"),
         ("other", "shared"),
     ] {
         store.set(application, key, "x");

@@ -88,7 +88,7 @@ fn store_files_that_are_wrong_are_named_with_the_line() {
     store.write("secrets/store.toml", "format = 1\nlayout = \"standalone\"\nlayuot = 1\n");
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
-    Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `keep-vault-static`, `commit`, `trust`
+    Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `keep-vault-static`, `commit`, `trust`; did you mean layout?
     Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
 }

@@ -419,7 +419,7 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     store.write("recipients/bob.toml", "keys = []\naccess = []\nacces = []\n");
     let output = store.command(["set", "demo", "app", "password"]).stdin("x").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
-    Error: recipients/bob.toml:3: unknown field `acces`, expected one of `keys`, `access`, `signing-keys`
+    Error: recipients/bob.toml:3: unknown field `acces`, expected one of `keys`, `access`, `signing-keys`; did you mean access?
     Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     fs::rename(store.root.join("recipients/bob.toml"), store.root.join("recipients/b b.toml"))
@@ -471,8 +471,8 @@ fn a_place_that_cannot_be_written_leaves_everything_as_it_was() {
     ");
     let output = store.command(["set", "demo", "other", "shared"]).stdin("x").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
-    Error: cannot write secrets/demo/other/shared.age
-    Caused by: [SANDBOX]/work/store/secrets/demo/other is not a folder
+    Error: cannot read secrets/demo/other
+    Caused by: Not a directory (os error 20)
     Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
     ");
     assert_eq!(everything(&store), before);

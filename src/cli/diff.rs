@@ -157,8 +157,10 @@ impl Shown<'_> {
         let mut environment = None;
         for change in &changes.values {
             if environment != Some(&change.id.environment) {
-                let apart = if environment.is_some() { "\n" } else { "" };
-                self.ui.line(&format!("{apart}Secrets of {}:", change.id.environment))?;
+                if environment.is_some() {
+                    self.ui.line("")?;
+                }
+                self.ui.line(&format!("Secrets of {}:", change.id.environment))?;
                 environment = Some(&change.id.environment);
             }
             let change = &self.settled(change);
@@ -166,8 +168,10 @@ impl Shown<'_> {
             self.print_values(change)?;
         }
         if !changes.holders.is_empty() {
-            let apart = if environment.is_some() { "\n" } else { "" };
-            self.ui.line(&format!("{apart}Holders:"))?;
+            if environment.is_some() {
+                self.ui.line("")?;
+            }
+            self.ui.line("Holders:")?;
         }
         for holder in &changes.holders {
             let mark = match holder.is_holder {

@@ -334,6 +334,7 @@ fn refuse_unknown(
         .keys()
         .chain(&environment.not_enabled)
         .chain(current.entries.keys())
+        .chain(&current.left_alone)
         .map(ApplicationName::as_str)
         .chain(RESERVED_APPLICATIONS)
         .collect();

@@ -18,6 +18,7 @@ use crate::model::{
     ApplicationName, Environment, EnvironmentName, InvalidName, KeyName, SecretId, SecretValue,
 };
 use crate::static_values::WRITE_TOKEN_KEY;
+use crate::store::is_backup;
 use crate::suggest::nearest;
 
 #[derive(Debug, clap::Args)]
@@ -213,7 +214,7 @@ fn refuse_strange(
         },
     };
     let key = id.key.as_str();
-    if allow_unknown || known.contains(&key) || nearest(key, known).is_some() {
+    if allow_unknown || is_backup(id) || known.contains(&key) || nearest(key, known).is_some() {
         return Ok(());
     }
     let (application, name) = (&id.application, &id.environment);

@@ -144,6 +144,7 @@ impl Guard {
     /// More than half would go, and with it an environment of one entry.
     pub fn judge(&mut self, plan: &Plan, current: &CurrentSecrets) -> Result<(), TooMuch> {
         self.held.entries.extend(current.unreadable_names.iter().cloned());
+        self.held.entries.extend(current.left_alone.iter().map(ToString::to_string));
         for (application, entry) in &current.entries {
             let Some(data) = &entry.data else { continue };
             let name = application.as_str();

@@ -386,8 +386,8 @@ fn a_hash_of_what_bcrypt_would_cut_off_is_known_before_it_is_made() {
     let copy = |a| Kind::Copy(CopySource { application: application(a), key: key(1) });
     let key_pair = Kind::Generate(Generator::RsaPrivateKey);
     for (source, is_unhashable) in [
-        (Kind::Value("x".repeat(72).as_str().into()), true),
-        (Kind::Value("x".repeat(71).as_str().into()), false),
+        (Kind::Value("x".repeat(73).as_str().into()), true),
+        (Kind::Value("x".repeat(72).as_str().into()), false),
         (Kind::Value("a\0b".into()), true),
         (Kind::Static, false),
         (Kind::Generate(Generator::Password), false),

@@ -37,4 +37,7 @@ pub struct CurrentSecrets {
     /// Folders below the environment's path, with the slash at their end.
     /// What is in them belongs to no application.
     pub folders: BTreeSet<String>,
+    /// The entries that Vault lists and that were to be left alone: they are
+    /// not read.
+    pub left_alone: BTreeSet<ApplicationName>,
 }

@@ -40,7 +40,9 @@ impl VaultClient {
             }
             match ApplicationName::try_from(name.clone()) {
                 Ok(application) if current.entries.contains_key(&application) => {}
-                Ok(application) if leave.contains(&application) => {}
+                Ok(application) if leave.contains(&application) => {
+                    current.left_alone.insert(application);
+                }
                 Ok(application) => {
                     others.insert(application);
                 }

@@ -66,6 +66,7 @@ fn what_vault_holds_is_imported_and_then_there_is_nothing_to_sync() {
       new        oidc-clients c
       unknown    app old
       unknown    gone key
+    Warning: the value of app password is one line and ends with a line feed, which is kept
     Stored 4 new and 0 different values; 0 were stored already.
     ");
     assert_all_is_stored(&world);
