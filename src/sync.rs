@@ -255,6 +255,15 @@ impl Sync<'_> {
                 // A source may come to another value, and its copies with it.
                 break;
             }
+            // A copy of what was not written would be of a value that is nowhere.
+            let failed: BTreeSet<&ApplicationName> =
+                failures.iter().map(|(application, _)| application).chain(&not_tried).collect();
+            let (left, changes): (Vec<_>, Vec<_>) = changes
+                .into_iter()
+                .partition(|(application, _)| self.copies_from(application, &failed));
+            let left: Vec<ApplicationName> =
+                left.into_iter().map(|(application, _)| application.clone()).collect();
+            not_tried.extend(left);
             let mut writes = stream::iter(changes).map(write).buffered(CONCURRENT_WRITES);
             while let Some((application, change, written)) = writes.next().await {
                 match written {
@@ -315,6 +324,31 @@ impl Sync<'_> {
             })
         };
         plan.changes.iter().partition(|(application, _)| !copies(application)).into()
+    }
+
+    /// Whether an application has a copy of a secret of one of these, by way of
+    /// however many other copies.
+    fn copies_from(
+        &self,
+        application: &ApplicationName,
+        sources: &BTreeSet<&ApplicationName>,
+    ) -> bool {
+        let needs = self.environment.applications.get(application);
+        needs.into_iter().flat_map(|needs| needs.secrets.values()).any(|spec| {
+            let (mut kind, mut seen) = (&spec.kind, BTreeSet::new());
+            while let Kind::Copy(source) = kind
+                && seen.insert(source)
+            {
+                if sources.contains(&source.application) {
+                    return true;
+                }
+                let Some(spec) = self.environment.spec(&source.application, &source.key) else {
+                    return false;
+                };
+                kind = &spec.kind;
+            }
+            false
+        })
     }
 
     /// Asks before the first write whether all of them are allowed.
