@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::World;
+use super::proxy::{Fault, Proxy};
 
 const SOURCE: &str = "
 secrets.given = {}
@@ -122,4 +123,30 @@ fn the_source_of_an_excluded_application_is_vaults() {
         ),
         "{output:?}"
     );
+}
+
+/// The server refuses one entry and takes the others.
+#[test]
+fn what_could_not_be_written_is_copied_by_nothing() {
+    let world = World::new(
+        "copies-of-a-failure",
+        &[("source", SOURCE), ("copier", COPIER), ("a-chain", CHAIN), ("other", SOURCE)],
+    );
+    world.set("source", "given", "one");
+    world.set("other", "given", "one");
+    let door = Proxy::new(world.server.url(), |request| {
+        let is_source = request.method == "POST" && request.path.ends_with("/source");
+        let is_source = is_source && request.path.contains("/data/");
+        is_source.then_some(Fault::Answer(400, "Bad Request", r#"{"errors":["not this one"]}"#))
+    });
+    let output = world.command(&["sync", "demo", "--vault-url", &door.url]).run().fails_with(4);
+    assert_eq!(output.stdout(), "Created Vault secret for other\n");
+    assert_eq!(world.server.list(&world.prefix), ["other"]);
+    // The next one makes the rest, each once.
+    world.sync(&[]);
+    assert_equal(&world);
+    for application in ["source", "copier", "a-chain", "other"] {
+        let read = world.server.read(&world.prefix, application);
+        assert_eq!(read.map(|(version, _)| version), Some(1), "{application}");
+    }
 }
