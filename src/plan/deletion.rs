@@ -44,6 +44,8 @@ pub enum Reason {
     Condition,
     /// A key of almost the same name is made in the same sync.
     MuchLike,
+    /// It is the pull secret, and no registry has credentials here.
+    NoRegistry,
 }
 
 impl Reason {
@@ -55,6 +57,7 @@ impl Reason {
             Self::NoSecrets => "its application needs no secrets here",
             Self::Condition => "its condition does not hold here",
             Self::MuchLike => "a key of almost the same name is new",
+            Self::NoRegistry => "no registry has credentials here",
         }
     }
 }
@@ -75,7 +78,9 @@ pub(super) fn spares_entry(
     environment: &Environment,
     application: &ApplicationName,
 ) -> Option<Reason> {
-    if environment.applications.contains_key(application) {
+    if application.as_str() == PULL_SECRET {
+        Some(Reason::NoRegistry)
+    } else if environment.applications.contains_key(application) {
         Some(Reason::NoSecrets)
     } else if environment.not_enabled.contains(application) {
         Some(Reason::NotEnabled)

@@ -57,12 +57,16 @@ fn one_that_only_vault_has_is_kept_and_reported() {
     world.sync(&[]);
     world.server.put(&world.prefix, "pull-secret", json!({ ".dockerconfigjson": DOCUMENT }));
     let output = world.sync_changes_nothing(&[]);
-    assert!(output.stderr().contains("  • pull-secret\n"), "{output:?}");
+    let kept = "  • pull-secret: no registry has credentials here\n";
+    assert!(output.stderr().contains(kept), "{output:?}");
     let output = world.sync_changes_nothing(&["--keep-vault-static", "--delete"]);
     assert!(!output.stderr().contains("pull-secret"), "{output:?}");
     world.sync_changes_nothing(&["--exclude=pull-secret", "--delete"]);
 
-    let output = world.sync(&["--delete"]);
+    // A folder of registries that was renamed is no wish to be without them.
+    let output = world.sync_changes_nothing(&["--delete"]);
+    assert!(output.stderr().contains(kept), "{output:?}");
+    let output = world.sync(&["--delete-all"]);
     assert_eq!(output.stdout(), "Deleted Vault secret for pull-secret\n");
     assert_eq!(world.server.read(&world.prefix, "pull-secret"), None);
     // It can be brought back.
