@@ -72,6 +72,9 @@ pub(super) fn backup(args: &BackupArgs, context: &Context<'_>) -> Result<Exit, C
     for name in &current.unreadable_names {
         context.ui.warn(&format!("{name:?} is left out: no application can have that name"));
     }
+    for folder in &current.folders {
+        context.ui.warn(&format!("{folder} is left out: entries in folders are not backed up"));
+    }
     let identities = context.identities()?;
     let store = context.store_to_change()?;
     let contents = store.contents(&environment.name)?;
@@ -187,7 +190,7 @@ async fn restore_all(
             .hint("to replace what it holds by the backup, pass --replace".to_owned()));
     }
     let verb = if args.dry_run { "Would restore" } else { "Restored" };
-    let mut count = 0;
+    let (mut count, mut new) = (0, 0);
     for (name, backup) in backups {
         let Entry { version, data, custom_metadata, .. } = there(name);
         if data.as_ref() == Some(&backup.data) {
@@ -202,7 +205,14 @@ async fn restore_all(
             }
         }
         count += 1;
+        new += usize::from(version == 0);
         context.ui.line(&format!("{verb} Vault secret for {name}"))?;
+    }
+    if new > 0 {
+        context.ui.warn(
+            "a backup holds no settings of entries (cas_required, max_versions, \
+             delete_version_after): where entries had any, set them again",
+        );
     }
     context.ui.status(&match (count, args.dry_run) {
         (0, _) => "Vault holds all of the backup already; nothing was written.".to_owned(),

@@ -76,6 +76,7 @@ fn an_empty_vault_is_rebuilt_from_the_store() {
     assert_eq!(output.stdout().lines().count(), 4);
     assert_eq!(all(&fresh, &world), before);
     assert!(output.stderr().contains("Now for the rest: phalanx-secrets sync demo"), "{output:?}");
+    assert!(output.stderr().contains("cas_required"), "{output:?}");
     fresh.reset_requests();
     world.sync(&url);
     world.restore(&url).success();
