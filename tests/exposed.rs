@@ -22,19 +22,9 @@ impl Shared {
         store.set("other", "shared", "two");
         let shared = Self { store, bob, carol };
         if in_git {
-            shared.git(&["init", "--quiet"]);
-            shared.commit("Everybody is here");
+            shared.store.commit("Everybody is here");
         }
         shared
-    }
-
-    fn git(&self, arguments: &[&str]) {
-        self.store.sandbox.git_in(&self.store.root, arguments);
-    }
-
-    fn commit(&self, message: &str) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", message]);
     }
 
     fn leave(&self, name: &str) {
@@ -59,7 +49,7 @@ fn a_holder_who_was_removed_by_hand_is_not_forgotten() {
         let shared = Shared::new(true);
         shared.leave("bob");
         if is_committed {
-            shared.commit("Bob leaves");
+            shared.store.commit("Bob leaves");
         }
         assert_eq!(shared.exposed_to("password"), ["bob"]);
         assert_eq!(shared.exposed_to("shared"), ["bob"]);

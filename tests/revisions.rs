@@ -10,23 +10,13 @@ use crate::support::small_store::SmallStore;
 fn two_states() -> SmallStore {
     let store = SmallStore::new();
     store.set("app", "password", "first");
-    git(&store, &["init", "--quiet"]);
-    commit(&store, "The first state");
-    git(&store, &["tag", "first"]);
+    store.commit("The first state");
+    store.git(&["tag", "first"]);
     store.set("app", "password", "second");
     store.set("other", "shared", "new");
     store.write("secrets/applications/app.toml", "secrets.password = {}\nsecrets.added = {}\n");
-    commit(&store, "The second state");
+    store.commit("The second state");
     store
-}
-
-fn git(store: &SmallStore, arguments: &[&str]) -> String {
-    store.sandbox.git_in(&store.root, arguments)
-}
-
-fn commit(store: &SmallStore, message: &str) {
-    git(store, &["add", "--all"]);
-    git(store, &["commit", "--quiet", "--message", message]);
 }
 
 fn at(store: &SmallStore, folder: &Path, arguments: &[&str]) -> Output {
@@ -77,7 +67,7 @@ fn a_commit_is_opened_by_those_to_whom_it_was_sealed() {
     let bob = store.sandbox.age_identity("bob");
     let add = ["recipients", "add", "bob", "--key", &bob.recipient, "--access", "*"];
     store.run(add).success();
-    commit(&store, "Add bob");
+    store.commit("Add bob");
     let bob = bob.path.to_str().unwrap();
     assert_eq!(get(&store, &store.root, &["-i", bob, "--rev", "HEAD"]), "second");
     let refused = store.run(["get", "demo", "app", "password", "-i", bob, "--rev", "first"]);
@@ -150,7 +140,7 @@ fn a_shallow_clone_has_what_it_has() {
     assert_eq!(get(&store, &shallow, &["--rev", "HEAD"]), "second");
     let refused = at(&store, &shallow, &["get", "demo", "app", "password", "--rev", "HEAD~1"]);
     assert!(refused.fails_with(3).stderr().contains("git fetch --unshallow"));
-    let first = git(&store, &["rev-parse", "first"]);
+    let first = store.git(&["rev-parse", "first"]);
     let verify = at(&store, &shallow, &["verify", "--trust-root", &first]).fails_with(3);
     assert!(verify.stderr().contains("git fetch --unshallow"), "{verify:?}");
     store.sandbox.git_in(&shallow, ["fetch", "--quiet", "--unshallow", "--tags"]);
@@ -163,7 +153,7 @@ fn a_shallow_clone_has_what_it_has() {
 #[test]
 fn a_partial_clone_says_what_it_lacks() {
     let store = two_states();
-    git(&store, &["config", "uploadpack.allowFilter", "true"]);
+    store.git(&["config", "uploadpack.allowFilter", "true"]);
     let options = ["--filter=blob:none", "--no-checkout"];
     let partial = clone(&store, &store.root, "partial", &options);
     let refused = at(&store, &partial, &["list", "demo", "--rev", "HEAD"]).fails_with(3);
@@ -176,7 +166,7 @@ fn a_partial_clone_says_what_it_lacks() {
 fn a_linked_worktree_has_a_head_of_its_own() {
     let store = two_states();
     let other = store.sandbox.root().join("a worktree");
-    git(&store, &["worktree", "add", "--quiet", other.to_str().unwrap(), "first"]);
+    store.git(&["worktree", "add", "--quiet", other.to_str().unwrap(), "first"]);
     assert_eq!(get(&store, &other, &["--rev", "HEAD"]), "first");
     assert_eq!(get(&store, &other, &[]), "first");
     assert_eq!(get(&store, &store.root, &["--rev", "HEAD"]), "second");
@@ -205,10 +195,10 @@ fn a_submodule_is_a_repository_of_its_own() {
 #[test]
 fn a_sparse_checkout_is_read_whole_by_revision() {
     let store = two_states();
-    git(&store, &["sparse-checkout", "set", "recipients"]);
+    store.git(&["sparse-checkout", "set", "recipients"]);
     assert!(!store.root.join("secrets/demo").exists());
     assert_eq!(get(&store, &store.root, &["--rev", "HEAD"]), "second");
-    git(&store, &["sparse-checkout", "disable"]);
+    store.git(&["sparse-checkout", "disable"]);
     assert_eq!(get(&store, &store.root, &[]), "second");
 }
 
@@ -216,8 +206,8 @@ fn a_sparse_checkout_is_read_whole_by_revision() {
 fn sha256_repositories_are_refused_clearly() {
     let store = SmallStore::new();
     store.set("app", "password", "first");
-    git(&store, &["init", "--quiet", "--object-format=sha256"]);
-    commit(&store, "x");
+    store.git(&["init", "--quiet", "--object-format=sha256"]);
+    store.commit("x");
     // The work tree needs no repository.
     assert_eq!(get(&store, &store.root, &[]), "first");
     let refused = store.run(["list", "demo", "--rev", "HEAD"]).fails_with(3);
@@ -237,14 +227,14 @@ fn line_ends_are_left_alone() {
     fs::remove_file(store.root.join("recipients/alice.toml")).unwrap();
     store.run(["init", "--name", "alice"]).success();
     store.set("app", "password", "first\r\n");
-    git(&store, &["init", "--quiet"]);
+    store.git(&["init", "--quiet"]);
     for setting in ["true", "input"] {
-        git(&store, &["config", "core.autocrlf", setting]);
-        git(&store, &["config", "core.eol", "crlf"]);
-        commit(&store, setting);
+        store.git(&["config", "core.autocrlf", setting]);
+        store.git(&["config", "core.eol", "crlf"]);
+        store.commit(setting);
         let before = store.bytes("secrets/demo/app/password.age");
         fs::remove_file(store.root.join("secrets/demo/app/password.age")).unwrap();
-        git(&store, &["checkout", "--quiet", "--", "."]);
+        store.git(&["checkout", "--quiet", "--", "."]);
         assert_eq!(store.bytes("secrets/demo/app/password.age"), before);
         assert_eq!(store.get("app", "password"), b"first\r\n");
         assert_eq!(get(&store, &store.root, &["--rev", "HEAD"]), "first\r\n");

@@ -1,5 +1,7 @@
 //! What a private key looks like, whole or damaged, so that none is repeated.
 
+use zeroize::Zeroizing;
+
 /// The fewest letters and digits in which there may be (a part of) a key.
 const SHORTEST: usize = 16;
 
@@ -12,7 +14,7 @@ const BECH32: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 /// The identities of plugins are upper case only, so that
 /// `~/.config/age-plugin-yubikey/` is none.
 pub(crate) fn find_private_key(text: &str) -> Option<usize> {
-    let lower = text.to_ascii_lowercase();
+    let lower = Zeroizing::new(text.to_ascii_lowercase());
     let native = lower.find("age-secret-key-1").or_else(|| lower.find("age-secret-key-pq-1"));
     [native, text.find("AGE-PLUGIN-"), text.find("-----BEGIN")].into_iter().flatten().min()
 }
@@ -25,15 +27,14 @@ pub(crate) fn find_private_key(text: &str) -> Option<usize> {
 /// either alphabet, hexadecimal, bech32, UUIDs. What is understood as a key is
 /// [another question](find_private_key).
 pub(crate) fn could_be_key(text: &str) -> bool {
-    const WORDS: [&str; 7] =
-        ["AGE-SECRET", "SECRET-KEY", "AGE-PLUGIN-", "PRIVATE KEY", "-----", "OPENSSH", "\"kty\""];
-    let upper = text.to_ascii_uppercase();
+    /// In capitals.
+    const WORDS: [&str; 6] =
+        ["AGE-SECRET", "SECRET-KEY", "PRIVATE KEY", "-----", "OPENSSH", "\"KTY\""];
+    let upper = Zeroizing::new(text.to_ascii_uppercase());
     text.chars().any(char::is_control)
-        || WORDS.iter().any(|word| match *word {
-            // A folder may be called so in lower case.
-            "AGE-PLUGIN-" => text.contains(word),
-            word => upper.contains(&word.to_ascii_uppercase()),
-        })
+        || WORDS.iter().any(|word| upper.contains(word))
+        // In small letters it may be a folder of the plugin's.
+        || text.contains("AGE-PLUGIN-")
         || text.ends_with('=')
         || text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/-_".contains(c)).any(is_encoded)
 }
@@ -44,26 +45,30 @@ pub(crate) fn could_be_key(text: &str) -> bool {
 /// (small letters, capitals, digits), in hexadecimal text five, in bech32 four;
 /// in paths and names, with the marks between words left out, one or two.
 fn is_encoded(run: &str) -> bool {
-    let characters: Vec<char> = run.chars().filter(char::is_ascii_alphanumeric).collect();
-    if characters.len() < SHORTEST {
+    // Nothing is copied: it may be a key.
+    let characters = || run.chars().filter(char::is_ascii_alphanumeric);
+    let count = characters().count();
+    if count < SHORTEST {
         return false;
     }
     let class = |c: char| (c.is_ascii_digit(), c.is_ascii_uppercase());
-    let changes =
-        characters.windows(2).filter(|pair| matches!(pair, [a, b] if class(*a) != class(*b)));
-    let has = |is_it: fn(&char) -> bool| characters.iter().any(is_it);
-    let is_bech32 = |c: &char| BECH32.contains(c.to_ascii_lowercase());
+    let pairs = characters().zip(characters().skip(1));
+    let changes = pairs.filter(|(one, next)| class(*one) != class(*next)).count();
+    let has = |is_it: fn(&char) -> bool| characters().any(|c| is_it(&c));
     let one_case = !has(char::is_ascii_uppercase) || !has(char::is_ascii_lowercase);
-    changes.count() * 10 >= characters.len() * 3
+    changes * 10 >= count * 3
         // Parts of keys of age with few digits among them, and UUIDs.
-        || (one_case && has(char::is_ascii_digit) && characters.iter().all(is_bech32))
-        || (characters.len() >= 32 && characters.iter().all(char::is_ascii_hexdigit))
+        || (one_case && has(char::is_ascii_digit) && characters().all(is_bech32))
+        || (count >= 32 && characters().all(|c| c.is_ascii_hexdigit()))
         || run.split(['/', '-', '_']).any(is_of_bech32)
+}
+
+fn is_bech32(c: char) -> bool {
+    BECH32.contains(c.to_ascii_lowercase())
 }
 
 /// Whether a word between marks is long, and of letters that bech32 has.
 fn is_of_bech32(word: &str) -> bool {
-    let is_bech32 = |c: char| BECH32.contains(c.to_ascii_lowercase());
     word.len() >= 40 || (word.len() >= 24 && word.chars().skip(1).all(is_bech32))
 }
 

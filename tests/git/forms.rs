@@ -12,18 +12,8 @@ use crate::support::small_store::SmallStore;
 fn committed() -> SmallStore {
     let store = SmallStore::in_order();
     store.set("app", "password", "one");
-    git(&store, &["init", "--quiet"]);
-    commit(&store, "The store");
+    store.commit("The store");
     store
-}
-
-fn git(store: &SmallStore, arguments: &[&str]) -> String {
-    store.sandbox.git_in(&store.root, arguments)
-}
-
-fn commit(store: &SmallStore, message: &str) {
-    git(store, &["add", "--all"]);
-    git(store, &["commit", "--quiet", "--message", message]);
 }
 
 #[test]
@@ -42,21 +32,21 @@ fn an_index_of_any_form_is_read() {
         store.set("app", "tls.key", "four");
         store.set("other", "shared", "five");
         store.write("elsewhere/deep/file", "x");
-        commit(&store, "All values");
+        store.commit("All values");
         for line in form {
-            git(&store, line);
+            store.git(line);
         }
         store.run(["remove", "demo", "app", "token", "--yes"]).success();
-        commit(&store, "Without the token");
+        store.commit("Without the token");
         store.run(["check", "--staged", "--allow-missing"]).success();
         store.set("app", "token", "again");
-        commit(&store, "With the token");
+        store.commit("With the token");
         store.write("secrets/demo/app/new.age", "");
-        git(&store, &["add", "secrets/demo/app/new.age"]);
+        store.git(&["add", "secrets/demo/app/new.age"]);
         // An empty file that is staged is one; the intention to add one is none.
         store.run(["check", "--staged"]).fails_with(1);
-        git(&store, &["rm", "--quiet", "--cached", "secrets/demo/app/new.age"]);
-        git(&store, &["add", "--intent-to-add", "secrets/demo/app/new.age"]);
+        store.git(&["rm", "--quiet", "--cached", "secrets/demo/app/new.age"]);
+        store.git(&["add", "--intent-to-add", "secrets/demo/app/new.age"]);
         store.run(["check", "--staged"]).success();
     }
 }
@@ -68,13 +58,13 @@ fn the_hook_lets_a_commit_of_a_split_index_pass() {
         store.set("app", key, "x");
     }
     store.set("other", "shared", "x");
-    commit(&store, "All values");
+    store.commit("All values");
     store.run(["git", "setup"]).success();
-    git(&store, &["config", "core.splitIndex", "true"]);
-    git(&store, &["update-index", "--split-index"]);
+    store.git(&["config", "core.splitIndex", "true"]);
+    store.git(&["update-index", "--split-index"]);
     store.write("notes.txt", "hello");
-    git(&store, &["add", "notes.txt"]);
-    git(&store, &["commit", "--quiet", "--message", "Nothing to do with secrets"]);
+    store.git(&["add", "notes.txt"]);
+    store.git(&["commit", "--quiet", "--message", "Nothing to do with secrets"]);
     store.write("secrets/demo/app/token.age", "in the clear");
     let refused = store
         .sandbox
@@ -88,13 +78,13 @@ fn the_hook_lets_a_commit_of_a_split_index_pass() {
 fn a_repository_that_lies_elsewhere_is_found() {
     let store = committed();
     let elsewhere = store.sandbox.work().join("elsewhere.git");
-    git(&store, &["init", "--quiet", "--separate-git-dir", elsewhere.to_str().unwrap()]);
+    store.git(&["init", "--quiet", "--separate-git-dir", elsewhere.to_str().unwrap()]);
     store.run(["log", "demo"]).success();
     store.run(["diff"]).success();
     let set = store.command(["set", "demo", "app", "token", "--commit"]).stdin("two").run();
     set.success();
-    assert_eq!(git(&store, &["status", "--porcelain"]), "");
-    git(&store, &["checkout", "--quiet", "-b", "other"]);
+    assert_eq!(store.git(&["status", "--porcelain"]), "");
+    store.git(&["checkout", "--quiet", "-b", "other"]);
     sees_what_is_staged(&store);
 }
 
@@ -103,7 +93,7 @@ fn sees_what_is_staged(store: &SmallStore) {
     store.run(["check", "--staged", "--allow-missing"]).success();
     store.write("secrets/demo/app/password.age", "in the clear");
     store.run(["check", "--staged", "--allow-missing"]).success();
-    git(store, &["add", "secrets/demo/app/password.age"]);
+    store.git(&["add", "secrets/demo/app/password.age"]);
     store.run(["check", "--staged", "--allow-missing"]).fails_with(1);
 }
 
@@ -142,11 +132,11 @@ fn a_repository_of_another_user_is_read_where_git_trusts_it() {
 #[test]
 fn a_name_that_a_branch_and_a_tag_share_is_refused() {
     let store = committed();
-    git(&store, &["tag", "main"]);
+    store.git(&["tag", "main"]);
     // As long as they are the same, it does not matter.
     store.run(["list", "demo", "--rev", "main"]).success();
     store.set("app", "password", "two");
-    commit(&store, "Newer");
+    store.commit("Newer");
     let refused = store.run(["get", "demo", "app", "password", "--rev", "main"]).fails_with(3);
     assert!(refused.stderr().contains("refs/heads/main or refs/tags/main"), "{refused:?}");
     let get = |revision: &str| {
@@ -161,7 +151,7 @@ fn a_name_that_a_branch_and_a_tag_share_is_refused() {
 fn before_the_first_commit_it_is_said_that_there_is_none() {
     let store = SmallStore::in_order();
     store.set("app", "password", "one");
-    git(&store, &["init", "--quiet"]);
+    store.git(&["init", "--quiet"]);
     for command in [&["diff"][..], &["log"], &["log", "demo"], &["list", "demo", "--rev", "HEAD"]] {
         let refused = store.run(command).fails_with(3);
         assert!(refused.stderr().contains("has no commit yet"), "{refused:?}");
@@ -176,13 +166,13 @@ fn what_git_leaves_alone_is_named() {
     {
         let store = committed();
         let file = "secrets/demo/app/password.age";
-        git(&store, &["update-index", &format!("--{flag}"), file]);
+        store.git(&["update-index", &format!("--{flag}"), file]);
         let set = ["set", "demo", "app", "password", "--commit"];
         let refused = store.command(set).stdin("two").run().fails_with(3);
         assert!(refused.stderr().contains(&format!("({flag})")), "{refused:?}");
         assert!(!refused.stderr().contains(other), "{refused:?}");
         // The hint is what helps.
-        git(&store, &["update-index", &format!("--no-{flag}"), file]);
+        store.git(&["update-index", &format!("--no-{flag}"), file]);
         store.command(set).stdin("three").run().success();
     }
 }
@@ -203,7 +193,7 @@ fn a_reason_that_git_prints_is_passed_on() {
 fn names_of_authors_are_read_in_the_encoding_of_their_commit() {
     let store = committed();
     store.set("app", "password", "two");
-    git(&store, &["add", "--all"]);
+    store.git(&["add", "--all"]);
     let script = "git -c i18n.commitEncoding=ISO-8859-1 -c user.name=\"$(printf 'Jos\\351')\" \
                   commit --quiet --message 'Another value'";
     store.sandbox.program("sh", ["-c", script]).current_dir(&store.root).run().success();

@@ -97,6 +97,22 @@ impl SmallStore {
         store
     }
 
+    /// Runs git in the store, and answers what it printed.
+    #[track_caller]
+    pub fn git(&self, arguments: &[&str]) -> String {
+        self.sandbox.git_in(&self.root, arguments)
+    }
+
+    /// Commits everything, in a repository that is made if there is none.
+    #[track_caller]
+    pub fn commit(&self, message: &str) {
+        if !self.root.join(".git").exists() {
+            self.git(&["init", "--quiet"]);
+        }
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+    }
+
     /// Takes away the identity that the program finds by itself.
     pub fn without_own_identity(self) -> Self {
         fs::remove_file(self.own_identity()).unwrap();
