@@ -224,7 +224,8 @@ impl Plan {
         else {
             return;
         };
-        if policy.exclude.contains(&application) {
+        let kept = (application.clone(), DOCKERCONFIGJSON.to_owned());
+        if policy.exclude.contains(&application) || policy.kept.contains(&kept) {
             return;
         }
         let Some(data) = current.entries.get(&application).and_then(|entry| entry.data.as_ref())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::{ApplicationName, EnvironmentName};
 use crate::repo::Revision;
 
 /// The commit, with `-modified` where the work tree differed from it.
@@ -12,6 +13,13 @@ const VERSION: &str = "phalanx-secrets-version";
 const REPOSITORY: &str = "phalanx-secrets-repository";
 /// The last commit whose history was verified for the environment.
 const VERIFIED: &str = "phalanx-secrets-verified";
+
+/// The version of the entry that the note was made of.
+const ENTRY_VERSION: &str = "phalanx-secrets-entry-version";
+/// Who looks after the entry, for whoever opens it in Vault.
+const MANAGED_BY: &str = "managed-by";
+/// How its values are changed, for whoever opens it in Vault.
+const CHANGE_WITH: &str = "change-with";
 
 /// What marks a commit from whose files a work tree differed.
 const MODIFIED: &str = "-modified";
@@ -33,6 +41,9 @@ pub struct Provenance {
     /// The last commit whose history was verified before a sync of the
     /// environment.
     pub verified: Option<String>,
+    /// The version of the entry that was written then. Where the entry has
+    /// another, somebody else wrote it since.
+    pub entry_version: Option<u64>,
 }
 
 impl Provenance {
@@ -45,6 +56,7 @@ impl Provenance {
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             repository,
             verified: is_verified.then(|| revision.commit.to_string()),
+            entry_version: None,
         }
     }
 
@@ -59,6 +71,7 @@ impl Provenance {
             version: get(VERSION),
             repository: get(REPOSITORY),
             verified: get(VERIFIED),
+            entry_version: metadata.get(ENTRY_VERSION).and_then(|version| version.parse().ok()),
         }
     }
 
@@ -71,10 +84,24 @@ impl Provenance {
             (VERSION, self.version.clone()),
             (REPOSITORY, self.repository.clone()),
             (VERIFIED, self.verified.clone()),
+            (ENTRY_VERSION, self.entry_version.map(|version| version.to_string())),
         ];
         let notes = notes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         notes.filter(|(_, value)| value.len() <= MAX_VALUE).collect()
     }
+}
+
+/// What tells whoever opens an application's entry in Vault where its values
+/// are changed.
+#[must_use]
+pub fn signpost(
+    environment: &EnvironmentName,
+    application: &ApplicationName,
+) -> BTreeMap<String, String> {
+    let change_with = format!("phalanx-secrets set {environment} {application} KEY");
+    let signs = [(MANAGED_BY, "phalanx-secrets".to_owned()), (CHANGE_WITH, change_with)];
+    let signs = signs.into_iter().filter(|(_, value)| value.len() <= MAX_VALUE);
+    signs.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +114,8 @@ mod tests {
         for modified in [Vec::new(), vec!["secrets/a".to_owned()]] {
             for is_verified in [false, true] {
                 let revision = Revision { commit, modified: modified.clone() };
-                let one = Provenance::new(&revision, Some("https://host/x".into()), is_verified);
+                let new = Provenance::new(&revision, Some("https://host/x".into()), is_verified);
+                let one = Provenance { entry_version: Some(7), ..new };
                 assert_eq!(Provenance::of_metadata(&one.to_metadata()), one);
             }
         }

@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::connection::log_out;
 use super::fleet::{FleetArgs, Outcome};
 use super::last_synced::{LastSynced, last_synced, print_last_synced};
+use super::provenance::Origin;
 use super::session::{CompareArgs, Session, Unbound};
+use super::sync::{store_history, tell_audit};
 use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::layout::PULL_SECRET;
 use crate::model::EnvironmentName;
@@ -15,7 +17,7 @@ use crate::plan::{Deletion, EntryChange, KeyChange, Plan};
 use crate::printable::printable_name;
 use crate::recovery::{Loss, losses};
 use crate::resolve::{Inputs, Minted, Problem, Reason, Regenerate, resolve};
-use crate::sync::Sync;
+use crate::sync::{Behind, Decision, Drift, Judgement, StoreHistory, Sync};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -51,6 +53,12 @@ struct Report {
     /// What a rebuild would lose; `None` where that was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost_in_rebuild: Option<BTreeSet<Loss>>,
+    /// What was changed in Vault by hand since the last sync.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed_in_vault: Vec<Drift>,
+    /// What Vault has from commits that are no part of this history.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_from_here: Vec<Behind>,
     /// From which commits Vault was synced, as it remembers.
     last_synced: Vec<LastSynced>,
 }
@@ -86,7 +94,11 @@ async fn audit(
         history.refuse_rollback(&session.current)?;
     }
     super::sync::warn_of_expiry(&session.current, context.ui);
-    let mut report = compare(&session);
+    let origin = Origin::find(context);
+    let store = store_history(&args.compare, origin.as_ref(), context)?;
+    let (mut report, judgement) = compare(&session, store.as_ref());
+    report.changed_in_vault = judgement.drift.clone();
+    report.not_from_here = judgement.behind.clone();
     if args.rebuild {
         report.lost_in_rebuild = Some(lost_in_rebuild(&session, context)?);
     }
@@ -95,6 +107,7 @@ async fn audit(
         context.ui.lines(&report.to_text())?;
         print_last_synced(&report.last_synced, context.ui);
     }
+    tell_audit(&judgement, name, context.ui);
     if report.has_what_a_sync_concerns() {
         context
             .ui
@@ -123,7 +136,7 @@ fn lost_in_rebuild(session: &Session, context: &Context<'_>) -> Result<BTreeSet<
     Ok(losses(environment, &resolved, current, &backups))
 }
 
-fn compare(session: &Session) -> Report {
+fn compare(session: &Session, store: Option<&StoreHistory>) -> (Report, Judgement) {
     let Session { environment, static_values, missing, vault, current, policy } = session;
     let note = &BTreeMap::new();
     let sync = Sync {
@@ -134,9 +147,10 @@ fn compare(session: &Session) -> Report {
         deletion: Deletion::Nothing,
         note,
         history: None,
+        store,
     };
-    match sync.plan(current, &Minted::default()) {
-        Ok((_, plan)) => Report::of_plan(&plan, session),
+    match sync.decide(current, &Minted::default()) {
+        Ok(Decision { plan, judgement, .. }) => (Report::of_plan(&plan, session), judgement),
         Err(problems) => {
             let is_missing = |problem: &&Problem| {
                 missing.iter().any(|one| one.concerns(&problem.application, &problem.key))
@@ -146,11 +160,12 @@ fn compare(session: &Session) -> Report {
                 !missing.is_empty() && matches!(problem.reason, Reason::SourceUnresolved(_))
             };
             let others = problems.iter().filter(|one| !is_missing(one) && !follows(one));
-            Report {
+            let report = Report {
                 missing_from_onepassword: onepassword::names(missing),
                 unresolved: others.map(ToString::to_string).collect(),
                 ..Report::default()
-            }
+            };
+            (report, Judgement::default())
         }
     }
 }

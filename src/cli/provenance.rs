@@ -2,6 +2,8 @@
 
 use std::thread::JoinHandle;
 
+use git2::Oid;
+
 use super::trust::refuse_modified;
 use super::{CliError, Context};
 use crate::layout::Layout;
@@ -65,9 +67,24 @@ impl Search {
 }
 
 impl Origin {
+    /// Where an audit reads: `None` where no repository can tell.
+    pub(super) fn find(context: &Context<'_>) -> Option<Self> {
+        let repository = context.checkout.repository().ok()?;
+        let commit = match context.checkout.commit {
+            Some(commit) => commit,
+            None => repository.resolve("HEAD").ok()?,
+        };
+        Some(Self { revision: Revision::of_commit(commit), remote: None })
+    }
+
     fn of_work_tree(repository: &GitRepository, layout: Layout) -> Result<Self, RepositoryError> {
         let revision = Revision::of_work_tree(repository, layout)?;
         Ok(Self { revision, remote: remote(repository.git()) })
+    }
+
+    /// The commit.
+    pub(super) fn commit(&self) -> Oid {
+        self.revision.commit
     }
 
     /// What to note beside what is written.

@@ -80,6 +80,7 @@ impl CompareArgs {
             exclude: self.exclude.iter().cloned().collect(),
             regenerate,
             keep_vault_static: self.keeps_vault_static(&environment.name, context),
+            ..Policy::default()
         };
         let (source, missing) = self.source(&environment, &policy, context).await?;
         let stored = || source.write_token(context);

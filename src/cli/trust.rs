@@ -98,6 +98,12 @@ impl RootArgs {
 }
 
 impl TrustArgs {
+    /// Whether Vault may have been synced from a commit that is not in this
+    /// history.
+    pub(super) fn may_go_back(&self) -> bool {
+        self.allow_rollback
+    }
+
     /// Verifies the history where that is asked for, and has everything read
     /// from the commit that was verified.
     pub(super) fn apply(

@@ -72,6 +72,12 @@ pub struct Policy {
     /// Whether a static secret that has no value in the store keeps the one
     /// that it has in Vault.
     pub keep_vault_static: bool,
+    /// Secrets whose value in Vault is replaced although it was changed there
+    /// by hand, and that would be refused.
+    pub overwrite: Regenerate,
+    /// Secrets that keep the value that they have in Vault, whatever the store
+    /// has: another program changes them there.
+    pub kept: BTreeSet<(ApplicationName, String)>,
 }
 
 /// All that resolving starts from.
@@ -121,6 +127,14 @@ pub struct Resolved {
 /// # Errors
 /// Every secret that cannot be resolved, all at once.
 pub fn resolve(inputs: &Inputs<'_>) -> Result<Resolved, Vec<Problem>> {
+    let (resolved, problems) = resolve_each(inputs);
+    if problems.is_empty() { Ok(resolved) } else { Err(problems) }
+}
+
+/// Resolves as many secrets of an environment as it can, and says of the others
+/// why it cannot.
+#[must_use]
+pub fn resolve_each(inputs: &Inputs<'_>) -> (Resolved, Vec<Problem>) {
     let mut resolver = Resolver { inputs, done: BTreeMap::new(), under_way: Vec::new() };
     let mut resolved = Resolved {
         applications: BTreeMap::new(),
@@ -144,7 +158,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Resolved, Vec<Problem>> {
             }),
         }
     }
-    if problems.is_empty() { Ok(resolved) } else { Err(problems) }
+    (resolved, problems)
 }
 
 /// The text that Vault holds for a secret.
@@ -203,6 +217,13 @@ impl<'a> Resolver<'a> {
         key: &'a KeyName,
         spec: &'a Spec,
     ) -> Result<Desired, Reason> {
+        let kept = || (application.clone(), key.as_str().to_owned());
+        if !self.inputs.policy.kept.is_empty()
+            && self.inputs.policy.kept.contains(&kept())
+            && let Some(CurrentValue::Text(value)) = self.current(application, key)
+        {
+            return Ok(Desired::Value(value.clone()));
+        }
         match &spec.kind {
             Kind::Value(value) => Ok(Desired::Value(value.clone())),
             Kind::Static => self.static_secret(application, key, spec),

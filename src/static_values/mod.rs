@@ -77,6 +77,30 @@ impl StaticValues {
         })
     }
 
+    /// The application and the key that the store has each value under.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        let applications = self.applications.iter().flat_map(|(application, values)| {
+            values.keys().map(move |key| (application.as_str(), key.as_str()))
+        });
+        let registries = self.pull_secret.keys().map(|name| (PULL_SECRET, name.as_str()));
+        let clients = self.oidc_clients.keys().map(|name| (OIDC_CLIENTS, name.as_str()));
+        let token = self.vault_write_token.iter().map(|_| (VAULT_WRITE_TOKEN, WRITE_TOKEN_KEY));
+        applications.chain(registries).chain(clients).chain(token)
+    }
+
+    /// Leaves only the values that `wanted` picks, by the application and the
+    /// key that the store has them under.
+    pub fn retain(&mut self, wanted: impl Fn(&str, &str) -> bool) {
+        for (application, values) in &mut self.applications {
+            values.retain(|key, _| wanted(application.as_str(), key.as_str()));
+        }
+        self.applications.retain(|_, values| !values.is_empty());
+        self.pull_secret.retain(|registry, _| wanted(PULL_SECRET, registry));
+        self.oidc_clients.retain(|name, _| wanted(OIDC_CLIENTS, name));
+        self.vault_write_token =
+            self.vault_write_token.take().filter(|_| wanted(VAULT_WRITE_TOKEN, WRITE_TOKEN_KEY));
+    }
+
     /// Every value as the store keeps it: its id and its plaintext.
     ///
     /// # Errors

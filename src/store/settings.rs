@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::drift::DriftRules;
 use super::error::StoreError;
 use crate::layout::Layout;
 use crate::model::EnvironmentName;
@@ -30,6 +31,9 @@ pub struct StoreSettings {
     /// Whether commands that change the store commit what they changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub commit: bool,
+    /// What becomes of values that were changed in Vault by hand.
+    #[serde(default, skip_serializing_if = "DriftRules::is_empty")]
+    pub drift: DriftRules,
     /// Whose changes count.
     #[serde(default, skip_serializing_if = "TrustSettings::is_default")]
     pub trust: TrustSettings,
@@ -60,6 +64,7 @@ impl StoreSettings {
             not_served: Vec::new(),
             keep_vault_static: Vec::new(),
             commit: false,
+            drift: DriftRules::default(),
             trust: TrustSettings::default(),
         }
     }

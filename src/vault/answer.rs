@@ -46,6 +46,8 @@ pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
         #[serde(default)]
         destroyed: bool,
         #[serde(default)]
+        created_time: String,
+        #[serde(default)]
         deletion_time: String,
         custom_metadata: Option<BTreeMap<String, String>>,
     }
@@ -61,6 +63,7 @@ pub(super) fn entry(reply: &Reply<'_>) -> Result<Entry, Failure> {
             Ok(Entry {
                 version: metadata.version,
                 data,
+                created_at: metadata.created_time.parse().ok(),
                 is_destroyed: metadata.destroyed,
                 // Empty where nobody asked for it.
                 deleted_at: metadata.deletion_time.parse().ok(),

@@ -17,6 +17,8 @@ pub struct Entry {
     /// The values by key; `None` where the entry is absent, deleted or
     /// destroyed.
     pub data: Option<BTreeMap<String, CurrentValue>>,
+    /// When the version was written, by Vault's clock.
+    pub created_at: Option<Timestamp>,
     /// Whether the version cannot be brought back, since it was destroyed.
     pub is_destroyed: bool,
     /// When Vault will delete, or has deleted, the version.

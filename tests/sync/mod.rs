@@ -12,6 +12,7 @@
 //! - [`recovery`]: backups, and a Vault that is rebuilt from one;
 //!   [`recovery_page`]: what the documentation tells of it.
 //! - [`fleet`]: several environments in one run.
+//! - [`drift`]: what others changed in Vault, and clones that are behind.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`logins`]: tokens for the time of one command.
 //! - [`first_hour`]: what the documentation tells a newcomer.
@@ -33,6 +34,7 @@ mod audit;
 mod cluster;
 mod copies;
 mod deletion;
+mod drift;
 mod encoded;
 mod entries;
 mod exit_codes;
@@ -123,6 +125,18 @@ impl World {
             .command(arguments)
             .current_dir(&self.root)
             .env("VAULT_TOKEN", OpenBao::ROOT_TOKEN)
+    }
+
+    /// Runs git in the store.
+    fn git(&self, arguments: &[&str]) -> String {
+        self.sandbox.git_in(&self.root, arguments)
+    }
+
+    /// Commits everything, and gives the commit.
+    fn commit(&self, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 
     /// Stores a value.

@@ -9,11 +9,8 @@ const APP: &str = "secrets.made.generate.type = 'password'";
 /// A world whose store is committed, and that commit.
 fn committed(name: &str) -> (World, String) {
     let world = World::new(name, &[("app", APP), ("other", APP)]);
-    let git = |arguments: &[&str]| world.sandbox.git_in(&world.root, arguments);
-    git(&["init", "--quiet"]);
-    git(&["add", "--all"]);
-    git(&["commit", "--quiet", "--message", "The store"]);
-    let commit = git(&["rev-parse", "HEAD"]).trim().to_owned();
+    world.git(&["init", "--quiet"]);
+    let commit = world.commit("The store");
     (world, commit)
 }
 
@@ -28,8 +25,16 @@ fn an_entry_says_which_commit_it_is_from() {
     let (world, commit) = committed("note");
     world.sync(&[]);
     let version = env!("CARGO_PKG_VERSION");
-    let note = json!({ "phalanx-secrets-commit": commit, "phalanx-secrets-version": version });
-    assert_eq!((world.note("app"), world.note("other")), (note.clone(), note));
+    for application in ["app", "other"] {
+        let note = json!({
+            "phalanx-secrets-commit": commit,
+            "phalanx-secrets-version": version,
+            "phalanx-secrets-entry-version": "1",
+            "managed-by": "phalanx-secrets",
+            "change-with": format!("phalanx-secrets set demo {application} KEY"),
+        });
+        assert_eq!(world.note(application), note);
+    }
     assert_eq!(world.version("app"), 1);
     world.sync_changes_nothing(&[]);
 }
@@ -82,12 +87,6 @@ fn values_from_elsewhere_are_from_no_commit() {
 fn an_audit_says_from_which_commits_vault_is_and_what_changed_since() {
     let (world, first) = committed("note-audit");
     world.sync(&[]);
-    let commit = |message: &str| {
-        let git = |arguments: &[&str]| world.sandbox.git_in(&world.root, arguments);
-        git(&["add", "--all"]);
-        git(&["commit", "--quiet", "--message", message]);
-        git(&["rev-parse", "HEAD"])
-    };
     let said = |options: &[&str], commits: &[(&str, &str)]| {
         let mut said = world.audit(options).stderr().to_owned();
         for (id, name) in commits {
@@ -106,7 +105,7 @@ fn an_audit_says_from_which_commits_vault_is_and_what_changed_since() {
 
     world.declare("app", &format!("{APP}\nsecrets.given = {{}}\n"));
     world.set("app", "given", "x");
-    let second = commit("A secret more");
+    let second = world.commit("A secret more");
     let names = [(first.as_str(), "[FIRST]"), (&second, "[SECOND]")];
     insta::assert_snapshot!(said(&[], &names), @r"
     Last synced from:

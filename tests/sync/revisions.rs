@@ -8,17 +8,6 @@ const FIRST: &str = "secrets.password = {}\nsecrets.token = {}\n\
 const SECOND: &str = "secrets.password = {}\nsecrets.more = {}\n\
                       secrets.made.generate.type = 'password'\n";
 
-impl World {
-    fn git(&self, arguments: &[&str]) -> String {
-        self.sandbox.git_in(&self.root, arguments)
-    }
-
-    fn commit(&self, message: &str) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", message]);
-    }
-}
-
 /// A world with two states of its store in git, the first of them tagged, and
 /// the second synced.
 fn two_states(name: &str) -> World {
@@ -53,8 +42,9 @@ fn an_old_tag_is_restored_from_a_bare_clone() {
         let command = world.sandbox.command(["sync", "demo", "--rev", "first"]).args(options);
         command.current_dir(&bare).env("VAULT_TOKEN", OpenBao::ROOT_TOKEN).run().success()
     };
-    assert_eq!(sync(&["--dry-run"]).stdout().lines().count(), 3);
-    let output = sync(&["--delete"]);
+    let dry_run = sync(&["--dry-run", "--allow-rollback"]);
+    assert_eq!(dry_run.stdout().lines().count(), 3);
+    let output = sync(&["--delete", "--allow-rollback"]);
     for application in ["app", "gone"] {
         let (_, data) = world.server.read(&world.prefix, application).unwrap();
         let mut keys: Vec<&str> = data.keys().map(String::as_str).collect();

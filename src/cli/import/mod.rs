@@ -1,9 +1,11 @@
 //! `import`: store the values that are kept elsewhere today.
 
+mod only;
 mod source;
 
 use std::path::Path;
 
+use self::only::Only;
 use self::source::SourceArgs;
 use super::commit::CommitArgs;
 use super::completion::environments;
@@ -39,6 +41,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
     labels: Option<Option<String>>,
 
+    /// Take only the values of an application, or one; repeatable
+    #[arg(long, value_name = "APPLICATION[/KEY]")]
+    only: Vec<Only>,
+
     #[command(flatten)]
     offer: OfferArgs,
 
@@ -63,6 +69,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     if args.allow_missing {
         offer.missing.clear();
     }
+    only::pick(&mut offer, &args.only)?;
     let outcome = offer.store(&environment, args.offer, args.commit, context)?;
     if let (Some(path), Outcome::Stored { left_out }) = (args.source.in_the_clear(), outcome) {
         let path = path.display();

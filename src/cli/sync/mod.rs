@@ -1,5 +1,6 @@
 //! `sync`: bring Vault in line.
 
+mod drift;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -17,13 +18,14 @@ use crate::check::without_api_path;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
 use crate::plan::{
-    Deletion, EntryChange, Guard, KeyChange, Plan, Spared, TooMuch, too_large_for_kubernetes,
+    Deletion, EntryChange, Guard, KeyChange, Plan, Spared, too_large_for_kubernetes,
 };
 use crate::provenance::Provenance;
 use crate::resolve::{Minted, Regenerate};
-use crate::sync::{Event, Sync, SyncError};
+use crate::sync::{Decision, Drift, Event, Judgement, Sync, SyncError};
 use crate::trust::VerifiedHistory;
 use crate::vault::CurrentSecrets;
+pub(super) use drift::{refused, store_history, tell_audit};
 pub(super) use warnings::warn_of_expiry;
 use warnings::{warn_of_deleted, warn_of_pull_secret};
 
@@ -63,6 +65,18 @@ pub(super) struct Args {
     )]
     regenerate: Vec<String>,
 
+    /// Let the store's value replace one that was changed in Vault by hand,
+    /// where that would be refused: all such, those of an application, or one;
+    /// repeatable
+    #[arg(
+        long,
+        value_name = "APPLICATION[/KEY]",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = EVERYTHING
+    )]
+    overwrite: Vec<String>,
+
     /// Use stored values that were sealed by other tools, and so are bound to
     /// no secret
     #[arg(long)]
@@ -91,6 +105,9 @@ struct Document<'a> {
     /// Why the sync would be refused, or was.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
+    /// What was changed in Vault by hand since the last sync.
+    #[serde(skip_serializing_if = "<[Drift]>::is_empty")]
+    changed_in_vault: &'a [Drift],
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -123,23 +140,32 @@ async fn sync(
     let regenerate = regenerate(&args.regenerate, &environment)?;
     let progress = context.ui.progress(format!("Reading {name} from Vault"));
     let unbound = if args.allow_unbound { Unbound::Allowed } else { Unbound::Refused };
-    let session = args.compare.read(environment, regenerate, unbound, context).await?;
+    let overwrite = overwrite(&args.overwrite, &environment)?;
+    let mut session = args.compare.read(environment, regenerate, unbound, context).await?;
+    session.policy.overwrite = overwrite;
     let vault = session.vault.clone();
     let outcome = bring_in_line(args, session, context, &progress, search, history).await;
     log_out(&vault, context).await;
-    let (plan, refused) = outcome?;
+    let (plan, judgement, refused) = outcome?;
+    let refused = refused.map(|error| CliError::sync(error, name));
     progress.suspend(|| {
         finish(args, name, &plan, context.ui);
         if let Some(refused) = &refused {
             context.ui.warn("without --dry-run, this would be refused:");
-            context.ui.error(&CliError::too_much(refused.clone(), name));
+            context.ui.error(refused);
         }
     });
     let restart = to_restart(&plan);
-    let exit = if refused.is_some() { Exit::Store } else { Exit::Done };
-    let refused = refused.map(|error| error.to_string());
-    let document =
-        Document { environment: name, dry_run: args.dry_run, restart, refused, plan: &plan };
+    let exit = refused.as_ref().map_or(Exit::Done, |refused| refused.exit);
+    let refused = refused.map(|error| error.message);
+    let document = Document {
+        environment: name,
+        dry_run: args.dry_run,
+        restart,
+        refused,
+        changed_in_vault: &judgement.drift,
+        plan: &plan,
+    };
     let document = serde_json::to_value(document).ok();
     Ok(Outcome { exit, document, summary: summary(args, &plan) })
 }
@@ -163,7 +189,7 @@ async fn bring_in_line(
     progress: &Progress,
     search: Search,
     history: Option<&VerifiedHistory>,
-) -> Result<(Plan, Option<TooMuch>), CliError> {
+) -> Result<(Plan, Judgement, Option<SyncError>), CliError> {
     let ui = context.ui;
     let Session { environment, static_values, missing, vault, current, policy } = session;
     let name = &environment.name;
@@ -179,18 +205,26 @@ async fn bring_in_line(
         deletion: args.deletion(),
         note: &BTreeMap::new(),
         history,
+        store: None,
     };
     if let Some(history) = history {
         history.refuse_rollback(&current)?;
     }
     let origin = progress.suspend(|| search.end(context));
+    let store = store_history(&args.compare, origin.as_ref(), context)?;
+    let sync = Sync { store: store.as_ref(), ..sync };
 
     refuse_api_path(&environment, &current)?;
-    let (resolved, plan) = sync
-        .plan(&current, &Minted::default())
+    let Decision { resolved, plan, judgement } = sync
+        .decide(&current, &Minted::default())
         .map_err(|problems| CliError::unresolved(&problems, name))?;
     let is_judged = args.dry_run && args.deletion() == Deletion::Unknown;
-    let refused = is_judged.then(|| Guard::default().judge(&plan, &current).err()).flatten();
+    let too_much = || Guard::default().judge(&plan, &current).err();
+    let diverged = args.dry_run.then(|| judgement.refuse(sync.ours()).err()).flatten();
+    let refused = match diverged {
+        Some(diverged) => Some(diverged.into()),
+        None => is_judged.then(too_much).flatten().map(SyncError::from),
+    };
     progress.suspend(|| {
         for (application, bytes) in too_large_for_kubernetes(&resolved, &current, args.delete) {
             ui.warn(&format!(
@@ -198,6 +232,9 @@ async fn bring_in_line(
                  that a Kubernetes Secret holds: unless its manifest takes only some of them, \
                  Kubernetes refuses all, and the application keeps what it has"
             ));
+        }
+        if judgement.refuse(sync.ours()).is_ok() {
+            drift::tell(&judgement, name, ui);
         }
         warn_of_deleted(&plan, &current, ui);
         warn_of_pull_secret(&plan, ui);
@@ -210,6 +247,7 @@ async fn bring_in_line(
         let mut has_warned = false;
         let observe = |event: Event<'_>| match event {
             Event::Planned(_) => {}
+            Event::Judged(judgement) => progress.suspend(|| drift::tell(judgement, name, ui)),
             Event::Generating => progress.message(format!("Writing {name} to Vault")),
             Event::Retrying(changed) => {
                 let names: Vec<&str> = changed.iter().map(ApplicationName::as_str).collect();
@@ -253,7 +291,7 @@ async fn bring_in_line(
                 .try_for_each(|(application, change)| print_change(ui, application, change, true))
         })?;
     }
-    Ok((plan, refused))
+    Ok((plan, judgement, refused))
 }
 
 /// What is noted in Vault beside each entry.
@@ -381,6 +419,23 @@ fn refuse_api_path(environment: &Environment, current: &CurrentSecrets) -> Resul
 /// Reads the values of `--regenerate`, each of which must name something that
 /// is generated.
 fn regenerate(values: &[String], environment: &Environment) -> Result<Regenerate, CliError> {
+    let is_generated = |kind: &Kind| matches!(kind, Kind::Generate(_));
+    selection("--regenerate", "generated secret", is_generated, values, environment)
+}
+
+/// Reads the values of `--overwrite`, each of which must name a secret.
+fn overwrite(values: &[String], environment: &Environment) -> Result<Regenerate, CliError> {
+    selection("--overwrite", "secret", |_| true, values, environment)
+}
+
+/// Reads the values of an option that names secrets of a kind.
+fn selection(
+    option: &str,
+    what: &str,
+    is_meant: impl Fn(&Kind) -> bool,
+    values: &[String],
+    environment: &Environment,
+) -> Result<Regenerate, CliError> {
     if values.is_empty() {
         return Ok(Regenerate::Nothing);
     }
@@ -394,12 +449,12 @@ fn regenerate(values: &[String], environment: &Environment) -> Result<Regenerate
             None => (value.parse::<ApplicationName>()?, None),
         };
         let target = Regenerate::Only(vec![(application, key)]);
-        let names_something = environment.secrets().any(|(application, key, spec)| {
-            matches!(spec.kind, Kind::Generate(_)) && target.names(application, key)
-        });
+        let names_something = environment
+            .secrets()
+            .any(|(application, key, spec)| is_meant(&spec.kind) && target.names(application, key));
         if !names_something {
             return Err(CliError::usage(format!(
-                "--regenerate={value} names no generated secret of {}",
+                "{option}={value} names no {what} of {}",
                 environment.name
             ))
             .hint(format!("see them with: phalanx-secrets list {} --json", environment.name)));

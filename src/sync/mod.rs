@@ -3,7 +3,9 @@
 //! 1. Read Vault, while the static values are opened on other threads.
 //! 2. Resolve everything. Whatever cannot be resolved is reported at once, and
 //!    nothing is written.
-//! 3. Plan. A dry run stops here, and so does a plan without changes.
+//! 3. Plan, and judge what would be replaced: what is from a later commit, or
+//!    was changed by hand, is refused or named ([`Judgement`]). A dry run stops
+//!    here, and so does a plan without changes.
 //! 4. Ask whether the token may write all of it.
 //! 5. Generate what is yet to be made, and write: one KV version for each
 //!    entry that changes, on condition that the entry is still what was read.
@@ -14,30 +16,34 @@
 //! run generated is used again where it is still wanted. Stopped at any point,
 //! the next run finds what is done and does the rest.
 
-use std::cell::Cell;
+mod apply;
+mod base;
+mod judge;
+mod judgement;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, stream};
+use git2::Oid;
 use jiff::Timestamp;
 use rand::CryptoRng;
 use thiserror::Error;
 
-use crate::layout::PULL_SECRET;
-use crate::model::{ApplicationName, Environment, Kind, SecretValue};
-use crate::plan::{DOCKERCONFIGJSON, Deletion, EntryChange, Guard, KeyChange, Plan, TooMuch, plan};
-use crate::provenance::Provenance;
-use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve};
+pub use base::StoreHistory;
+use judge::Case;
+pub use judgement::{Behind, Diverged, Drift, DriftChange, Judgement, Relation};
+
+use crate::model::{ApplicationName, Environment, Kind};
+use crate::plan::{Deletion, EntryChange, Guard, Plan, TooMuch, plan};
+use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, mint, resolve};
 use crate::static_values::StaticValues;
 use crate::trust::{RolledBack, VerifiedHistory};
-use crate::vault::{CurrentSecrets, CurrentValue, Failure, Lacking, VaultClient, VaultError};
+use crate::vault::{CurrentSecrets, Lacking, VaultClient, VaultError};
 
 /// How often everything is read anew because an entry changed meanwhile.
 const MAX_ROUNDS: u32 = 8;
 /// How long it waits before the first time; twice as long before each next.
 const FIRST_WAIT: Duration = Duration::from_millis(20);
-/// How many entries are written at once.
-const CONCURRENT_WRITES: usize = 8;
 
 /// A sync that did not do all that it should.
 #[derive(Debug, Error)]
@@ -80,6 +86,10 @@ pub enum SyncError {
     /// Vault holds what is from a later commit, or from another history.
     #[error(transparent)]
     RolledBack(#[from] RolledBack),
+    /// Vault holds what is from elsewhere, or was changed there by hand.
+    /// Nothing was written in this round.
+    #[error(transparent)]
+    Diverged(#[from] Diverged),
     /// Vault kept changing.
     #[error("{} kept changing in Vault while being written", names_only(.0))]
     Changed(Vec<ApplicationName>),
@@ -104,6 +114,9 @@ fn names_only(names: &[ApplicationName]) -> String {
 /// What happens on the way, for whoever shows it.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// In a later round, something else was found in Vault that is not from the
+    /// store.
+    Judged(&'a Judgement),
     /// This is what will be done.
     Planned(&'a Plan),
     /// Values are being generated, which may take seconds.
@@ -137,20 +150,61 @@ pub struct Sync<'a> {
     /// what Vault was synced from, nothing may be missing in it, and its last
     /// commit is remembered in Vault even where nothing is written.
     pub history: Option<&'a VerifiedHistory>,
+    /// The store that the static values are from, with its history: the base of
+    /// what Vault holds. `None` where they are from elsewhere.
+    pub store: Option<&'a StoreHistory>,
+}
+
+/// What a sync does, and why.
+#[derive(Debug)]
+pub struct Decision {
+    /// What every secret should be.
+    pub resolved: Resolved,
+    /// What changes.
+    pub plan: Plan,
+    /// What Vault holds that is not from the store.
+    pub judgement: Judgement,
 }
 
 impl Sync<'_> {
-    /// Resolves and plans, without writing.
+    /// The commit that is synced, if there is one.
+    #[must_use]
+    pub fn ours(&self) -> Option<Oid> {
+        self.store.and_then(StoreHistory::commit)
+    }
+
+    /// Resolves, plans, and judges what would be replaced, without writing.
     ///
     /// # Errors
     /// Secrets that cannot be resolved.
-    pub fn plan(
+    pub fn decide(
         &self,
         current: &CurrentSecrets,
         minted: &Minted,
+    ) -> Result<Decision, Vec<Problem>> {
+        let (resolved, plan) = self.plan(self.policy, current, minted)?;
+        let Some(store) = self.store else {
+            return Ok(Decision { resolved, plan, judgement: Judgement::default() });
+        };
+        let (environment, policy) = (self.environment, self.policy);
+        let case = Case { environment, policy, current, minted, resolved: &resolved, plan: &plan };
+        let judgement = store.judge(&case);
+        let kept: BTreeSet<_> = judgement.kept().collect();
+        if kept.is_empty() {
+            return Ok(Decision { resolved, plan, judgement });
+        }
+        let policy = Policy { kept, ..policy.clone() };
+        let (resolved, plan) = self.plan(&policy, current, minted)?;
+        Ok(Decision { resolved, plan, judgement })
+    }
+
+    fn plan(
+        &self,
+        policy: &Policy,
+        current: &CurrentSecrets,
+        minted: &Minted,
     ) -> Result<(Resolved, Plan), Vec<Problem>> {
-        let (environment, static_values, policy) =
-            (self.environment, self.static_values, self.policy);
+        let (environment, static_values) = (self.environment, self.static_values);
         let resolved = resolve(&Inputs { environment, static_values, current, minted, policy })?;
         let plan = plan(&resolved, current, environment, policy, self.deletion);
         Ok((resolved, plan))
@@ -171,6 +225,7 @@ impl Sync<'_> {
         let mut conflicts = Vec::new();
         let mut is_noted = false;
         let mut guard = Guard::default();
+        let mut judged = Judgement::default();
         for round in 0..MAX_ROUNDS {
             if round > 0 {
                 observe(Event::Retrying(&conflicts));
@@ -181,7 +236,13 @@ impl Sync<'_> {
             if let Some(history) = self.history {
                 history.refuse_rollback(&current)?;
             }
-            let (resolved, plan) = self.plan(&current, &minted).map_err(SyncError::Unresolved)?;
+            let Decision { resolved, plan, judgement } =
+                self.decide(&current, &minted).map_err(SyncError::Unresolved)?;
+            judgement.refuse(self.ours())?;
+            if round > 0 && judgement != judged {
+                observe(Event::Judged(&judgement));
+            }
+            judged = judgement;
             if round == 0 {
                 observe(Event::Planned(&plan));
             }
@@ -225,132 +286,6 @@ impl Sync<'_> {
         read(self.vault, self.environment, self.policy).await
     }
 
-    /// Writes every entry that changes, and gives those that had changed
-    /// meanwhile. One failure does not keep the others from being written.
-    async fn apply(
-        &self,
-        plan: &Plan,
-        current: &CurrentSecrets,
-        values: &Values,
-        pull_secret: Option<&SecretValue>,
-        observe: &mut impl FnMut(Event<'_>),
-    ) -> Result<Vec<ApplicationName>, SyncError> {
-        let (mut conflicts, mut failures, mut not_tried) = (Vec::new(), Vec::new(), Vec::new());
-        // Where the server itself fails, each of hundreds of writes would wait
-        // in vain, and say the same.
-        let is_down = &Cell::new(false);
-        let write = |(application, change)| async move {
-            if is_down.get() {
-                return (application, change, None);
-            }
-            let written = self.write(application, change, current, values, pull_secret).await;
-            let failure = written.as_ref().err().and_then(VaultError::failure);
-            if failure.is_some_and(Failure::concerns_the_server) {
-                is_down.set(true);
-            }
-            (application, change, Some(written))
-        };
-        for changes in self.in_order(plan) {
-            if !conflicts.is_empty() {
-                // A source may come to another value, and its copies with it.
-                break;
-            }
-            // A copy of what was not written would be of a value that is nowhere.
-            let failed: BTreeSet<&ApplicationName> =
-                failures.iter().map(|(application, _)| application).chain(&not_tried).collect();
-            let (left, changes): (Vec<_>, Vec<_>) = changes
-                .into_iter()
-                .partition(|(application, _)| self.copies_from(application, &failed));
-            let left: Vec<ApplicationName> =
-                left.into_iter().map(|(application, _)| application.clone()).collect();
-            not_tried.extend(left);
-            let mut writes = stream::iter(changes).map(write).buffered(CONCURRENT_WRITES);
-            while let Some((application, change, written)) = writes.next().await {
-                match written {
-                    Some(Ok(noted)) => {
-                        if let Err(error) = noted {
-                            observe(Event::NotNoted(application, error));
-                        }
-                        observe(Event::Written(application, change));
-                    }
-                    Some(Err(error)) if error.is_conflict() => conflicts.push(application.clone()),
-                    Some(Err(error)) => failures.push((application.clone(), error)),
-                    None => not_tried.push(application.clone()),
-                }
-            }
-        }
-        match failures.is_empty() {
-            true => Ok(conflicts),
-            false => Err(SyncError::Write { failures, not_tried }),
-        }
-    }
-
-    /// Writes one entry, and then the note beside it: what came of the note.
-    async fn write(
-        &self,
-        application: &ApplicationName,
-        change: &EntryChange,
-        current: &CurrentSecrets,
-        values: &Values,
-        pull_secret: Option<&SecretValue>,
-    ) -> Result<Result<(), VaultError>, VaultError> {
-        match change {
-            EntryChange::Delete => self.vault.delete_entry(application).await?,
-            EntryChange::Create { keys } | EntryChange::Update { keys } => {
-                let entry = current.entries.get(application);
-                let version = entry.map_or(0, |entry| entry.version);
-                let data = entry.and_then(|entry| entry.data.as_ref());
-                let data = merged(application, keys, data, values, pull_secret);
-                self.vault.write_entry(application, &data, version).await?;
-            }
-        }
-        Ok(self.note(application, change, current).await)
-    }
-
-    /// The changes in two groups: first all that copy nothing of another entry
-    /// that changes. Stopped in between, nothing has a copy of what is not
-    /// there.
-    fn in_order<'p>(&self, plan: &'p Plan) -> [Vec<(&'p ApplicationName, &'p EntryChange)>; 2] {
-        let copies = |application: &ApplicationName| {
-            let needs = self.environment.applications.get(application);
-            needs.into_iter().flat_map(|needs| needs.secrets.values()).any(|spec| {
-                match &spec.kind {
-                    Kind::Copy(source) => {
-                        source.application != *application
-                            && plan.changes.contains_key(&source.application)
-                    }
-                    _ => false,
-                }
-            })
-        };
-        plan.changes.iter().partition(|(application, _)| !copies(application)).into()
-    }
-
-    /// Whether an application has a copy of a secret of one of these, by way of
-    /// however many other copies.
-    fn copies_from(
-        &self,
-        application: &ApplicationName,
-        sources: &BTreeSet<&ApplicationName>,
-    ) -> bool {
-        let needs = self.environment.applications.get(application);
-        needs.into_iter().flat_map(|needs| needs.secrets.values()).any(|spec| {
-            let (mut kind, mut seen) = (&spec.kind, BTreeSet::new());
-            while let Kind::Copy(source) = kind
-                && seen.insert(source)
-            {
-                if sources.contains(&source.application) {
-                    return true;
-                }
-                let Some(spec) = self.environment.spec(&source.application, &source.key) else {
-                    return false;
-                };
-                kind = &spec.kind;
-            }
-            false
-        })
-    }
-
     /// Asks before the first write whether all of them are allowed.
     async fn refuse_denied(&self, plan: &Plan, current: &CurrentSecrets) -> Result<(), SyncError> {
         let is_there = |name| current.entries.get(name).is_some_and(|one| one.data.is_some());
@@ -371,50 +306,6 @@ impl Sync<'_> {
                 policy: self.vault.needed_policy(self.deletion != Deletion::Nothing),
             }),
         }
-    }
-
-    /// Has an entry remember the verified commit where nothing was written that
-    /// does. Vault has no place for a note but beside an entry.
-    async fn remember(
-        &self,
-        plan: &Plan,
-        current: &CurrentSecrets,
-        observe: &mut impl FnMut(Event<'_>),
-    ) {
-        if self.history.is_none() {
-            return;
-        }
-        let wanted = Provenance::of_metadata(self.note).verified;
-        let mut stay = current.entries.iter().filter(|(application, entry)| {
-            entry.data.is_some() && !plan.changes.contains_key(*application)
-        });
-        let is_remembered = stay
-            .clone()
-            .any(|(_, entry)| Provenance::of_metadata(&entry.custom_metadata).verified == wanted);
-        let Some((application, entry)) = stay.next().filter(|_| !is_remembered) else { return };
-        let mut note = entry.custom_metadata.clone();
-        // What the entry holds is from where it was.
-        let verified = Provenance { verified: wanted, ..Provenance::default() };
-        note.extend(verified.to_metadata());
-        if let Err(error) = self.vault.write_metadata(application, &note).await {
-            observe(Event::NotNoted(application, error));
-        }
-    }
-
-    /// Notes where an entry is from, beside what others have noted there.
-    async fn note(
-        &self,
-        application: &ApplicationName,
-        change: &EntryChange,
-        current: &CurrentSecrets,
-    ) -> Result<(), VaultError> {
-        if self.note.is_empty() || *change == EntryChange::Delete {
-            return Ok(());
-        }
-        let entry = current.entries.get(application);
-        let mut note = entry.map(|entry| entry.custom_metadata.clone()).unwrap_or_default();
-        note.extend(self.note.clone());
-        self.vault.write_metadata(application, &note).await
     }
 }
 
@@ -441,32 +332,4 @@ pub async fn read(
     let leave = policy.exclude.iter().filter(|name| !sources.contains(name)).cloned().collect();
     let needed = needed.map(|(name, _)| name);
     vault.read_environment(needed, &leave).await.map_err(SyncError::Read)
-}
-
-/// What an entry will hold: what it holds now, with the changes made.
-fn merged(
-    application: &ApplicationName,
-    keys: &BTreeMap<String, KeyChange>,
-    current: Option<&BTreeMap<String, CurrentValue>>,
-    values: &Values,
-    pull_secret: Option<&SecretValue>,
-) -> BTreeMap<String, CurrentValue> {
-    let mut data = current.cloned().unwrap_or_default();
-    for (key, change) in keys {
-        let value = if application.as_str() == PULL_SECRET && key == DOCKERCONFIGJSON {
-            pull_secret
-        } else {
-            values.get(application).and_then(|values| values.get(key.as_str()))
-        };
-        match (change, value) {
-            (KeyChange::Create | KeyChange::Update, Some(value)) => {
-                data.insert(key.clone(), CurrentValue::Text(value.clone()));
-            }
-            (KeyChange::Create | KeyChange::Update, None) => {}
-            (KeyChange::Delete, _) => {
-                data.remove(key);
-            }
-        }
-    }
-    data
 }
