@@ -14,12 +14,18 @@ const REPOSITORY: &str = "phalanx-secrets-repository";
 /// The last commit whose history was verified for the environment.
 const VERIFIED: &str = "phalanx-secrets-verified";
 
+/// The environment that wrote the entry.
+const ENVIRONMENT: &str = "phalanx-secrets-environment";
 /// The version of the entry that the note was made of.
 const ENTRY_VERSION: &str = "phalanx-secrets-entry-version";
 /// Who looks after the entry, for whoever opens it in Vault.
 const MANAGED_BY: &str = "managed-by";
 /// How its values are changed, for whoever opens it in Vault.
 const CHANGE_WITH: &str = "change-with";
+
+/// All notes that are this program's.
+const OURS: [&str; 8] =
+    [COMMIT, VERSION, REPOSITORY, VERIFIED, ENVIRONMENT, ENTRY_VERSION, MANAGED_BY, CHANGE_WITH];
 
 /// What marks a commit from whose files a work tree differed.
 const MODIFIED: &str = "-modified";
@@ -44,9 +50,17 @@ pub struct Provenance {
     /// The version of the entry that was written then. Where the entry has
     /// another, somebody else wrote it since.
     pub entry_version: Option<u64>,
+    /// The environment that wrote the entry.
+    pub environment: Option<String>,
 }
 
 impl Provenance {
+    /// Whose an entry is.
+    #[must_use]
+    pub fn of_environment(environment: &EnvironmentName) -> Self {
+        Self { environment: Some(environment.to_string()), ..Self::default() }
+    }
+
     /// What a sync notes.
     #[must_use]
     pub fn new(revision: &Revision, repository: Option<String>, is_verified: bool) -> Self {
@@ -57,6 +71,7 @@ impl Provenance {
             repository,
             verified: is_verified.then(|| revision.commit.to_string()),
             entry_version: None,
+            environment: None,
         }
     }
 
@@ -72,6 +87,7 @@ impl Provenance {
             repository: get(REPOSITORY),
             verified: get(VERIFIED),
             entry_version: metadata.get(ENTRY_VERSION).and_then(|version| version.parse().ok()),
+            environment: get(ENVIRONMENT),
         }
     }
 
@@ -85,10 +101,18 @@ impl Provenance {
             (REPOSITORY, self.repository.clone()),
             (VERIFIED, self.verified.clone()),
             (ENTRY_VERSION, self.entry_version.map(|version| version.to_string())),
+            (ENVIRONMENT, self.environment.clone()),
         ];
         let notes = notes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         notes.filter(|(_, value)| value.len() <= MAX_VALUE).collect()
     }
+}
+
+/// What others have noted beside an entry.
+#[must_use]
+pub fn without_notes(metadata: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let of_others = metadata.iter().filter(|(name, _)| !OURS.contains(&name.as_str()));
+    of_others.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// What tells whoever opens an application's entry in Vault where its values

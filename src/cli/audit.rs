@@ -7,17 +7,18 @@ use serde::Serialize;
 use super::connection::log_out;
 use super::fleet::{FleetArgs, Outcome};
 use super::last_synced::{LastSynced, last_synced, print_last_synced};
+use super::ownership::{self, owner};
 use super::provenance::Origin;
 use super::session::{CompareArgs, Session, Unbound};
 use super::sync::{store_history, tell_audit};
 use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::layout::PULL_SECRET;
-use crate::model::EnvironmentName;
+use crate::model::{ApplicationName, EnvironmentName};
 use crate::plan::{Deletion, EntryChange, KeyChange, Plan};
 use crate::printable::printable_name;
 use crate::recovery::{Loss, losses};
 use crate::resolve::{Inputs, Minted, Problem, Reason, Regenerate, resolve};
-use crate::sync::{Behind, Decision, Drift, Judgement, StoreHistory, Sync};
+use crate::sync::{Behind, Decision, Drift, Foreign, Judgement, StoreHistory, Sync};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -59,6 +60,9 @@ struct Report {
     /// What Vault has from commits that are no part of this history.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_from_here: Vec<Behind>,
+    /// What another environment or repository wrote.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_ours: Vec<Foreign>,
     /// From which commits Vault was synced, as it remembers.
     last_synced: Vec<LastSynced>,
 }
@@ -96,8 +100,12 @@ async fn audit(
     super::sync::warn_of_expiry(&session.current, context.ui);
     let origin = Origin::find(context);
     let store = store_history(&args.compare, origin.as_ref(), context)?;
-    let (mut report, judgement) = compare(&session, store.as_ref());
+    let (mut report, mut judgement) = compare(&session, store.as_ref());
     report.changed_in_vault = judgement.drift.clone();
+    report.not_ours = owner(origin.as_ref(), context).foreign(name, &session.current);
+    let is_foreign =
+        |name: &ApplicationName| report.not_ours.iter().any(|one| one.application == *name);
+    judgement.behind.retain(|one| !is_foreign(&one.application));
     report.not_from_here = judgement.behind.clone();
     if args.rebuild {
         report.lost_in_rebuild = Some(lost_in_rebuild(&session, context)?);
@@ -108,6 +116,7 @@ async fn audit(
         print_last_synced(&report.last_synced, context.ui);
     }
     tell_audit(&judgement, name, context.ui);
+    ownership::tell_audit(&report.not_ours, context.ui);
     if report.has_what_a_sync_concerns() {
         context
             .ui
@@ -148,6 +157,7 @@ fn compare(session: &Session, store: Option<&StoreHistory>) -> (Report, Judgemen
         note,
         history: None,
         store,
+        owner: None,
     };
     match sync.decide(current, &Minted::default()) {
         Ok(Decision { plan, judgement, .. }) => (Report::of_plan(&plan, session), judgement),
@@ -215,6 +225,7 @@ impl Report {
     fn is_empty(&self) -> bool {
         !self.has_what_a_sync_concerns()
             && self.unknown.is_empty()
+            && self.not_ours.is_empty()
             && self.lost_in_rebuild.as_ref().is_none_or(BTreeSet::is_empty)
     }
 
@@ -226,6 +237,7 @@ impl Report {
             ("missing", self.missing.len()),
             ("not as expected", self.mismatch.len()),
             ("unknown", self.unknown.len()),
+            ("not its own", self.not_ours.len()),
             ("lost in a rebuild", self.lost_in_rebuild.as_ref().map_or(0, BTreeSet::len)),
         ];
         let counts: Vec<String> = counts

@@ -7,9 +7,12 @@ use jiff::Timestamp;
 
 use super::commit::CommitArgs;
 use super::connection::{Credentials, ServerArgs};
+use super::ownership::{self, TakeOverArgs};
+use super::provenance::Origin;
 use super::trust::TrustArgs;
 use super::{CliError, Context, Exit, RevisionArgs};
 use crate::model::{ApplicationName, EnvironmentName, HolderName};
+use crate::provenance::Provenance;
 use crate::store::{Contents, Identities, Store, StoreError, backup_id, is_backup};
 use crate::vault::{CurrentSecrets, Entry, EntryBackup, VaultClient};
 
@@ -49,6 +52,9 @@ pub(super) struct RestoreArgs {
     /// Replace entries that hold something else
     #[arg(long)]
     replace: bool,
+
+    #[command(flatten)]
+    take_over: TakeOverArgs,
 
     /// Show what would be restored, and do nothing
     #[arg(short = 'n', long)]
@@ -189,6 +195,11 @@ async fn restore_all(
             .detail(differing)
             .hint("to replace what it holds by the backup, pass --replace".to_owned()));
     }
+    let owner = args.take_over.owner(Origin::find(context).as_ref(), context);
+    let written = backups.iter().filter(|(name, one)| there(name).data.as_ref() != Some(&one.data));
+    owner
+        .refuse(&args.environment, &current, written.map(|(name, _)| name))
+        .map_err(ownership::refused)?;
     let verb = if args.dry_run { "Would restore" } else { "Restored" };
     let (mut count, mut new) = (0, 0);
     for (name, backup) in backups {
@@ -198,8 +209,11 @@ async fn restore_all(
         }
         if !args.dry_run {
             vault.write_entry(name, &backup.data, version).await?;
-            if custom_metadata != backup.custom_metadata
-                && let Err(error) = vault.write_metadata(name, &backup.custom_metadata).await
+            // A backup may be from before the environment was renamed.
+            let mut note = backup.custom_metadata.clone();
+            note.extend(Provenance::of_environment(&args.environment).to_metadata());
+            if custom_metadata != note
+                && let Err(error) = vault.write_metadata(name, &note).await
             {
                 context.ui.warn(&format!("what was noted beside {name} is lost: {error}"));
             }

@@ -183,6 +183,7 @@ impl CliError {
                 .hint("another sync is probably running; try again when it is done".to_owned()),
             SyncError::Mint(_) => Self::new(Exit::Store, &error),
             SyncError::RolledBack(error) => error.into(),
+            SyncError::NotOurs(error) => super::ownership::refused(error),
             SyncError::Diverged(error) => super::sync::refused(error, environment),
             SyncError::TooMuch(error) => Self::too_much(error, environment),
             SyncError::Denied { lacking, policy } => {

@@ -40,6 +40,7 @@ mod offer;
 mod oidc_client;
 mod onepassword;
 mod onepassword_secrets;
+mod ownership;
 mod private_file;
 mod private_folder;
 mod provenance;

@@ -74,7 +74,8 @@ impl Origin {
             Some(commit) => commit,
             None => repository.resolve("HEAD").ok()?,
         };
-        Some(Self { revision: Revision::of_commit(commit), remote: None })
+        let remote = remote(repository.git());
+        Some(Self { revision: Revision::of_commit(commit), remote })
     }
 
     fn of_work_tree(repository: &GitRepository, layout: Layout) -> Result<Self, RepositoryError> {
@@ -85,6 +86,11 @@ impl Origin {
     /// The commit.
     pub(super) fn commit(&self) -> Oid {
         self.revision.commit
+    }
+
+    /// The URL of the repository's remote.
+    pub(super) fn remote(&self) -> Option<&str> {
+        self.remote.as_deref()
     }
 
     /// What to note beside what is written.

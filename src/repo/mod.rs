@@ -16,7 +16,7 @@ mod text;
 pub use commit::{CommitError, check_git, commit};
 pub use error::RepositoryError;
 pub use merge_sides::{MergeLabels, MergeSides, MergedFile};
-pub use remote::remote;
+pub use remote::{is_same_remote, remote};
 pub use repository::{GitRepository, short};
 pub use revision::Revision;
 pub use setting::setting;

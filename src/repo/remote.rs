@@ -23,6 +23,44 @@ pub fn remote(git: &Repository) -> Option<String> {
     without_credentials(remote.url().ok()?)
 }
 
+/// Whether two URLs are of one repository, however it is reached: over SSH or
+/// HTTPS, as whichever user, with `.git` or a slash at the end or without. A
+/// host is the same in capital letters; a path is not.
+#[must_use]
+pub fn is_same_remote(one: &str, other: &str) -> bool {
+    one == other || place(one) == place(other)
+}
+
+/// The host, empty for this computer, and the path of a remote.
+fn place(url: &str) -> (String, String) {
+    let trim = |path: &str| {
+        let path = path.trim_end_matches('/');
+        path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/').to_owned()
+    };
+    if let Some((scheme, rest)) = url.split_once("://") {
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let port = match scheme.to_ascii_lowercase().as_str() {
+            "https" => ":443",
+            "http" => ":80",
+            "ssh" => ":22",
+            "git" => ":9418",
+            "file" => return (String::new(), trim(&format!("/{path}"))),
+            _ => "",
+        };
+        let host = host.strip_suffix(port).filter(|_| !port.is_empty()).unwrap_or(host);
+        return (host.to_ascii_lowercase(), trim(path.trim_start_matches('/')));
+    }
+    match url.split_once(':') {
+        // One letter is a drive.
+        Some((host, path)) if host.len() > 1 && !host.contains('/') => {
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            (host.to_ascii_lowercase(), trim(path.trim_start_matches('/')))
+        }
+        _ => (String::new(), trim(url)),
+    }
+}
+
 /// A URL without a password or token; `None` where there is no telling.
 fn without_credentials(url: &str) -> Option<String> {
     if url.chars().any(char::is_control) {
@@ -48,6 +86,37 @@ fn without_credentials(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_repository_has_many_urls() {
+        let same = [
+            "https://github.com/lsst-sqre/phalanx",
+            "https://github.com/lsst-sqre/phalanx.git",
+            "https://GitHub.com:443/lsst-sqre/phalanx/",
+            "https://somebody@github.com/lsst-sqre/phalanx.git/",
+            "ssh://git@github.com/lsst-sqre/phalanx.git",
+            "ssh://git@github.com:22/lsst-sqre/phalanx",
+            "git@github.com:lsst-sqre/phalanx.git",
+            "github.com:/lsst-sqre/phalanx",
+        ];
+        for one in same {
+            for other in same {
+                assert!(is_same_remote(one, other), "{one} {other}");
+            }
+            for other in [
+                "https://github.com/lsst/phalanx",
+                "https://github.com/lsst-sqre/phalanx2",
+                "https://gitlab.com/lsst-sqre/phalanx",
+                "https://github.com:8443/lsst-sqre/phalanx",
+                "/lsst-sqre/phalanx",
+                "",
+            ] {
+                assert!(!is_same_remote(one, other), "{one} {other}");
+            }
+        }
+        assert!(is_same_remote("/srv/git/phalanx.git", "file:///srv/git/phalanx"));
+        assert!(!is_same_remote("/srv/git/phalanx", "../phalanx"));
+    }
 
     #[test]
     fn credentials_are_left_out() {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
 
-use super::{Event, Sync, SyncError};
+use super::{Event, Foreign, Sync, SyncError};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Kind, SecretValue};
 use crate::plan::{DOCKERCONFIGJSON, EntryChange, KeyChange, Plan};
@@ -153,14 +153,20 @@ impl Sync<'_> {
         &self,
         plan: &Plan,
         current: &CurrentSecrets,
+        foreign: &[Foreign],
         observe: &mut impl FnMut(Event<'_>),
     ) {
         if self.history.is_none() {
             return;
         }
         let wanted = Provenance::of_metadata(self.note).verified;
+        let is_foreign =
+            |name: &ApplicationName| foreign.iter().any(|one| one.application == *name);
+        let may_note = self.owner.is_none_or(|owner| owner.may_take_over);
         let mut stay = current.entries.iter().filter(|(application, entry)| {
-            entry.data.is_some() && !plan.changes.contains_key(*application)
+            entry.data.is_some()
+                && !plan.changes.contains_key(*application)
+                && (may_note || !is_foreign(application))
         });
         let is_remembered = stay
             .clone()
@@ -177,21 +183,29 @@ impl Sync<'_> {
 
     /// Notes where the version of an entry is from that was written, beside
     /// what others have noted there.
-    async fn note(
+    pub(super) async fn note(
         &self,
         application: &ApplicationName,
         version: u64,
         current: &CurrentSecrets,
     ) -> Result<(), VaultError> {
-        if self.note.is_empty() {
+        let entry = current.entries.get(application);
+        let mut before = entry.map(|entry| entry.custom_metadata.clone()).unwrap_or_default();
+        if current.without_version.contains(application) {
+            before = self.vault.read_entry(application).await?.custom_metadata;
+        }
+        let mut note = before.clone();
+        note.extend(self.note.clone());
+        note.extend(Provenance::of_environment(&self.environment.name).to_metadata());
+        // What is from no commit leaves the note of the last one: what was
+        // written since then differs from it.
+        if Provenance::of_metadata(self.note).commit.is_some() {
+            note.extend(signpost(&self.environment.name, application));
+            let version = Provenance { entry_version: Some(version), ..Provenance::default() };
+            note.extend(version.to_metadata());
+        } else if note == before {
             return Ok(());
         }
-        let entry = current.entries.get(application);
-        let mut note = entry.map(|entry| entry.custom_metadata.clone()).unwrap_or_default();
-        note.extend(self.note.clone());
-        note.extend(signpost(&self.environment.name, application));
-        let version = Provenance { entry_version: Some(version), ..Provenance::default() };
-        note.extend(version.to_metadata());
         self.vault.write_metadata(application, &note).await
     }
 }

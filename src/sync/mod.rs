@@ -3,9 +3,10 @@
 //! 1. Read Vault, while the static values are opened on other threads.
 //! 2. Resolve everything. Whatever cannot be resolved is reported at once, and
 //!    nothing is written.
-//! 3. Plan, and judge what would be replaced: what is from a later commit, or
-//!    was changed by hand, is refused or named ([`Judgement`]). A dry run stops
-//!    here, and so does a plan without changes.
+//! 3. Plan, and refuse what another environment wrote ([`Owner`]). Judge what
+//!    would be replaced: what is from a later commit, or was changed by hand, is
+//!    refused or named ([`Judgement`]). A dry run stops here, and so does a plan
+//!    without changes.
 //! 4. Ask whether the token may write all of it.
 //! 5. Generate what is yet to be made, and write: one KV version for each
 //!    entry that changes, on condition that the entry is still what was read.
@@ -20,6 +21,7 @@ mod apply;
 mod base;
 mod judge;
 mod judgement;
+mod ownership;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,6 +34,7 @@ use thiserror::Error;
 pub use base::StoreHistory;
 use judge::Case;
 pub use judgement::{Behind, Diverged, Drift, DriftChange, Judgement, Relation};
+pub use ownership::{Foreign, NotOurs, Owner};
 
 use crate::model::{ApplicationName, Environment, Kind};
 use crate::plan::{Deletion, EntryChange, Guard, Plan, TooMuch, plan};
@@ -86,6 +89,10 @@ pub enum SyncError {
     /// Vault holds what is from a later commit, or from another history.
     #[error(transparent)]
     RolledBack(#[from] RolledBack),
+    /// Vault holds what another environment or repository wrote. Nothing was
+    /// written in this round.
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
     /// Vault holds what is from elsewhere, or was changed there by hand.
     /// Nothing was written in this round.
     #[error(transparent)]
@@ -153,6 +160,8 @@ pub struct Sync<'a> {
     /// The store that the static values are from, with its history: the base of
     /// what Vault holds. `None` where they are from elsewhere.
     pub store: Option<&'a StoreHistory>,
+    /// In whose name it writes; `None` where nothing is written.
+    pub owner: Option<&'a Owner>,
 }
 
 /// What a sync does, and why.
@@ -236,8 +245,10 @@ impl Sync<'_> {
             if let Some(history) = self.history {
                 history.refuse_rollback(&current)?;
             }
+            let foreign = self.take_over(&mut current);
             let Decision { resolved, plan, judgement } =
                 self.decide(&current, &minted).map_err(SyncError::Unresolved)?;
+            self.refuse_foreign(&foreign, &plan, &current)?;
             judgement.refuse(self.ours())?;
             if round > 0 && judgement != judged {
                 observe(Event::Judged(&judgement));
@@ -250,8 +261,9 @@ impl Sync<'_> {
                 guard.judge(&plan, &current)?;
             }
             if plan.is_empty() {
+                self.note_taken_over(&foreign, &plan, &current, &mut observe).await;
                 if !is_noted {
-                    self.remember(&plan, &current, &mut observe).await;
+                    self.remember(&plan, &current, &foreign, &mut observe).await;
                 }
                 return Ok(());
             }
@@ -269,8 +281,9 @@ impl Sync<'_> {
             conflicts = self.apply(&plan, &current, &values, pull_secret, &mut observe).await?;
             is_noted |= plan.changes.values().any(|change| *change != EntryChange::Delete);
             if conflicts.is_empty() {
+                self.note_taken_over(&foreign, &plan, &current, &mut observe).await;
                 if !is_noted {
-                    self.remember(&plan, &current, &mut observe).await;
+                    self.remember(&plan, &current, &foreign, &mut observe).await;
                 }
                 return Ok(());
             }

@@ -42,4 +42,7 @@ pub struct CurrentSecrets {
     /// The entries that Vault lists and that were to be left alone: they are
     /// not read.
     pub left_alone: BTreeSet<ApplicationName>,
+    /// The entries that Vault lists and that have no version: what is noted
+    /// beside them shows once there is one.
+    pub without_version: BTreeSet<ApplicationName>,
 }

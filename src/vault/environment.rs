@@ -39,7 +39,12 @@ impl VaultClient {
                 continue;
             }
             match ApplicationName::try_from(name.clone()) {
-                Ok(application) if current.entries.contains_key(&application) => {}
+                Ok(application) if current.entries.contains_key(&application) => {
+                    let has_no_version = |entry: &Entry| entry.version == 0;
+                    if current.entries.get(&application).is_some_and(has_no_version) {
+                        current.without_version.insert(application);
+                    }
+                }
                 Ok(application) if leave.contains(&application) => {
                     current.left_alone.insert(application);
                 }

@@ -29,16 +29,17 @@ fn a_sync_makes_one_request_for_each_entry_that_changes() {
     world.sync(&[]);
     let mut paths: Vec<String> = watch.writes().into_iter().map(|write| write.path).collect();
     paths.sort();
-    let data = world.prefix.replacen('/', "/data/", 1);
-    assert_eq!(paths, names.map(|name| format!("{data}/{name}")));
+    let at = |part| names.map(|name| format!("{}/{name}", world.prefix.replacen('/', part, 1)));
+    assert_eq!(paths, [at("/data/"), at("/metadata/")].concat());
     // Nor is anything read twice.
-    assert_eq!(watch.requests().len(), 4 + 1 + 4, "{:?}", watch.requests());
+    assert_eq!(watch.requests().len(), 4 + 1 + 8, "{:?}", watch.requests());
     // The Phalanx write policy has no `patch`.
-    assert!(watch.writes().iter().all(|write| write.operation == "create"));
+    assert!(watch.writes().iter().all(|write| write.operation != "patch"));
 
     world.set("b", "given", "two");
     let watch = world.watch();
     world.sync(&["--regenerate=c"]);
+    // Whose they are is noted already.
     assert_eq!(watch.writes().len(), 2);
     assert!(watch.writes().iter().all(|write| write.operation == "update"));
     assert_eq!(names.map(|name| world.version(name)), [1, 2, 2, 1]);

@@ -14,6 +14,7 @@
 //! - [`fleet`]: several environments in one run.
 //! - [`drift`]: what others changed in Vault, and clones that are behind.
 //! - [`notes`]: the commit that an entry is from.
+//! - [`ownership`]: whose an entry is.
 //! - [`logins`]: tokens for the time of one command.
 //! - [`first_hour`]: what the documentation tells a newcomer.
 //! - [`move_in`]: from where values were kept before.
@@ -51,6 +52,7 @@ mod old_installer_page;
 mod onepassword;
 mod options;
 mod outages;
+mod ownership;
 mod phalanx_data;
 mod proxy;
 mod pull_secret;

@@ -29,6 +29,7 @@ fn an_entry_says_which_commit_it_is_from() {
         let note = json!({
             "phalanx-secrets-commit": commit,
             "phalanx-secrets-version": version,
+            "phalanx-secrets-environment": "demo",
             "phalanx-secrets-entry-version": "1",
             "managed-by": "phalanx-secrets",
             "change-with": format!("phalanx-secrets set demo {application} KEY"),
@@ -80,7 +81,8 @@ fn values_from_elsewhere_are_from_no_commit() {
     let (world, _) = committed("note-elsewhere");
     let sync = ["sync", "demo", "--secrets", "-"];
     world.command(&sync).stdin("applications: {}\n").run().success();
-    assert_eq!(world.note("app"), Value::Null);
+    let environment = json!({ "phalanx-secrets-environment": "demo" });
+    assert_eq!(world.note("app"), environment);
 }
 
 #[test]

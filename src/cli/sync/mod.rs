@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::connection::log_out;
 use super::fleet::{FleetArgs, Outcome};
+use super::ownership::TakeOverArgs;
 use super::provenance::{Origin, Search};
 use super::session::{CompareArgs, Session, Unbound};
 use super::ui::{Progress, Ui};
@@ -39,6 +40,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     compare: CompareArgs,
+
+    #[command(flatten)]
+    take_over: TakeOverArgs,
 
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
@@ -206,26 +210,38 @@ async fn bring_in_line(
         note: &BTreeMap::new(),
         history,
         store: None,
+        owner: None,
     };
     if let Some(history) = history {
         history.refuse_rollback(&current)?;
     }
     let origin = progress.suspend(|| search.end(context));
     let store = store_history(&args.compare, origin.as_ref(), context)?;
-    let sync = Sync { store: store.as_ref(), ..sync };
+    let owner = args.take_over.owner(origin.as_ref(), context);
+    let sync = Sync { store: store.as_ref(), owner: Some(&owner), ..sync };
 
     refuse_api_path(&environment, &current)?;
+    // It takes over by itself what it reads.
+    let read = args.take_over.take_over.then(|| current.clone());
+    let mut current = current;
+    let foreign = sync.take_over(&mut current);
     let Decision { resolved, plan, judgement } = sync
         .decide(&current, &Minted::default())
         .map_err(|problems| CliError::unresolved(&problems, name))?;
     let is_judged = args.dry_run && args.deletion() == Deletion::Unknown;
     let too_much = || Guard::default().judge(&plan, &current).err();
+    let not_ours = sync.refuse_foreign(&foreign, &plan, &current).err();
+    let is_told = not_ours.is_none() && judgement.refuse(sync.ours()).is_ok();
+    let not_ours = not_ours.filter(|_| args.dry_run);
     let diverged = args.dry_run.then(|| judgement.refuse(sync.ours()).err()).flatten();
-    let refused = match diverged {
-        Some(diverged) => Some(diverged.into()),
-        None => is_judged.then(too_much).flatten().map(SyncError::from),
+    let refused = match (not_ours, diverged) {
+        (Some(not_ours), _) => Some(not_ours.into()),
+        (None, Some(diverged)) => Some(diverged.into()),
+        (None, None) => is_judged.then(too_much).flatten().map(SyncError::from),
     };
+    let taken_over = sync.taken_over(&foreign, &plan);
     progress.suspend(|| {
+        say_taken_over(&taken_over, args, ui);
         for (application, bytes) in too_large_for_kubernetes(&resolved, &current, args.delete) {
             ui.warn(&format!(
                 "the values of {application} come to {bytes} bytes, which is larger than the 1 MiB \
@@ -233,14 +249,14 @@ async fn bring_in_line(
                  Kubernetes refuses all, and the application keeps what it has"
             ));
         }
-        if judgement.refuse(sync.ours()).is_ok() {
+        if is_told {
             drift::tell(&judgement, name, ui);
         }
         warn_of_deleted(&plan, &current, ui);
         warn_of_pull_secret(&plan, ui);
         warn_of_expiry(&current, ui);
     });
-    if !args.dry_run && (!plan.is_empty() || history.is_some()) {
+    if !args.dry_run && (!plan.is_empty() || history.is_some() || !taken_over.is_empty()) {
         let note = note(args, origin.as_ref(), history.is_some());
         let sync = Sync { note: &note, ..sync };
         let mut printed = Ok(());
@@ -281,7 +297,8 @@ async fn bring_in_line(
                 );
             }),
         };
-        let outcome = sync.run(current, &mut rand::rng(), Timestamp::now, observe).await;
+        let outcome =
+            sync.run(read.unwrap_or(current), &mut rand::rng(), Timestamp::now, observe).await;
         printed?;
         outcome.map_err(|error: SyncError| CliError::sync(error, name))?;
     } else if args.dry_run && !args.json {
@@ -323,6 +340,15 @@ fn to_restart(plan: &Plan) -> Vec<&ApplicationName> {
         .map(|(application, _)| application)
         .filter(|name| name.as_str() != PULL_SECRET)
         .collect()
+}
+
+/// Names what holds what it should, and is another's until now.
+fn say_taken_over(taken_over: &[&ApplicationName], args: &Args, ui: &Ui) {
+    if let [_, ..] = taken_over {
+        let verb = if args.dry_run { "Would take over" } else { "Taking over" };
+        let names: Vec<&str> = taken_over.iter().map(|name| name.as_str()).collect();
+        ui.status(&format!("{verb}, as they are: {}", names.join(", ")));
+    }
 }
 
 fn secrets(count: usize) -> String {

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Credentials, Target};
+use crate::cli::ownership::{self, TakeOverArgs};
+use crate::cli::provenance::Origin;
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, VaultLocation};
-use crate::vault::{CurrentSecrets, CurrentValue, Entry, VaultClient};
+use crate::sync::Owner;
+use crate::vault::{CurrentSecrets, CurrentValue, VaultClient};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "OLD begins with the mount, as the environment's Vault path prefix does: \
@@ -21,6 +24,9 @@ pub(in crate::cli) struct Args {
     /// Replace entries that hold something else
     #[arg(long)]
     replace: bool,
+
+    #[command(flatten)]
+    take_over: TakeOverArgs,
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
@@ -74,6 +80,11 @@ async fn copy(
             .detail(differing)
             .hint("to replace what they hold, pass --replace".to_owned()));
     }
+    let environment = &args.target.environment;
+    let owner = args.take_over.owner(Origin::find(context).as_ref(), context);
+    let written = entries.iter().filter(|(name, data)| there(name).data.as_ref() != Some(**data));
+    owner.refuse(environment, &now, written.map(|(name, _)| *name)).map_err(ownership::refused)?;
+    let foreign = owner.foreign(environment, &now);
     context.ui.line(&format!("Copying secrets from {} to {}", old.path, new.path))?;
     let entries = entries.into_iter().map(|(name, data)| (name.to_string(), Some((name, data))));
     let folders = from.folders.iter().map(|folder| (folder.clone(), None));
@@ -82,12 +93,18 @@ async fn copy(
             context.ui.line(&format!("Skipping subdirectory {listed}"))?;
             continue;
         };
-        let Entry { version, data: there, .. } = there(name);
-        if there.as_ref() == Some(data) {
+        let now = there(name);
+        if now.data.as_ref() == Some(data) {
             context.ui.status(&format!("{name} is there already"));
             continue;
         }
-        vault.write_entry(name, data, version).await?;
+        vault.write_entry(name, data, now.version).await?;
+        if foreign.iter().any(|one| one.application == *name) {
+            let note = Owner::own_notes(environment, &now);
+            if let Err(error) = vault.write_metadata(name, &note).await {
+                context.ui.warn(&format!("Vault still names the owner of {name} before: {error}"));
+            }
+        }
         context.ui.line(&format!("Copied Vault secret for {name}"))?;
     }
     Ok(Exit::Done)
