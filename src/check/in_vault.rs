@@ -2,9 +2,11 @@
 //! it.
 
 use super::finding::{Finding, FindingKind};
+use super::overlap::Neighbours;
 use super::specs::Lines;
-use crate::layout::{Layout, PULL_SECRET};
+use crate::layout::Layout;
 use crate::model::{Environment, VaultLocation};
+use crate::printable::printable;
 
 /// What Vault's API puts after the mount, and no path within it begins with.
 const API: [&str; 2] = ["data", "metadata"];
@@ -22,7 +24,7 @@ pub(super) fn findings(
     layout: Layout,
     lines: &mut Lines<'_>,
     environment: &Environment,
-    others: &[&Environment],
+    neighbours: &Neighbours,
 ) -> Vec<Finding> {
     let vault = &environment.vault;
     let prefix = format!("{}/{}", vault.mount, vault.path);
@@ -34,28 +36,9 @@ pub(super) fn findings(
              place; write {right:?}"
         ));
     }
-    for other in others.iter().filter(|other| other.name != environment.name) {
-        if !is_one_server(vault, &other.vault) || vault.mount != other.vault.mount {
-            continue;
-        }
-        let Some(below) = vault.path.strip_prefix(&other.vault.path) else { continue };
-        if below.is_empty() {
-            messages.push(format!(
-                "it is in one place of Vault ({prefix}) with {}: each would write over the other's \
-                 secrets",
-                other.name
-            ));
-            continue;
-        }
-        let Some(below) = below.strip_prefix('/') else { continue };
-        let name = below.split('/').next().unwrap_or(below);
-        if name == PULL_SECRET || other.applications.keys().any(|known| known.as_str() == name) {
-            messages.push(format!(
-                "it is in a folder of Vault ({prefix}) that is named like {}'s entry {name}, which \
-                 lies beside it: policies and listings do not tell the two apart",
-                other.name
-            ));
-        }
+    for overlap in neighbours.of(&environment.name, vault) {
+        let hint = overlap.hint(&environment.name).map(|hint| format!("; {hint}"));
+        messages.push(format!("{}{}", overlap.text(vault), hint.unwrap_or_default()));
     }
     let place = |message: String| {
         let (file, line) =
@@ -65,9 +48,16 @@ pub(super) fn findings(
             .in_file(file)
             .on_line(line)
     };
-    messages.into_iter().map(place).collect()
-}
-
-fn is_one_server(one: &VaultLocation, other: &VaultLocation) -> bool {
-    one.url.trim_end_matches('/').eq_ignore_ascii_case(other.url.trim_end_matches('/'))
+    let mut findings: Vec<Finding> = messages.into_iter().map(place).collect();
+    if let Some(declared) = neighbours.misnamed(&environment.name) {
+        let (file, line) =
+            lines.of_first(&layout.files_of(&environment.name), layout.path_of_name());
+        let message = format!(
+            "it calls itself {}: the file was copied from that environment, or is named wrongly",
+            printable(declared)
+        );
+        let finding = Finding::new(FindingKind::Place, message);
+        findings.push(finding.in_environment(Some(&environment.name)).in_file(file).on_line(line));
+    }
+    findings
 }

@@ -11,6 +11,7 @@ mod advice;
 mod alike;
 mod finding;
 mod in_vault;
+mod overlap;
 mod place;
 mod sealed;
 mod size;
@@ -23,6 +24,7 @@ use rayon::prelude::*;
 
 pub use finding::{Finding, FindingKind};
 pub use in_vault::without_api_path;
+pub use overlap::{Neighbours, Overlap, Sharing};
 
 use crate::layout::{Layout, LayoutError};
 use crate::model::{Environment, EnvironmentName, SecretId};
@@ -120,7 +122,8 @@ impl Check<'_> {
                 specs: self.layout.load(self.tree, name),
             })
             .collect();
-        self.look_at_specs(&looked, &mut report);
+        let neighbours = Neighbours::read(self.tree, self.layout, self.store, None)?;
+        self.look_at_specs(&looked, &neighbours, &mut report);
         if let Some(store) = self.store {
             let lengths = self.look_at_values(store, &places.values, &mut report)?;
             for specs in looked.iter().filter_map(|one| one.specs.as_ref().ok()) {
@@ -153,11 +156,9 @@ impl Check<'_> {
 
     /// Looks at the specs of each environment that is wanted, and at what is
     /// stored for it.
-    fn look_at_specs(&self, looked: &[Looked<'_>], report: &mut Report) {
-        let all: Vec<&Environment> =
-            looked.iter().filter_map(|one| one.specs.as_ref().ok()).collect();
+    fn look_at_specs(&self, looked: &[Looked<'_>], neighbours: &Neighbours, report: &mut Report) {
         let wanted = looked.par_iter().filter(|one| self.is_wanted(one.name));
-        let found: Vec<_> = wanted.map(|one| (one, self.look_at(one, &all))).collect();
+        let found: Vec<_> = wanted.map(|one| (one, self.look_at(one, neighbours))).collect();
         for (one, Faults { of_specs, of_values }) in found {
             // Somebody else's specs, unless they are asked for by name.
             if self.is_served(one.name) || self.named.contains(one.name) {
@@ -173,7 +174,7 @@ impl Check<'_> {
         }
     }
 
-    fn look_at(&self, one: &Looked<'_>, all: &[&Environment]) -> Faults {
+    fn look_at(&self, one: &Looked<'_>, neighbours: &Neighbours) -> Faults {
         let Looked { name, stored, specs } = one;
         let specs = match specs {
             Ok(specs) => specs,
@@ -192,7 +193,7 @@ impl Check<'_> {
             of_specs: specs::findings(self.tree, self.layout, lines, specs),
             of_values: stored::unwanted(specs, stored),
         };
-        faults.of_specs.extend(in_vault::findings(self.layout, lines, specs, all));
+        faults.of_specs.extend(in_vault::findings(self.layout, lines, specs, neighbours));
         faults.of_values.extend(alike::keys(self.layout, lines, specs, stored));
         // Where Vault's value is kept, none has to be here.
         let asks_for_all = |store: &Store| !store.settings.keeps_vault_static(name);

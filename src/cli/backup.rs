@@ -10,7 +10,7 @@ use super::connection::{Credentials, ServerArgs};
 use super::ownership::{self, TakeOverArgs};
 use super::provenance::Origin;
 use super::trust::TrustArgs;
-use super::{CliError, Context, Exit, RevisionArgs};
+use super::{CliError, Context, Exit, RevisionArgs, one_place};
 use crate::model::{ApplicationName, EnvironmentName, HolderName};
 use crate::provenance::Provenance;
 use crate::store::{Contents, Identities, Store, StoreError, backup_id, is_backup};
@@ -165,6 +165,7 @@ pub(super) fn restore(args: &RestoreArgs, mut context: Context<'_>) -> Result<Ex
     let context = &context;
     let store = context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
+    one_place::refuse(&environment, &args.server, |_| false, context)?;
     let contents = store.contents(&args.environment)?;
     let backups = open(&contents, store, &context.identities()?)?;
     if backups.is_empty() {

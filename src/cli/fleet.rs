@@ -149,6 +149,11 @@ impl FleetArgs {
         report(&names, &outcomes, is_json, context.ui)
     }
 
+    /// Whether an environment is among them, or may be.
+    pub(super) fn may_include(&self, name: &EnvironmentName) -> bool {
+        self.all || self.environments.contains(name)
+    }
+
     /// Whether there may be more than one.
     pub(super) fn may_be_several(&self) -> bool {
         self.all || self.environments.len() > 1

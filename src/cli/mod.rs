@@ -38,6 +38,7 @@ mod move_in;
 mod new_value;
 mod offer;
 mod oidc_client;
+mod one_place;
 mod onepassword;
 mod onepassword_secrets;
 mod ownership;

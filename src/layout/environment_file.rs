@@ -47,6 +47,7 @@ const MISSPELT: usize = 2;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct EnvironmentValues {
+    pub(super) name: Option<String>,
     pub(super) vault_url: Option<String>,
     pub(super) vault_path_prefix: Option<String>,
     pub(super) fqdn: Option<String>,

@@ -25,7 +25,9 @@ pub(crate) use lines::KeyLines;
 pub(crate) use phalanx::has_conditions;
 pub use yaml::{YamlProblem, parse_strictly};
 
-use crate::model::{ApplicationName, Environment, EnvironmentName, InvalidName, KeyName};
+use crate::model::{
+    ApplicationName, Environment, EnvironmentName, InvalidName, KeyName, VaultLocation,
+};
 use crate::store::{RECIPIENTS, SECRETS};
 use crate::tree::Tree;
 
@@ -47,6 +49,17 @@ pub enum Layout {
     Phalanx,
     /// TOML files in `secrets/environments` and `secrets/applications`.
     Standalone,
+}
+
+/// Where an environment is in Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Where it is.
+    pub vault: VaultLocation,
+    /// The name that its file gives it, if it gives it one.
+    pub declared: Option<String>,
 }
 
 impl Layout {
@@ -82,6 +95,18 @@ impl Layout {
         }
     }
 
+    /// Where an environment is in Vault, as its own file says, whatever is
+    /// wrong with its applications. `None` where there is no such environment.
+    ///
+    /// # Errors
+    /// A file that cannot be read or parsed, or a place that is none.
+    pub fn place(self, tree: &Tree, name: &EnvironmentName) -> Result<Option<Place>, LayoutError> {
+        match self {
+            Self::Phalanx => phalanx::place(tree, name),
+            Self::Standalone => standalone::place(tree, name),
+        }
+    }
+
     /// Whether there is an application of this name, enabled or not.
     pub(crate) fn has_application(self, tree: &Tree, name: &ApplicationName) -> bool {
         match self {
@@ -112,6 +137,11 @@ impl Layout {
             Self::Phalanx => &["vaultPathPrefix"],
             Self::Standalone => &["vault-path-prefix"],
         }
+    }
+
+    /// Where in the file of an environment its own name is.
+    pub(crate) fn path_of_name(self) -> &'static [&'static str] {
+        &["name"]
     }
 
     /// Where in the file of an environment an application is enabled.

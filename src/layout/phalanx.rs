@@ -16,11 +16,11 @@ use indexmap::IndexMap;
 use serde::de::DeserializeOwned;
 
 use super::conditions::Settings;
-use super::environment_file::{self, BASE};
+use super::environment_file::{self, BASE, EnvironmentValues};
 use super::error::LayoutError;
 use super::rules::Rules;
 use super::yaml::Names;
-use super::{RESERVED_APPLICATIONS, lookalikes, values, yaml};
+use super::{Place, RESERVED_APPLICATIONS, lookalikes, values, yaml};
 use crate::model::{
     Application, ApplicationName, Environment, EnvironmentName, InvalidName, KeyName,
     OnepasswordLocation, VaultLocation,
@@ -55,7 +55,7 @@ pub(super) fn folder_of(application: &ApplicationName) -> String {
 
 /// The files of an environment, the one that counts first.
 pub(super) fn files_of(name: &EnvironmentName) -> Vec<String> {
-    vec![format!("environments/values-{name}.yaml"), BASE.to_owned()]
+    vec![environment_file_of(name), BASE.to_owned()]
 }
 
 /// Files of environments that none can be named after.
@@ -70,7 +70,7 @@ pub(super) fn misnamed(tree: &Tree) -> Result<Vec<(String, InvalidName)>, Layout
 }
 
 pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, LayoutError> {
-    let file = format!("environments/values-{name}.yaml");
+    let file = environment_file_of(name);
     let Some((base, own)) = environment_file::read(tree, &file)? else {
         return Err(LayoutError::UnknownEnvironment {
             name: name.clone(),
@@ -79,12 +79,7 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
         });
     };
 
-    let invalid_location =
-        |source| LayoutError::InvalidVaultLocation { file: file.clone(), source };
-    let url = own.vault_url.or(base.vault_url).unwrap_or_default();
-    let prefix = own.vault_path_prefix.or(base.vault_path_prefix).unwrap_or_default();
-    let vault = VaultLocation::new(&url, &prefix).map_err(invalid_location)?;
-
+    let vault = vault(&file, &base, &own)?;
     let (own_place, base_place) =
         (own.onepassword.unwrap_or_default(), base.onepassword.unwrap_or_default());
     let connect_url = own_place.connect_url.or(base_place.connect_url);
@@ -118,6 +113,31 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
     let fqdn = own.fqdn;
     not_enabled.retain(|application| !applications.contains_key(application));
     Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications, not_enabled })
+}
+
+/// Where an environment is, and what its file calls it.
+pub(super) fn place(tree: &Tree, name: &EnvironmentName) -> Result<Option<Place>, LayoutError> {
+    let file = environment_file_of(name);
+    let Some((base, own)) = environment_file::read(tree, &file)? else { return Ok(None) };
+    let vault = vault(&file, &base, &own)?;
+    let declared = own.name.or(base.name).filter(|declared| !declared.is_empty());
+    Ok(Some(Place { environment: name.clone(), vault, declared }))
+}
+
+fn vault(
+    file: &str,
+    base: &EnvironmentValues,
+    own: &EnvironmentValues,
+) -> Result<VaultLocation, LayoutError> {
+    let url = own.vault_url.as_ref().or(base.vault_url.as_ref());
+    let prefix = own.vault_path_prefix.as_ref().or(base.vault_path_prefix.as_ref());
+    let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+    VaultLocation::new(&text(url), &text(prefix))
+        .map_err(|source| LayoutError::InvalidVaultLocation { file: file.to_owned(), source })
+}
+
+fn environment_file_of(name: &EnvironmentName) -> String {
+    format!("environments/values-{name}.yaml")
 }
 
 /// The applications that the checkout describes.

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::RESERVED_APPLICATIONS;
 use super::conditions::Settings;
 use super::error::LayoutError;
 use super::rules::{self, Rules};
+use super::{Place, RESERVED_APPLICATIONS};
 use crate::model::{
     Application, ApplicationName, Environment, EnvironmentName, KeyName, OnepasswordLocation,
     VaultLocation,
@@ -33,6 +33,14 @@ struct EnvironmentFile {
     onepassword: Option<Onepassword>,
     #[serde(default)]
     settings: BTreeMap<String, toml::Table>,
+}
+
+/// What of the same file says where Vault is, whatever else is in it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct PlaceInFile {
+    vault_url: String,
+    vault_path_prefix: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,8 +93,7 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
             known: environments(tree)?,
         });
     };
-    let vault = VaultLocation::new(&declared.vault_url, &declared.vault_path_prefix)
-        .map_err(|source| LayoutError::InvalidVaultLocation { file: file.clone(), source })?;
+    let vault = vault(&file, &declared.vault_url, &declared.vault_path_prefix)?;
 
     let mut applications = BTreeMap::new();
     for application in declared.applications {
@@ -110,6 +117,19 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
     not_enabled.retain(|application| !applications.contains_key(application));
     let fqdn = None;
     Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications, not_enabled })
+}
+
+/// Where an environment is. Its file gives it no name.
+pub(super) fn place(tree: &Tree, name: &EnvironmentName) -> Result<Option<Place>, LayoutError> {
+    let file = file_of(name);
+    let Some(found) = read::<PlaceInFile>(tree, &file)? else { return Ok(None) };
+    let vault = vault(&file, &found.vault_url, &found.vault_path_prefix)?;
+    Ok(Some(Place { environment: name.clone(), vault, declared: None }))
+}
+
+fn vault(file: &str, url: &str, prefix: &str) -> Result<VaultLocation, LayoutError> {
+    VaultLocation::new(url, prefix)
+        .map_err(|source| LayoutError::InvalidVaultLocation { file: file.to_owned(), source })
 }
 
 /// The applications that the store describes.

@@ -45,22 +45,29 @@ fn places_in_vault_that_are_no_good_ones_are_named() {
     environment("api", "secret/data/phalanx/api");
     environment("listing", "secret/metadata/x");
     environment("within", "secret/demo/app");
+    environment("below", "secret/demo/environments/below");
     environment("same", "secret/demo");
     // None of these is in another's way.
     environment("beside", "secret/demo-2");
-    environment("below", "secret/demo/environments/below");
     environment("mount", "kv/demo");
     environment("name", "secret/database");
     assert_snapshot!(findings(&store, &[]), @r#"
     Places in Vault that cannot be right:
       • secrets/environments/api.toml:3: the path prefix "secret/data/phalanx/api" is that of Vault's API, which puts "data" or "metadata" after the mount by itself: everything would be made anew in another place; write "secret/phalanx/api"
-      • secrets/environments/demo.toml:2: it is in one place of Vault (secret/demo) with same: each would write over the other's secrets
+      • secrets/environments/below.toml:3: it is in a folder of Vault (secret/demo/environments/below) inside that of demo (secret/demo): whoever may read or write demo may do so here, too
+      • secrets/environments/below.toml:3: it is in a folder of Vault (secret/demo/environments/below) inside that of same (secret/demo): whoever may read or write same may do so here, too
+      • secrets/environments/demo.toml:2: it has the place of below (secret/demo/environments/below) inside its own (secret/demo): whoever may read or write it may do so there, too
+      • secrets/environments/demo.toml:2: it is in one place of Vault (secret/demo) with same: each would write over the other's secrets; the path is named after demo, so that of same is to be changed
+      • secrets/environments/demo.toml:2: it has the place of within (secret/demo/app) inside its own (secret/demo): whoever may read or write it may do so there, too
       • secrets/environments/listing.toml:3: the path prefix "secret/metadata/x" is that of Vault's API, which puts "data" or "metadata" after the mount by itself: everything would be made anew in another place; write "secret/x"
-      • secrets/environments/same.toml:3: it is in one place of Vault (secret/demo) with demo: each would write over the other's secrets
-      • secrets/environments/within.toml:3: it is in a folder of Vault (secret/demo/app) that is named like demo's entry app, which lies beside it: policies and listings do not tell the two apart
+      • secrets/environments/same.toml:3: it has the place of below (secret/demo/environments/below) inside its own (secret/demo): whoever may read or write it may do so there, too
+      • secrets/environments/same.toml:3: it is in one place of Vault (secret/demo) with demo: each would write over the other's secrets; the path is named after demo, so that of same is to be changed
+      • secrets/environments/same.toml:3: it has the place of within (secret/demo/app) inside its own (secret/demo): whoever may read or write it may do so there, too
+      • secrets/environments/within.toml:3: it is in a folder of Vault (secret/demo/app) inside that of demo (secret/demo): whoever may read or write demo may do so here, too
+      • secrets/environments/within.toml:3: it is in a folder of Vault (secret/demo/app) inside that of same (secret/demo): whoever may read or write same may do so here, too
       → correct the path prefix in the file that is named
     "#);
-    assert_is_clean(&store, &["beside", "below", "mount", "name"]);
+    assert_is_clean(&store, &["beside", "mount", "name"]);
 }
 
 #[test]

@@ -15,6 +15,7 @@
 //! - [`drift`]: what others changed in Vault, and clones that are behind.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`ownership`]: whose an entry is.
+//! - [`one_place`]: environments that are in each other's way.
 //! - [`logins`]: tokens for the time of one command.
 //! - [`first_hour`]: what the documentation tells a newcomer.
 //! - [`move_in`]: from where values were kept before.
@@ -49,6 +50,7 @@ mod move_in;
 mod notes;
 mod oidc_clients;
 mod old_installer_page;
+mod one_place;
 mod onepassword;
 mod options;
 mod outages;

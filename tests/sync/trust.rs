@@ -24,6 +24,7 @@ impl History {
         let alice = world.sandbox.ssh_key("alice-signs");
         let bob = world.sandbox.ssh_key("bob-signs");
         let beside = fs::read_to_string(world.root.join("secrets/environments/demo.toml")).unwrap();
+        let beside = beside.replace(&world.prefix, &format!("{}-beside", world.prefix));
         world.sandbox.write(world.root.join("secrets/environments/beside.toml"), beside);
         world.set("app", "password", "first");
         let bob_reads = world.sandbox.age_identity("bob");

@@ -14,7 +14,7 @@ use super::ownership::TakeOverArgs;
 use super::provenance::{Origin, Search};
 use super::session::{CompareArgs, Session, Unbound};
 use super::ui::{Progress, Ui};
-use super::{CliError, Context, Exit, RevisionArgs, onepassword};
+use super::{CliError, Context, Exit, RevisionArgs, one_place, onepassword};
 use crate::check::without_api_path;
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
@@ -141,6 +141,8 @@ async fn sync(
     let (context, history) = (&context, history.as_ref());
     let search = Search::begin(context, args.require_clean)?;
     let environment = context.checkout.environment(name)?;
+    let is_beside = |other: &EnvironmentName| args.fleet.may_include(other);
+    one_place::refuse(&environment, &args.compare.server, is_beside, context)?;
     let regenerate = regenerate(&args.regenerate, &environment)?;
     let progress = context.ui.progress(format!("Reading {name} from Vault"));
     let unbound = if args.allow_unbound { Unbound::Allowed } else { Unbound::Refused };

@@ -39,7 +39,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let environment = args.target.environment(context)?;
+    let environment = args.target.environment_to_write(context)?;
     let location = args.target.location(&environment);
     let settings = context.settings.vault()?;
     args.target.server.with_vault(

@@ -30,7 +30,7 @@ pub(in crate::cli) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
-    let environment = args.target.environment(context)?;
+    let environment = args.target.environment_to_write(context)?;
     let new = args.target.location(&environment);
     // However many slashes a shell has put there.
     let parts: Vec<&str> = args.old.split('/').filter(|part| !part.is_empty()).collect();

@@ -15,7 +15,7 @@ use crate::cli::completion::environments;
 use clap::Subcommand;
 
 use super::connection::{Credentials, ServerArgs};
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, one_place};
 use crate::model::{Environment, EnvironmentName, SecretValue, VaultLocation};
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +59,13 @@ struct Target {
 impl Target {
     fn environment(&self, context: &Context<'_>) -> Result<Environment, CliError> {
         context.checkout.environment(&self.environment)
+    }
+
+    /// The same, for a command that writes there.
+    fn environment_to_write(&self, context: &Context<'_>) -> Result<Environment, CliError> {
+        let environment = self.environment(context)?;
+        one_place::refuse(&environment, &self.server, |_| false, context)?;
+        Ok(environment)
     }
 
     fn location(&self, environment: &Environment) -> VaultLocation {
