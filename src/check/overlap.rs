@@ -124,11 +124,17 @@ impl Overlap {
         }
     }
 
+    /// The one whose file is to be changed, as far as that can be told.
+    #[must_use]
+    pub fn wrong<'e>(&'e self, name: &'e EnvironmentName) -> Option<&'e EnvironmentName> {
+        let owner = self.owner.as_ref()?;
+        Some(if owner == name { &self.other } else { name })
+    }
+
     /// Which of the two is right, as far as that can be told.
     #[must_use]
     pub fn hint(&self, name: &EnvironmentName) -> Option<String> {
-        let (owner, other) = (self.owner.as_ref()?, &self.other);
-        let wrong = if owner == name { other } else { name };
+        let (owner, wrong) = (self.owner.as_ref()?, self.wrong(name)?);
         Some(format!("the path is named after {owner}, so that of {wrong} is to be changed"))
     }
 }

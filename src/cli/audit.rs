@@ -78,7 +78,7 @@ struct Document<'a> {
 pub(super) fn run(args: &Args, context: Context<'_>) -> Result<Exit, CliError> {
     let work =
         async |name: &EnvironmentName, context: Context<'_>| audit(args, name, context).await;
-    args.fleet.run(&args.compare, args.json, context, work)
+    args.fleet.run(&args.compare, args.json, false, context, work)
 }
 
 async fn audit(

@@ -1,5 +1,6 @@
 //! `diff`: what differs between two states of the store.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -11,9 +12,11 @@ use super::checkout::Checkout;
 use super::log::{HolderRow, ValueRow, describe};
 use super::{CliError, Context, Exit, RevisionArgs, Settings, Ui};
 use crate::history::{Changes, Scope, ValueChange, ValueChangeKind, compare};
+use crate::layout::RESERVED_APPLICATIONS;
 use crate::model::{ApplicationName, EnvironmentName, SecretId, SecretValue};
 use crate::printable::printable;
-use crate::store::{Identities, open, sealed_path};
+use crate::store::{Identities, Store, open, sealed_path};
+use crate::suggest::nearest;
 use crate::tree::Tree;
 
 #[derive(Debug, clap::Args)]
@@ -125,6 +128,9 @@ pub(super) fn run(args: &Args, before: Tree, context: &Context<'_>) -> Result<Ex
         key: None,
     };
     let changes = compare(Some(&sides.before), Some(&sides.after), &scope)?;
+    if changes.is_empty() {
+        refuse_unknown(args, &sides, context)?;
+    }
     let mut has_failed = false;
     if args.json {
         context.ui.json(&Document {
@@ -142,6 +148,52 @@ pub(super) fn run(args: &Args, before: Tree, context: &Context<'_>) -> Result<Ex
         return Err(CliError::store("some values could not be opened"));
     }
     Ok(if args.exit_code && !changes.is_empty() { Exit::Findings } else { Exit::Done })
+}
+
+/// Where nothing differs, what was asked for may be a mistake: a name that
+/// neither side knows.
+fn refuse_unknown(args: &Args, sides: &Sides, context: &Context<'_>) -> Result<(), CliError> {
+    let layout = context.checkout.layout;
+    let (mut environments, mut applications) = (BTreeSet::new(), BTreeSet::new());
+    for tree in [&sides.before, &sides.after] {
+        let names = layout.environments(tree).unwrap_or_default();
+        let stored = match Store::open(tree) {
+            Ok(Some(store)) => store.environments()?,
+            _ => Vec::new(),
+        };
+        for name in names.into_iter().chain(stored) {
+            if args.environment.as_ref().is_none_or(|wanted| *wanted == name)
+                && args.application.is_some()
+            {
+                if let Ok(environment) = layout.load(tree, &name) {
+                    applications.extend(environment.applications.into_keys());
+                    applications.extend(environment.not_enabled);
+                }
+                if let Ok(Some(store)) = Store::open(tree)
+                    && let Ok(contents) = store.contents(&name)
+                {
+                    applications.extend(contents.ids().map(|id| id.application));
+                }
+            }
+            environments.insert(name);
+        }
+    }
+    if let Some(name) = &args.environment
+        && !environments.contains(name)
+    {
+        let near = nearest(name.as_str(), environments.iter().map(EnvironmentName::as_str));
+        let near = near.map(|near| format!("did you mean {near}?"));
+        return Err(CliError::usage(format!("there is no environment {name}")).hint(near));
+    }
+    if let Some(name) = &args.application
+        && !RESERVED_APPLICATIONS.contains(&name.as_str())
+        && !applications.contains(name)
+    {
+        let near = nearest(name.as_str(), applications.iter().map(ApplicationName::as_str));
+        let near = near.map(|near| format!("did you mean {near}?"));
+        return Err(CliError::usage(format!("there is no application {name}")).hint(near));
+    }
+    Ok(())
 }
 
 struct Shown<'a> {

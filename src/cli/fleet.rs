@@ -12,6 +12,9 @@ use super::session::CompareArgs;
 use super::ui::Ui;
 use super::{CliError, Context, Exit};
 use crate::model::EnvironmentName;
+use crate::printable::printable;
+use crate::store::STORE_FILE;
+use crate::suggest::nearest;
 use crate::vault::{Throttle, is_same_server};
 
 /// How many requests are under way at the same time, to all servers together.
@@ -78,11 +81,13 @@ struct Document {
 
 impl FleetArgs {
     /// Does something for each environment. One that fails does not keep the
-    /// others from being done. The exit code is the highest of them all.
+    /// others from being done. Where somebody is asked, it is one at a time, so
+    /// that nothing waits for an answer. The exit code is the highest of them all.
     pub(super) fn run(
         &self,
         compare: &CompareArgs,
         is_json: bool,
+        one_by_one: bool,
         context: Context<'_>,
         work: impl AsyncFn(&EnvironmentName, Context<'_>) -> Result<Outcome, CliError>,
     ) -> Result<Exit, CliError> {
@@ -134,7 +139,7 @@ impl FleetArgs {
         });
         let outcomes = block_on(async {
             let mut outcomes = Vec::new();
-            let mut each = each.buffer_unordered(self.jobs.get());
+            let mut each = each.buffer_unordered(if one_by_one { 1 } else { self.jobs.get() });
             while let Some((position, outcome)) = each.next().await {
                 if let (Err(error), Some(ui)) = (&outcome, uis.get(position)) {
                     ui.error(error);
@@ -165,6 +170,7 @@ impl FleetArgs {
             let checkout = &context.checkout;
             let mut names = checkout.layout.environments(&checkout.tree)?;
             if let Some(store) = checkout.store_if_any() {
+                refuse_unknown(&store.settings.not_served, &names)?;
                 names.retain(|name| store.settings.serves(name));
             }
             return Ok(names);
@@ -182,6 +188,20 @@ impl FleetArgs {
         }
         Ok(names)
     }
+}
+
+/// Refuses a misspelt name among those that are not served: the environment
+/// that was meant would be synced.
+fn refuse_unknown(not_served: &[String], known: &[EnvironmentName]) -> Result<(), CliError> {
+    let is_known = |name: &&String| known.iter().any(|one| one.as_str() == **name);
+    let Some(unknown) = not_served.iter().find(|name| !is_known(name)) else { return Ok(()) };
+    let near = nearest(unknown, known.iter().map(EnvironmentName::as_str));
+    Err(CliError::store(format!(
+        "{STORE_FILE}: not-served names {}, which is no environment",
+        printable(unknown)
+    ))
+    .hint(near.map(|near| format!("did you mean {near}?")))
+    .hint("correct it, or take it out: --all is all that is not named there".to_owned()))
 }
 
 /// Says at the end what came of each.

@@ -71,7 +71,8 @@ impl Ui {
         let mut answer = String::new();
         match io::stdin().read_line(&mut answer)? {
             0 => {
-                self.status("");
+                // Progress may have given way already.
+                let _ = writeln!(anstream::stderr());
                 Ok(None)
             }
             _ => Ok(Some(answer.trim().to_owned())),
@@ -121,8 +122,11 @@ impl Ui {
                 .hint(instead.to_owned()));
         }
         // What was typed before the question is no answer to it.
-        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-        let answer = self.ask_line(&format!("{question} [y/N] "))?;
+        let ask = || {
+            let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+            self.ask_line(&format!("{question} [y/N] "))
+        };
+        let answer = self.without_progress(ask)?;
         Ok(matches!(answer.as_deref(), Some("y" | "Y" | "yes")))
     }
 }

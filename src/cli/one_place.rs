@@ -71,7 +71,8 @@ fn overlapping(
         let hint = overlap.hint(name).filter(|hint| !failed.hints.contains(hint));
         failed = failed.hint(hint);
     }
-    failed.hint(format!("the path prefix is in {}", file_of(name, context))).hint(
+    let wrong = overlaps.iter().find_map(|one| one.wrong(name)).unwrap_or(name);
+    failed.hint(format!("the path prefix is in {}", file_of(wrong, context))).hint(
         "where the other is on another server of the same name, and not synced from here, \
              list it in not-served in store.toml"
             .to_owned(),

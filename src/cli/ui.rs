@@ -177,6 +177,15 @@ impl Ui {
         self.message(Style::new(), "", text);
     }
 
+    /// The same, while progress is shown.
+    pub(super) fn tell_alone(&self, text: &str) {
+        match self.environment {
+            // It gives way by itself.
+            Some(_) => self.tell(text),
+            None => self.without_progress(|| self.tell(text)),
+        }
+    }
+
     /// Says what comes now.
     pub(super) fn heading(&self, text: &str) {
         self.message(BOLD, "", text);
@@ -266,6 +275,15 @@ impl Ui {
     fn show(&self, bar: ProgressBar) -> Progress {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         Progress { bar, shown: Arc::clone(&self.shown) }
+    }
+
+    /// Runs something with the terminal to itself.
+    pub(super) fn without_progress<T>(&self, work: impl FnOnce() -> T) -> T {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match shown {
+            Some(bar) => bar.suspend(work),
+            None => work(),
+        }
     }
 
     /// Asks for passphrases, where there is somebody to ask.

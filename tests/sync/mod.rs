@@ -15,6 +15,8 @@
 //! - [`drift`]: what others changed in Vault, and clones that are behind.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`ownership`]: whose an entry is.
+//! - [`names`]: names that are misspelt.
+//! - [`question`]: what is asked before it is done.
 //! - [`one_place`]: environments that are in each other's way.
 //! - [`logins`]: tokens for the time of one command.
 //! - [`first_hour`]: what the documentation tells a newcomer.
@@ -47,6 +49,7 @@ mod generated;
 mod interposer;
 mod logins;
 mod move_in;
+mod names;
 mod notes;
 mod oidc_clients;
 mod old_installer_page;
@@ -58,6 +61,7 @@ mod ownership;
 mod phalanx_data;
 mod proxy;
 mod pull_secret;
+mod question;
 mod races;
 mod recovery;
 mod recovery_page;

@@ -373,7 +373,9 @@ impl Walk<'_> {
                 ui.status(&format!("Later: {}", self.command(&sync)));
                 return Ok(exit);
             }
-            if let Err(error) = self.step(&sync) {
+            // It was asked just now.
+            let yes: &[&str] = if options.is_empty() { &[] } else { &["--yes"] };
+            if let Err(error) = self.step(&[&sync[..], yes].concat()) {
                 ui.error(&error);
                 return Ok(error.exit);
             }

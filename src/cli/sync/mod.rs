@@ -1,6 +1,8 @@
 //! `sync`: bring Vault in line.
 
 mod drift;
+mod question;
+mod selection;
 mod warnings;
 
 use std::collections::BTreeMap;
@@ -17,16 +19,18 @@ use super::ui::{Progress, Ui};
 use super::{CliError, Context, Exit, RevisionArgs, one_place, onepassword};
 use crate::check::without_api_path;
 use crate::layout::PULL_SECRET;
-use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind};
+use crate::model::{ApplicationName, Environment, EnvironmentName};
 use crate::plan::{
     Deletion, EntryChange, Guard, KeyChange, Plan, Spared, too_large_for_kubernetes,
 };
 use crate::provenance::Provenance;
-use crate::resolve::{Minted, Regenerate};
+use crate::resolve::Minted;
 use crate::sync::{Decision, Drift, Event, Judgement, Sync, SyncError};
 use crate::trust::VerifiedHistory;
 use crate::vault::CurrentSecrets;
 pub(super) use drift::{refused, store_history, tell_audit};
+use question::{Answer, Deed};
+use selection::{overwrite, regenerate};
 pub(super) use warnings::warn_of_expiry;
 use warnings::{warn_of_deleted, warn_of_pull_secret};
 
@@ -90,6 +94,12 @@ pub(super) struct Args {
     #[arg(long)]
     require_clean: bool,
 
+    /// Do not ask before what cannot be taken back (it is asked at a terminal,
+    /// with --delete, --delete-all, --regenerate, --take-over and
+    /// --allow-rollback)
+    #[arg(short, long)]
+    yes: bool,
+
     /// Print the plan as JSON instead of a line for each change
     #[arg(long)]
     json: bool,
@@ -129,7 +139,8 @@ pub(super) fn run(args: &Args, context: Context<'_>) -> Result<Exit, CliError> {
             .hint("name one: phalanx-secrets sync ENVIRONMENT --delete-all"));
     }
     let work = async |name: &EnvironmentName, context: Context<'_>| sync(args, name, context).await;
-    args.fleet.run(&args.compare, args.json, context, work)
+    let one_by_one = args.may_ask(context.ui);
+    args.fleet.run(&args.compare, args.json, one_by_one, context, work)
 }
 
 async fn sync(
@@ -152,7 +163,11 @@ async fn sync(
     let vault = session.vault.clone();
     let outcome = bring_in_line(args, session, context, &progress, search, history).await;
     log_out(&vault, context).await;
-    let (plan, judgement, refused) = outcome?;
+    let Some((plan, judgement, refused)) = outcome? else {
+        context.ui.status("Nothing was written.");
+        let summary = "not written".to_owned();
+        return Ok(Outcome { exit: Exit::Done, document: None, summary });
+    };
     let refused = refused.map(|error| CliError::sync(error, name));
     progress.suspend(|| {
         finish(args, name, &plan, context.ui);
@@ -187,7 +202,7 @@ impl Args {
 }
 
 /// Does what is to be done, and gives what that was; in a dry run, why it would
-/// be refused, too.
+/// be refused, too. `None` where whoever was asked said no.
 async fn bring_in_line(
     args: &Args,
     session: Session,
@@ -195,7 +210,7 @@ async fn bring_in_line(
     progress: &Progress,
     search: Search,
     history: Option<&VerifiedHistory>,
-) -> Result<(Plan, Judgement, Option<SyncError>), CliError> {
+) -> Result<Option<(Plan, Judgement, Option<SyncError>)>, CliError> {
     let ui = context.ui;
     let Session { environment, static_values, missing, vault, current, policy } = session;
     let name = &environment.name;
@@ -224,7 +239,7 @@ async fn bring_in_line(
 
     refuse_api_path(&environment, &current)?;
     // It takes over by itself what it reads.
-    let read = args.take_over.take_over.then(|| current.clone());
+    let mut read = args.take_over.take_over.then(|| current.clone());
     let mut current = current;
     let foreign = sync.take_over(&mut current);
     let Decision { resolved, plan, judgement } = sync
@@ -234,6 +249,9 @@ async fn bring_in_line(
     let too_much = || Guard::default().judge(&plan, &current).err();
     let not_ours = sync.refuse_foreign(&foreign, &plan, &current).err();
     let is_told = not_ours.is_none() && judgement.refuse(sync.ours()).is_ok();
+    let is_asked = args.may_ask(ui)
+        && is_told
+        && (args.deletion() != Deletion::Unknown || too_much().is_none());
     let not_ours = not_ours.filter(|_| args.dry_run);
     let diverged = args.dry_run.then(|| judgement.refuse(sync.ours()).err()).flatten();
     let refused = match (not_ours, diverged) {
@@ -258,6 +276,20 @@ async fn bring_in_line(
         warn_of_pull_secret(&plan, ui);
         warn_of_expiry(&current, ui);
     });
+    if is_asked {
+        let is_taken = |name: &&ApplicationName| {
+            args.take_over.take_over
+                && (plan.changes.contains_key(*name) || taken_over.contains(name))
+        };
+        let others = foreign.iter().map(|one| &one.application).filter(is_taken);
+        let taken_over = others.map(ApplicationName::as_str).collect();
+        let deed = Deed { sync: &sync, plan: &plan, judgement: &judgement, taken_over };
+        match deed.answer(args, ui)? {
+            Answer::No => return Ok(None),
+            Answer::NotAsked => {}
+            Answer::Yes => read = Some(deed.read_again().await?),
+        }
+    }
     if !args.dry_run && (!plan.is_empty() || history.is_some() || !taken_over.is_empty()) {
         let note = note(args, origin.as_ref(), history.is_some());
         let sync = Sync { note: &note, ..sync };
@@ -310,7 +342,7 @@ async fn bring_in_line(
                 .try_for_each(|(application, change)| print_change(ui, application, change, true))
         })?;
     }
-    Ok((plan, judgement, refused))
+    Ok(Some((plan, judgement, refused)))
 }
 
 /// What is noted in Vault beside each entry.
@@ -442,54 +474,4 @@ fn refuse_api_path(environment: &Environment, current: &CurrentSecrets) -> Resul
         }
         _ => Ok(()),
     }
-}
-
-/// Reads the values of `--regenerate`, each of which must name something that
-/// is generated.
-fn regenerate(values: &[String], environment: &Environment) -> Result<Regenerate, CliError> {
-    let is_generated = |kind: &Kind| matches!(kind, Kind::Generate(_));
-    selection("--regenerate", "generated secret", is_generated, values, environment)
-}
-
-/// Reads the values of `--overwrite`, each of which must name a secret.
-fn overwrite(values: &[String], environment: &Environment) -> Result<Regenerate, CliError> {
-    selection("--overwrite", "secret", |_| true, values, environment)
-}
-
-/// Reads the values of an option that names secrets of a kind.
-fn selection(
-    option: &str,
-    what: &str,
-    is_meant: impl Fn(&Kind) -> bool,
-    values: &[String],
-    environment: &Environment,
-) -> Result<Regenerate, CliError> {
-    if values.is_empty() {
-        return Ok(Regenerate::Nothing);
-    }
-    if values.iter().any(|value| value == EVERYTHING) {
-        return Ok(Regenerate::Everything);
-    }
-    let mut targets = Vec::new();
-    for value in values {
-        let (application, key) = match value.split_once('/') {
-            Some((application, key)) => (application.parse()?, Some(key.parse::<KeyName>()?)),
-            None => (value.parse::<ApplicationName>()?, None),
-        };
-        let target = Regenerate::Only(vec![(application, key)]);
-        let names_something = environment
-            .secrets()
-            .any(|(application, key, spec)| is_meant(&spec.kind) && target.names(application, key));
-        if !names_something {
-            return Err(CliError::usage(format!(
-                "{option}={value} names no {what} of {}",
-                environment.name
-            ))
-            .hint(format!("see them with: phalanx-secrets list {} --json", environment.name)));
-        }
-        if let Regenerate::Only(target) = target {
-            targets.extend(target);
-        }
-    }
-    Ok(Regenerate::Only(targets))
 }
