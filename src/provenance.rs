@@ -33,6 +33,12 @@ const MODIFIED: &str = "-modified";
 /// The longest value that Vault takes for a note, in bytes.
 const MAX_VALUE: usize = 512;
 
+/// Whether a note is one of this program's, by its name.
+#[must_use]
+pub fn is_own_note(name: &str) -> bool {
+    name.starts_with("phalanx-secrets-") || [MANAGED_BY, CHANGE_WITH].contains(&name)
+}
+
 /// What is noted of an entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {

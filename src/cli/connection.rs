@@ -4,6 +4,7 @@ use super::login_settings::LoginSettings;
 use super::{CliError, Context, Exit};
 use crate::layout::VAULT_WRITE_TOKEN;
 use crate::model::{Environment, EnvironmentName, SecretId, SecretValue, VaultLocation};
+use crate::shell::quoted;
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{Contents, Identities};
 use crate::vault::{Login, Named, Proof, VaultClient, VaultToken, is_same_server, is_unprotected};
@@ -29,6 +30,14 @@ impl ServerArgs {
     /// The same for another command.
     pub(super) fn as_arguments(&self) -> Vec<&str> {
         self.vault_url.iter().flat_map(|url| ["--vault-url", url]).collect()
+    }
+
+    /// A command with the same server, as a hint tells it.
+    pub(super) fn told(&self, command: &str) -> String {
+        match &self.vault_url {
+            Some(url) => format!("{command} --vault-url {}", quoted(url)),
+            None => command.to_owned(),
+        }
     }
 
     /// Where an environment is.

@@ -30,6 +30,7 @@ mod import;
 mod init;
 mod input;
 mod last_synced;
+mod left_out;
 mod list;
 mod log;
 mod login_settings;
@@ -49,6 +50,7 @@ mod recipients;
 mod rekey;
 mod remove;
 mod rename;
+mod restore;
 mod run;
 mod schema;
 mod session;
@@ -178,9 +180,9 @@ enum Command {
     /// Bring Vault in line: open, generate, copy and write
     Sync(sync::Args),
     /// Seal all that Vault holds for an environment into the store
-    Backup(backup::BackupArgs),
+    Backup(backup::Args),
     /// Bring back into Vault what was backed up
-    Restore(backup::RestoreArgs),
+    Restore(restore::Args),
     /// Manage who may read and write an environment's secrets in Vault
     #[command(subcommand)]
     Vault(vault::Command),
@@ -282,8 +284,8 @@ fn run(
         Command::Exposed(args) => exposed::run(&args, &context()?),
         Command::Audit(args) => audit::run(&args, context_at(&args.at)?),
         Command::Sync(args) => sync::run(&args, context_at(&args.at)?),
-        Command::Backup(args) => backup::backup(&args, &context()?),
-        Command::Restore(args) => backup::restore(&args, context_at(&args.at)?),
+        Command::Backup(args) => backup::run(&args, &context()?),
+        Command::Restore(args) => restore::run(&args, context_at(&args.at)?),
         Command::Vault(command) => vault::run(&command, &context()?),
         Command::Log(args) => log::run(&args, &context_at(&args.at.or_head())?),
         Command::Diff(args) => {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::body::{room_for, write_values};
-use super::{CurrentValue, Entry};
+use super::{CurrentValue, Entry, EntrySettings};
 use crate::model::SecretValue;
 
 /// A document that is no entry. What is in it is not repeated.
@@ -23,6 +23,9 @@ pub struct EntryBackup {
     pub data: BTreeMap<String, CurrentValue>,
     /// What was noted beside it.
     pub custom_metadata: BTreeMap<String, String>,
+    /// The settings of its own; `None` where they are not known: the token
+    /// could not read them, or an older version made the backup.
+    pub settings: Option<EntrySettings>,
 }
 
 #[derive(Deserialize)]
@@ -30,14 +33,15 @@ struct Document<'a> {
     #[serde(borrow)]
     data: BTreeMap<String, &'a RawValue>,
     custom_metadata: BTreeMap<String, String>,
+    settings: Option<EntrySettings>,
 }
 
 impl EntryBackup {
     /// Of an entry; `None` where it holds nothing.
     #[must_use]
-    pub fn of(entry: &Entry) -> Option<Self> {
+    pub fn of(entry: &Entry, settings: Option<EntrySettings>) -> Option<Self> {
         let data = entry.data.clone()?;
-        Some(Self { data, custom_metadata: entry.custom_metadata.clone() })
+        Some(Self { data, custom_metadata: entry.custom_metadata.clone(), settings })
     }
 
     /// The document: JSON with the keys in order.
@@ -50,13 +54,17 @@ impl EntryBackup {
             .iter()
             .map(|(key, value)| (key.clone(), SecretValue::from(value.as_str()).into()))
             .collect();
-        let room = room_for(&self.data) + room_for(&noted) + 64;
+        let settings = self.settings.as_ref().map(|known| serde_json::json!(known));
+        let settings = settings.map(|known| format!(",\"settings\":{known}")).unwrap_or_default();
+        let room = room_for(&self.data) + room_for(&noted) + settings.len() + 64;
         let mut json = Zeroizing::new(Vec::with_capacity(room));
         json.extend_from_slice(b"{\"data\":{");
         write_values(&self.data, &mut json).map_err(str::to_owned)?;
         json.extend_from_slice(b"},\"custom_metadata\":{");
         write_values(&noted, &mut json).map_err(str::to_owned)?;
-        json.extend_from_slice(b"}}");
+        json.extend_from_slice(b"}");
+        json.extend_from_slice(settings.as_bytes());
+        json.extend_from_slice(b"}");
         Ok(SecretValue::from(std::mem::take(&mut *json)))
     }
 
@@ -67,11 +75,11 @@ impl EntryBackup {
     pub fn from_json(json: &SecretValue) -> Result<Self, InvalidBackup> {
         let document: Document<'_> =
             serde_json::from_slice(json.expose()).map_err(|_| InvalidBackup)?;
-        let data = document.data.into_iter().map(|(key, raw)| {
-            CurrentValue::from_raw(raw).map(|value| (key, value)).ok_or(InvalidBackup)
+        let data = document.data.iter().map(|(key, raw)| {
+            CurrentValue::from_raw(raw).map(|value| (key.clone(), value)).ok_or(InvalidBackup)
         });
-        let custom_metadata = document.custom_metadata;
-        Ok(Self { data: data.collect::<Result<_, _>>()?, custom_metadata })
+        let Document { custom_metadata, settings, .. } = document;
+        Ok(Self { data: data.collect::<Result<_, _>>()?, custom_metadata, settings })
     }
 }
 
@@ -89,11 +97,15 @@ mod tests {
         ]);
         let custom_metadata = BTreeMap::from([("note".to_owned(), "\"x\"".to_owned())]);
         let entry = Entry { version: 7, data: Some(data), custom_metadata, ..Entry::default() };
-        let backup = EntryBackup::of(&entry).unwrap();
-        let document = backup.to_json().unwrap();
-        assert_eq!(EntryBackup::from_json(&document), Ok(backup.clone()));
-        assert_eq!(backup.to_json().unwrap(), document);
-        assert_eq!(EntryBackup::of(&Entry::default()), None);
+        let settings =
+            EntrySettings { max_versions: 25, cas_required: true, ..EntrySettings::default() };
+        for settings in [None, Some(EntrySettings::default()), Some(settings)] {
+            let backup = EntryBackup::of(&entry, settings.clone()).unwrap();
+            let document = backup.to_json().unwrap();
+            assert_eq!(EntryBackup::from_json(&document), Ok(backup.clone()));
+            assert_eq!(backup.to_json().unwrap(), document);
+            assert_eq!(EntryBackup::of(&Entry::default(), settings), None);
+        }
     }
 
     #[test]
@@ -104,7 +116,7 @@ mod tests {
         }
         let binary = CurrentValue::from(SecretValue::from(vec![0xff]));
         let data = BTreeMap::from([("key".to_owned(), binary)]);
-        let backup = EntryBackup { data, custom_metadata: BTreeMap::new() };
+        let backup = EntryBackup { data, custom_metadata: BTreeMap::new(), settings: None };
         assert_eq!(backup.to_json(), Err("key".to_owned()));
     }
 }

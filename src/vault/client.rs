@@ -247,7 +247,7 @@ impl VaultClient {
         application: &ApplicationName,
         custom_metadata: &BTreeMap<String, String>,
     ) -> Result<(), VaultError> {
-        let path = format!("{}/metadata/{}/{application}", self.mount, self.path);
+        let path = self.metadata_path(application);
         let mut request = Request::new(Operation::WriteMetadata(application.clone()), path);
         let body = serde_json::json!({ "custom_metadata": custom_metadata });
         request.body = Some(body.to_string().into());
@@ -271,6 +271,10 @@ impl VaultClient {
         read: impl FnOnce(&Reply<'_>) -> Result<T, Failure>,
     ) -> Result<T, VaultError> {
         self.transport.send(request, read).await
+    }
+
+    pub(super) fn metadata_path(&self, application: &ApplicationName) -> String {
+        format!("{}/metadata/{}/{application}", self.mount, self.path)
     }
 
     fn entry_path(&self, application: &ApplicationName) -> String {

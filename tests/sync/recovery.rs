@@ -75,8 +75,9 @@ fn an_empty_vault_is_rebuilt_from_the_store() {
     let output = world.restore(&url).success().hides(&made);
     assert_eq!(output.stdout().lines().count(), 4);
     assert_eq!(all(&fresh, &world), before);
-    assert!(output.stderr().contains("Now for the rest: phalanx-secrets sync demo"), "{output:?}");
-    assert!(output.stderr().contains("cas_required"), "{output:?}");
+    let rest = format!("Now for the rest: phalanx-secrets sync demo --vault-url {}", fresh.url());
+    assert!(output.stderr().contains(&rest), "{output:?}");
+    assert!(!output.stderr().contains("cas_required"), "{output:?}");
     fresh.reset_requests();
     world.sync(&url);
     world.restore(&url).success();
@@ -223,4 +224,122 @@ fn a_backup_is_part_of_the_store() {
     assert!(moved.stderr().contains("sealed for demo/copier/@vault"), "{moved:?}");
     let empty = World::new("no-backup", &[("app", APP)]);
     assert!(empty.restore(&[]).fails_with(3).stderr().contains("there is no backup"));
+}
+
+/// The settings of an entry, as a server has them.
+fn settings(server: &OpenBao, world: &World, name: &str) -> Value {
+    let found = server.metadata(&world.prefix, name).unwrap_or_default();
+    let names = ["cas_required", "max_versions", "delete_version_after", "custom_metadata"];
+    names.into_iter().map(|name| (name.to_owned(), found.get(name).cloned())).collect()
+}
+
+fn set_settings(server: &OpenBao, world: &World, name: &str, settings: Value) {
+    let (mount, path) = world.prefix.split_once('/').unwrap();
+    let path = format!("{mount}/metadata/{path}/{name}");
+    server.root("POST", &path, Some(settings));
+}
+
+#[test]
+fn the_settings_of_entries_come_back() {
+    let world = world("restore-settings");
+    let given = json!({
+        "cas_required": true, "max_versions": 25, "delete_version_after": "720h",
+        "custom_metadata": { "owner": "somebody" },
+    });
+    set_settings(world.server, &world, "stranger", given);
+    world.backup(&[]).success();
+    let before = settings(world.server, &world, "stranger");
+    assert_eq!(before["max_versions"], 25);
+    assert_eq!(before["delete_version_after"], "720h0m0s");
+
+    // Into a server that has nothing, and once more.
+    let fresh = OpenBao::start();
+    let url = ["--vault-url", fresh.url()];
+    world.restore(&url).success();
+    assert_eq!(settings(&fresh, &world, "stranger"), before);
+    let found = fresh.metadata(&world.prefix, "stranger").unwrap();
+    assert_ne!(found["versions"]["1"]["deletion_time"], "", "{found:?}");
+    fresh.reset_requests();
+    let again = world.restore(&url).success();
+    assert!(again.stderr().contains("Vault holds all of the backup already"), "{again:?}");
+    assert_eq!(fresh.write_requests(), 0);
+
+    // An interrupted restore goes on; settings that others gave are not replaced unasked.
+    let none = json!({ "cas_required": false, "max_versions": 0, "delete_version_after": "0s" });
+    set_settings(&fresh, &world, "stranger", none);
+    let output = world.restore(&url).success();
+    assert_eq!(output.stdout(), "Restored settings and notes of stranger\n");
+    assert_eq!(settings(&fresh, &world, "stranger"), before);
+    set_settings(&fresh, &world, "stranger", json!({ "max_versions": 3 }));
+    let refused = world.restore(&url).fails_with(3);
+    assert!(refused.stderr().contains("• stranger"), "{refused:?}");
+    world.restore(&[&url[..], &["--replace"]].concat()).success();
+    assert_eq!(settings(&fresh, &world, "stranger"), before);
+}
+
+#[test]
+fn a_setting_or_a_note_makes_a_backup_old() {
+    let world = world("backup-settings");
+    world.backup(&[]).success();
+    for settings in [
+        json!({ "max_versions": 4 }),
+        json!({ "cas_required": true }),
+        json!({ "custom_metadata": { "owner": "us" } }),
+        json!({ "max_versions": 0 }),
+    ] {
+        set_settings(world.server, &world, "stranger", settings);
+        let output = world.backup(&[]).success();
+        assert_eq!(output.stdout(), "Backed up Vault secret for stranger\n");
+        assert!(world.backup(&[]).success().stderr().contains("up to date"));
+    }
+}
+
+#[test]
+fn settings_that_the_token_may_not_read_or_write_are_named() {
+    let world = world("backup-settings-forbidden");
+    set_settings(world.server, &world, "stranger", json!({ "max_versions": 4 }));
+    let (mount, path) = world.prefix.split_once('/').unwrap();
+    let policy = format!(
+        "path \"{mount}/data/{path}/*\" {{ capabilities = [\"create\", \"read\", \"update\"] }}\n\
+         path \"{mount}/metadata/{path}/\" {{ capabilities = [\"list\"] }}"
+    );
+    world.server.create_policy("no-settings", &policy);
+    let token = world.server.create_token(&["no-settings"]);
+    let with_token = |line: &[&str]| world.command(line).env("VAULT_TOKEN", &token).run();
+    let output = with_token(&["backup", "demo"]).success();
+    assert!(output.stderr().contains("may not read the settings of entries"), "{output:?}");
+    world.server.destroy(&world.prefix, "stranger");
+    let output = world.restore(&[]).success();
+    assert!(output.stderr().contains("does not say which settings"), "{output:?}");
+    assert!(output.stderr().contains("where they had any: stranger\n"), "{output:?}");
+
+    // What was known before is kept.
+    set_settings(world.server, &world, "stranger", json!({ "max_versions": 4 }));
+    world.backup(&[]).success();
+    world.server.put(&world.prefix, "stranger", json!({ "a": "changed" }));
+    with_token(&["backup", "demo"]).success();
+    world.server.destroy(&world.prefix, "stranger");
+    let output = with_token(&["restore", "demo"]).fails_with(1);
+    assert!(output.stderr().contains("not restored: the settings of stranger"), "{output:?}");
+    assert!(output.stderr().contains("1 thing was not restored"), "{output:?}");
+    world.restore(&[]).success();
+    assert_eq!(settings(world.server, &world, "stranger")["max_versions"], 4);
+}
+
+#[test]
+fn what_a_backup_does_not_keep_is_a_finding_and_what_a_restore_drops_is_named() {
+    let world = world("backup-findings");
+    world.server.delete(&world.prefix, "stranger");
+    let output = world.backup(&[]).success();
+    assert!(output.stderr().contains("stranger is deleted in Vault, so it is not backed up"));
+    world.server.put(&world.prefix, "folder/entry", json!({ "a": "b" }));
+    let output = world.backup(&[]).fails_with(1);
+    assert!(output.stderr().contains("not backed up: folder/: "), "{output:?}");
+    assert!(output.stderr().contains("1 thing was not backed up"), "{output:?}");
+
+    world.server.put(&world.prefix, "copier", json!({ "new": "x", "of_made": "y" }));
+    let refused = world.restore(&[]).fails_with(3);
+    assert!(refused.stderr().contains("copier (the backup does not have: new)"), "{refused:?}");
+    let output = world.restore(&["--replace"]).success();
+    assert!(output.stderr().contains("copier loses what the backup does not have: new"));
 }
