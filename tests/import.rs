@@ -265,7 +265,7 @@ fn values_of_what_is_not_static_are_left_out() {
     let store = SmallStore::new();
     let yaml =
         "applications: {app: {made: {value: hunter2}, copied: {value: x}, fixed: {value: x}}}";
-    let output = import(&store, yaml, &[]).success().hides("hunter2");
+    let output = import(&store, yaml, &[]).fails_with(1).hides("hunter2");
     assert_snapshot!(store.stderr(&output), @r"
       missing    app .dockerconfigjson
       missing    app dex.clientSecret
@@ -278,6 +278,7 @@ fn values_of_what_is_not_static_are_left_out() {
     Warning: demo/app/made is not static, so its value in the file is left out
     Stored 0 new and 0 different values; 0 were stored already.
     6 static secrets still have no value; give them with: phalanx-secrets fill demo
+    Warning: 3 things were not stored: app copied, app fixed, app made
     ");
     assert_eq!(store.sealed_files(), [""; 0]);
 }
@@ -514,7 +515,7 @@ fn a_dry_run_shows_what_is_to_be_decided() {
     let store = SmallStore::new();
     store.set("app", "password", "old");
     let yaml = "applications: {app: {password: {value: new}, gone: {value: x}, token: {value: y}}}";
-    let output = import(&store, yaml, &["--dry-run"]).success();
+    let output = import(&store, yaml, &["--dry-run"]).fails_with(1);
     assert_snapshot!(store.stderr(&output), @r"
       new        app token
       different  app password
@@ -526,6 +527,7 @@ fn a_dry_run_shows_what_is_to_be_decided() {
     Hint: then store them too with --allow-unknown, or leave them out with --skip-unknown
     Would store 1 new and 1 different values; 0 were stored already.
     4 static secrets still have no value; give them with: phalanx-secrets fill demo
+    Warning: 1 thing was not stored: app gone
     ");
     let output = import(&store, yaml, &["--dry-run", "--skip-unknown"]).success();
     assert_snapshot!(store.stderr(&output), @r"

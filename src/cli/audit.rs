@@ -10,7 +10,8 @@ use super::last_synced::{LastSynced, last_synced, print_last_synced};
 use super::ownership::{self, owner};
 use super::provenance::Origin;
 use super::session::{CompareArgs, Session, Unbound};
-use super::sync::{store_history, tell_audit};
+use super::sync::{store_history, tell_audit, warn_of_pull_secret};
+use super::ui::Ui;
 use super::{CliError, Context, Exit, RevisionArgs, onepassword};
 use crate::layout::PULL_SECRET;
 use crate::model::{ApplicationName, EnvironmentName};
@@ -100,7 +101,7 @@ async fn audit(
     super::sync::warn_of_expiry(&session.current, context.ui);
     let origin = Origin::find(context);
     let store = store_history(&args.compare, origin.as_ref(), context)?;
-    let (mut report, mut judgement) = compare(&session, store.as_ref());
+    let (mut report, mut judgement) = compare(&session, store.as_ref(), context.ui);
     report.changed_in_vault = judgement.drift.clone();
     report.not_ours = owner(origin.as_ref(), context).foreign(name, &session.current);
     let is_foreign =
@@ -145,7 +146,7 @@ fn lost_in_rebuild(session: &Session, context: &Context<'_>) -> Result<BTreeSet<
     Ok(losses(environment, &resolved, current, &backups))
 }
 
-fn compare(session: &Session, store: Option<&StoreHistory>) -> (Report, Judgement) {
+fn compare(session: &Session, store: Option<&StoreHistory>, ui: &Ui) -> (Report, Judgement) {
     let Session { environment, static_values, missing, vault, current, policy } = session;
     let note = &BTreeMap::new();
     let sync = Sync {
@@ -160,7 +161,10 @@ fn compare(session: &Session, store: Option<&StoreHistory>) -> (Report, Judgemen
         owner: None,
     };
     match sync.decide(current, &Minted::default()) {
-        Ok(Decision { plan, judgement, .. }) => (Report::of_plan(&plan, session), judgement),
+        Ok(Decision { plan, judgement, .. }) => {
+            warn_of_pull_secret(&plan, ui);
+            (Report::of_plan(&plan, session), judgement)
+        }
         Err(problems) => {
             let is_missing = |problem: &&Problem| {
                 missing.iter().any(|one| one.concerns(&problem.application, &problem.key))

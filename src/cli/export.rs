@@ -36,10 +36,18 @@ pub(super) fn encode(values: &mut StaticValues, environment: &Environment) {
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let store = context.checkout.store()?;
     let environment = context.checkout.environment(&args.environment)?;
-    let values = context.open(&store.contents(&args.environment)?, |id| !is_backup(id))?;
+    let contents = store.contents(&args.environment)?;
+    let values = context.open(&contents, |id| !is_backup(id))?;
     let mut values = StaticValues::from_stored(values)?;
     encode(&mut values, &environment);
     let yaml = Template::filled(&environment, &values).to_yaml()?;
     context.ui.data(yaml.as_bytes())?;
+    match contents.backups().count() {
+        0 => {}
+        1 => context.ui.status("1 backup of an entry in Vault is no value, and is not in it."),
+        count => context
+            .ui
+            .status(&format!("{count} backups of entries in Vault are no values, and not in it.")),
+    }
     Ok(Exit::Done)
 }

@@ -16,18 +16,23 @@ pub(super) struct LeftOut<'a> {
     ui: &'a Ui,
     /// What is not done with it: "backed up".
     done: &'static str,
-    count: usize,
+    names: Vec<String>,
 }
 
 impl<'a> LeftOut<'a> {
     pub(super) fn new(ui: &'a Ui, done: &'static str) -> Self {
-        Self { ui, done, count: 0 }
+        Self { ui, done, names: Vec::new() }
     }
 
     /// Names something that is left out, and why.
     pub(super) fn add(&mut self, what: impl Display, why: &str) {
         self.ui.warn(&format!("not {}: {what}: {why}", self.done));
-        self.count += 1;
+        self.names.push(what.to_string());
+    }
+
+    /// Counts things of which it was said already why.
+    pub(super) fn extend(&mut self, names: impl IntoIterator<Item = String>) {
+        self.names.extend(names);
     }
 
     /// Names what of an environment in Vault is no application's entry, and the
@@ -47,13 +52,13 @@ impl<'a> LeftOut<'a> {
         }
     }
 
-    /// Says how much was left out: a finding, where it was something.
+    /// Says once more what was left out, and how much: a finding, where it was something.
     pub(super) fn exit(self) -> Exit {
-        let done = self.done;
-        match self.count {
+        let (done, names) = (self.done, self.names.join(", "));
+        match self.names.len() {
             0 => return Exit::Done,
-            1 => self.ui.warn(&format!("1 thing was not {done}; it is named above")),
-            count => self.ui.warn(&format!("{count} things were not {done}; they are named above")),
+            1 => self.ui.warn(&format!("1 thing was not {done}: {names}")),
+            count => self.ui.warn(&format!("{count} things were not {done}: {names}")),
         }
         Exit::Findings
     }

@@ -27,6 +27,13 @@ pub(super) fn tell_unused(read: &OnepasswordValues, context: &Context<'_>) {
     }
 }
 
+/// Says which fields have no value, so that nothing can be taken from them.
+pub(super) fn tell_empty(read: &OnepasswordValues, context: &Context<'_>) {
+    for name in &read.empty {
+        context.ui.status(&format!("1Password: {name} has no value, so it is left out"));
+    }
+}
+
 /// Reads items as the old installer had them. Its name for the environment is
 /// `named`, or one of those that it may have had.
 pub(super) async fn read_labelled(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::completion::environments;
 use super::connection::block_on;
+use super::left_out::LeftOut;
 use super::{CliError, Context, Exit, export, onepassword, private_file};
 use crate::model::EnvironmentName;
 use crate::static_values::Template;
@@ -12,7 +13,8 @@ use crate::static_values::Template;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "It needs no store. The file holds every value in the clear: it is the form that \
-    --secrets and import take. OP_CONNECT_TOKEN holds the token of the Connect server."
+    --secrets and import take. OP_CONNECT_TOKEN holds the token of the Connect server. \
+    What no spec asks for is left out and named, and the exit code is 1."
 )]
 pub(super) struct Args {
     /// Environment
@@ -33,7 +35,14 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         let _progress = context.ui.progress("Reading 1Password".to_owned());
         block_on(onepassword::read(&environment, context))?
     };
-    onepassword::tell_unused(&read, context);
+    let mut left_out = LeftOut::new(context.ui, "printed");
+    for item in &read.passed_over {
+        left_out.add(item, "nothing is taken from it");
+    }
+    for name in &read.unknown {
+        left_out.add(name, "no spec asks for it");
+    }
+    onepassword::tell_empty(&read, context);
     if !read.missing.is_empty() {
         return Err(onepassword::missing(&read.missing, "nothing was written"));
     }
@@ -55,5 +64,5 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             ));
         }
     }
-    Ok(Exit::Done)
+    Ok(left_out.exit())
 }

@@ -43,6 +43,8 @@ pub struct OnepasswordValues {
     pub unknown: Vec<String>,
     /// Items of which nothing is taken, though they may be meant, and why.
     pub passed_over: Vec<String>,
+    /// Fields without a value that no spec asks for, as `ITEM FIELD`.
+    pub empty: Vec<String>,
     /// What specs ask for that has no value.
     pub missing: Vec<Missing>,
 }
@@ -93,6 +95,8 @@ struct Given {
 struct Contents {
     fields: Vec<Given>,
     empty: Vec<String>,
+    /// Those of `empty` that somebody made, which are not of the item's kind.
+    hollow: Vec<String>,
     files: Vec<String>,
 }
 
@@ -150,6 +154,19 @@ impl OnepasswordValues {
                     picked.unknown.push(format!("{title} {}{section}", printable(&field.label)));
                 }
             }
+            let is_missing = |label: &&String| {
+                let key = label.parse().ok();
+                let names = |one: &Missing| {
+                    one.application.as_str() == title
+                        && key.as_ref().is_some_and(|key| one.concerns(&one.application, key))
+                };
+                picked.missing.iter().any(names)
+            };
+            let is_given = |label: &String| item.fields.iter().any(|field| field.label == *label);
+            let empty = item.hollow.iter().filter(|label| !is_missing(label) && !is_given(label));
+            let empty: Vec<String> =
+                empty.map(|label| format!("{title} {}", printable(label))).collect();
+            picked.empty.extend(empty);
             let files = item.files.iter();
             picked
                 .unknown
@@ -228,7 +245,7 @@ impl OnepasswordValues {
 /// What an item has.
 fn contents(item: Item<'_>) -> Option<Contents> {
     let sections = item.sections.unwrap_or_default();
-    let (mut fields, mut empty) = (Vec::new(), Vec::new());
+    let (mut fields, mut empty, mut hollow) = (Vec::new(), Vec::new(), Vec::new());
     for field in item.fields.unwrap_or_default() {
         let raw = field.value.filter(|raw| raw.get() != "null");
         let value = match raw {
@@ -236,6 +253,7 @@ fn contents(item: Item<'_>) -> Option<Contents> {
             None => SecretValue::from(""),
         };
         if value.is_empty() {
+            hollow.extend(field.label.clone().filter(|_| field.purpose.is_none()));
             empty.extend(field.label);
             continue;
         }
@@ -251,7 +269,7 @@ fn contents(item: Item<'_>) -> Option<Contents> {
     }
     let files = item.files.unwrap_or_default().into_iter();
     let files = files.map(|file| file.name.unwrap_or_else(|| "(unnamed)".to_owned())).collect();
-    Some(Contents { fields, empty, files })
+    Some(Contents { fields, empty, hollow, files })
 }
 
 type Sections<'a> = IndexMap<String, Vec<&'a Given>>;

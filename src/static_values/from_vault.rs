@@ -33,6 +33,8 @@ pub struct EntryValues {
     pub unknown: Vec<String>,
     /// What is there of secrets that are generated, as `APPLICATION KEY`.
     pub generated: Vec<String>,
+    /// What is there and is empty, as `APPLICATION KEY`: it counts as no value.
+    pub empty: Vec<String>,
 }
 
 impl EntryValues {
@@ -50,6 +52,8 @@ impl EntryValues {
         for (name, data) in entries {
             // An empty one counts as none.
             let is_value = |value: &CurrentValue| !value.text().is_some_and(SecretValue::is_empty);
+            let empty = data.iter().filter(|(_, value)| !is_value(value));
+            picked.empty.extend(empty.map(|(key, _)| format!("{name} {}", printable(key))));
             for (key, value) in data.iter().filter(|(_, value)| is_value(value)) {
                 let invalid =
                     |what| InvalidEntry { entry: name.to_string(), key: key.clone(), what };

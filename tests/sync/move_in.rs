@@ -57,8 +57,9 @@ fn what_vault_holds_is_imported_and_then_there_is_nothing_to_sync() {
     let world = world("from-vault");
     keep_in_vault(&world);
     let watch = world.watch();
-    let output = world.command(&["import", "demo", "--from-vault"]).run().success();
-    assert_eq!(watch.writes(), []);
+    world.server.put(&world.prefix, "folder/entry", serde_json::json!({ "a": "b" }));
+    let output = world.command(&["import", "demo", "--from-vault"]).run().fails_with(1);
+    assert_eq!(watch.requests().iter().filter(|request| request.is_kv_write()).count(), 1);
     assert_snapshot!(world.redact(output.stderr()), @r"
       new        app password
       new        app token
@@ -66,12 +67,15 @@ fn what_vault_holds_is_imported_and_then_there_is_nothing_to_sync() {
       new        oidc-clients c
       unknown    app old
       unknown    gone key
+      unknown    folder/ (a folder)
     Warning: the value of app password is one line and ends with a line feed, which is kept
     Stored 4 new and 0 different values; 0 were stored already.
+    Warning: 3 things were not stored: app old, gone key, folder/ (a folder)
     ");
     assert_all_is_stored(&world);
     world.sync_changes_nothing(&[]);
-    let output = world.command(&["import", "demo", "--from-vault"]).run().success();
+    let output =
+        world.command(&["import", "demo", "--from-vault", "--skip-unknown"]).run().success();
     assert!(output.stderr().contains("Stored 0 new and 0 different values; 4 were"), "{output:?}");
     // What is no text there is named, and nothing is stored.
     world.server.put(&world.prefix, "app", serde_json::json!({ "password": 4711, "token": "x" }));
@@ -85,7 +89,7 @@ fn what_was_exported_is_imported() {
     let world = world("exported");
     keep_in_vault(&world);
     world.command(&["vault", "export-secrets", "demo", "out"]).run().success();
-    let import = |what: &str| world.command(&["import", "demo", what]).run();
+    let import = |what: &str| world.command(&["import", "demo", what, "--skip-unknown"]).run();
     let output = import("out/app.json").success();
     assert!(output.stderr().contains("Stored 2 new"), "{output:?}");
     import("out").success();
@@ -335,7 +339,7 @@ fn generated_values_of_exported_files_are_named() {
     let world = world("exported-generated");
     keep_in_vault(&world);
     world.command(&["vault", "export-secrets", "demo", "out"]).run().success();
-    let output = world.command(&["import", "demo", "out"]).run().success();
+    let output = world.command(&["import", "demo", "out"]).run().fails_with(1);
     assert!(output.stderr().contains("left out (app made)"), "{output:?}");
     assert!(output.stderr().contains("keep what was left out"), "{output:?}");
     assert!(output.stderr().contains("app made (generated)"), "{output:?}");

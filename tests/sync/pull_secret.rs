@@ -41,6 +41,8 @@ fn it_is_replaced_wholly() {
     let data = json!({ ".dockerconfigjson": DOCUMENT, "extra": "key", "number": 7 });
     world.server.put(&world.prefix, "pull-secret", data);
     // What it loses is named before, and when it is done.
+    let audited = world.audit(&[]).fails_with(1);
+    assert!(audited.stderr().contains("is deleted: extra, number;"), "{audited:?}");
     for options in [&["--dry-run"][..], &[]] {
         let output = world.sync(options);
         assert!(output.stderr().contains("is deleted: extra, number;"), "{output:?}");

@@ -321,7 +321,10 @@ fn settings_that_the_token_may_not_read_or_write_are_named() {
     world.server.destroy(&world.prefix, "stranger");
     let output = with_token(&["restore", "demo"]).fails_with(1);
     assert!(output.stderr().contains("not restored: the settings of stranger"), "{output:?}");
-    assert!(output.stderr().contains("1 thing was not restored"), "{output:?}");
+    assert!(
+        output.stderr().contains("1 thing was not restored: the settings of stranger"),
+        "{output:?}"
+    );
     world.restore(&[]).success();
     assert_eq!(settings(world.server, &world, "stranger")["max_versions"], 4);
 }
@@ -335,7 +338,7 @@ fn what_a_backup_does_not_keep_is_a_finding_and_what_a_restore_drops_is_named() 
     world.server.put(&world.prefix, "folder/entry", json!({ "a": "b" }));
     let output = world.backup(&[]).fails_with(1);
     assert!(output.stderr().contains("not backed up: folder/: "), "{output:?}");
-    assert!(output.stderr().contains("1 thing was not backed up"), "{output:?}");
+    assert!(output.stderr().contains("1 thing was not backed up: folder/"), "{output:?}");
 
     world.server.put(&world.prefix, "copier", json!({ "new": "x", "of_made": "y" }));
     let refused = world.restore(&[]).fails_with(3);

@@ -20,7 +20,8 @@ use crate::model::{Environment, EnvironmentName};
     phalanx-secrets import [OPTIONS] <ENVIRONMENT> <--from-onepassword|--from-vault|--from-sops \
     <FILE>>",
     after_help = "First it shows what would become of each value; nothing is stored unless all of \
-    it can be."
+    it can be. Where\nsomething is left out that --skip-unknown and --only do not ask for, it is \
+    named, and the exit\ncode is 1."
 )]
 pub(super) struct Args {
     /// Environment
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     }
     only::pick(&mut offer, &args.only)?;
     let outcome = offer.store(&environment, args.offer, args.commit, context)?;
-    if let (Some(path), Outcome::Stored { left_out }) = (args.source.in_the_clear(), outcome) {
+    if let (Some(path), Outcome::Stored { left_out, .. }) = (args.source.in_the_clear(), &outcome) {
         let path = path.display();
         context.ui.hint(&match left_out.as_slice() {
             [] => format!("{path} still has the values in the clear; delete it in the end"),
@@ -82,7 +83,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             ),
         });
     }
-    Ok(Exit::Done)
+    Ok(outcome.exit(Vec::new(), context.ui))
 }
 
 /// The names of what a file or folder has that is not stored.

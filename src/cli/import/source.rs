@@ -131,6 +131,7 @@ pub(super) fn from_path(
 
 fn from_onepassword(environment: &Environment, context: &Context<'_>) -> Result<Offer, CliError> {
     let read = block_on(onepassword::read(environment, context))?;
+    onepassword::tell_empty(&read, context);
     Ok(Offer {
         values: read.values,
         unknown: Some([read.passed_over, read.unknown].concat()),
@@ -148,9 +149,10 @@ fn from_labels(
 ) -> Result<Offer, CliError> {
     let read = block_on(onepassword::read_labelled(environment, named, context))?;
     let missing = read.missing(environment);
-    let EntryValues { mut values, unknown, generated } =
+    let EntryValues { mut values, unknown, generated, empty } =
         EntryValues::pick(environment, &read.entries)
             .map_err(|error| invalid("1Password", &error))?;
+    tell_empty(&empty, context);
     let generated = generated.into_iter().map(|name| format!("{name} (generated)"));
     let unknown = read.unknown.into_iter().chain(unknown).chain(generated).collect();
     name_as_stored(&mut values, environment, context)?;
@@ -166,10 +168,16 @@ fn from_vault(
         Ok(vault.read_environment(environment.applications.keys(), &BTreeSet::new()).await?)
     };
     let current = server.with_vault(Credentials::Entries, environment, context, read)?;
+    let folders = current.folders.iter().map(|folder| format!("{folder} (a folder)"));
+    let unreadable = current.unreadable_names.iter();
+    let unreadable = unreadable.map(|name| format!("{name:?} (no application's name)"));
+    let beside: Vec<String> = folders.chain(unreadable).collect();
     let entries = current.entries.into_iter();
     let entries: Entries = entries.filter_map(|(name, entry)| Some((name, entry.data?))).collect();
-    let EntryValues { mut values, unknown, .. } =
+    let EntryValues { mut values, mut unknown, empty, .. } =
         EntryValues::pick(environment, &entries).map_err(|error| invalid("Vault", &error))?;
+    unknown.extend(beside);
+    tell_empty(&empty, context);
     name_as_stored(&mut values, environment, context)?;
     Ok(Offer { values, unknown: Some(unknown), missing: Vec::new(), place: "entry" })
 }
@@ -184,8 +192,9 @@ fn of_entries(
     entries: &Entries,
     context: &Context<'_>,
 ) -> Result<Offer, CliError> {
-    let EntryValues { mut values, mut unknown, generated } =
+    let EntryValues { mut values, mut unknown, generated, empty } =
         EntryValues::pick(environment, entries).map_err(|error| invalid(path.display(), &error))?;
+    tell_empty(&empty, context);
     if !generated.is_empty() {
         context.ui.warn(&format!(
             "values of secrets that are generated are left out ({}): where Vault has none of its \
@@ -196,6 +205,13 @@ fn of_entries(
     }
     name_as_stored(&mut values, environment, context)?;
     Ok(Offer { values, unknown: Some(unknown), missing: Vec::new(), place: "entry" })
+}
+
+/// Says which secrets have an empty value, which counts as none.
+fn tell_empty(empty: &[String], context: &Context<'_>) {
+    for name in empty {
+        context.ui.status(&format!("{name} is empty there, so it is left out"));
+    }
 }
 
 /// Gives clients the names that they are stored under: where they come from

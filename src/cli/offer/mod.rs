@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use super::commit::CommitArgs;
 use super::input::YES;
+use super::left_out::LeftOut;
+use super::ui::Ui;
 use super::{CliError, Context, Exit, onepassword};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, Kind, SecretId, SecretValue};
@@ -74,9 +76,26 @@ pub(super) enum Outcome {
     Stored {
         /// The names of values that are not stored.
         left_out: Vec<String>,
+        /// Those of them that nobody asked to leave out.
+        unasked: Vec<String>,
     },
     /// Nothing was stored.
-    NotStored,
+    NotStored {
+        /// The names of what would be left out, though nobody asked for that.
+        unasked: Vec<String>,
+    },
+}
+
+impl Outcome {
+    /// What the exit code says: whether anything was left out that nobody asked
+    /// to leave out.
+    pub(super) fn exit(self, more: Vec<String>, ui: &Ui) -> Exit {
+        let (Self::Stored { unasked, .. } | Self::NotStored { unasked }) = self;
+        let mut left_out = LeftOut::new(ui, "stored");
+        left_out.extend(more);
+        left_out.extend(unasked);
+        left_out.exit()
+    }
 }
 
 impl Offer {
@@ -122,11 +141,15 @@ impl Offer {
             sorted.refuse(OfferArgs { replace, ..args })?;
             if is_asked && !ui.confirm(&sorted.question(), YES)? {
                 ui.status("Nothing was stored.");
-                return Ok(Outcome::NotStored);
+                return Ok(Outcome::NotStored { unasked: Vec::new() });
             }
         }
         sorted.warn_of_oddities(ui);
         let left_out = self.left_out(&sorted, args, context);
+        let unasked = match args.skip_unknown {
+            true => sorted.not_static.iter().map(name).collect(),
+            false => left_out.clone(),
+        };
         let verb = if args.dry_run { "Would store" } else { "Stored" };
         let locked = match (args.dry_run, locked) {
             (true, _) => None,
@@ -151,7 +174,7 @@ impl Offer {
             ui.status(&format!("{have} with: phalanx-secrets fill {}", environment.name));
         }
         let (Some(commit), Some(locked)) = (commit, locked) else {
-            return Ok(Outcome::NotStored);
+            return Ok(Outcome::NotStored { unasked });
         };
         let touched = locked.into_touched();
         let count = match touched.len() {
@@ -160,7 +183,7 @@ impl Offer {
         };
         let message = format!("secrets({}): import {count}", environment.name);
         commit.end(touched, &message, ui)?;
-        Ok(Outcome::Stored { left_out })
+        Ok(Outcome::Stored { left_out, unasked })
     }
 
     /// The names of what is not stored as it is now: neither these values nor

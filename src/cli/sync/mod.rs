@@ -31,8 +31,8 @@ use crate::vault::CurrentSecrets;
 pub(super) use drift::{refused, store_history, tell_audit};
 use question::{Answer, Deed};
 use selection::{overwrite, regenerate};
-pub(super) use warnings::warn_of_expiry;
-use warnings::{warn_of_deleted, warn_of_pull_secret};
+use warnings::warn_of_deleted;
+pub(super) use warnings::{warn_of_expiry, warn_of_pull_secret};
 
 /// What `--regenerate` means without a value.
 const EVERYTHING: &str = "*";

@@ -42,7 +42,7 @@ pub(super) fn warn_of_deleted(plan: &Plan, current: &CurrentSecrets, ui: &Ui) {
 
 /// Names what the entry of the pull secret loses: it is wholly made of the
 /// registries in the store, as with the Python CLI.
-pub(super) fn warn_of_pull_secret(plan: &Plan, ui: &Ui) {
+pub(in crate::cli) fn warn_of_pull_secret(plan: &Plan, ui: &Ui) {
     let change = plan.changes.get(PULL_SECRET);
     let Some(EntryChange::Update { keys }) = change else { return };
     let lost = keys.iter().filter(|(_, change)| **change == KeyChange::Delete);

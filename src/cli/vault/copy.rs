@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Credentials, Target};
+use crate::cli::left_out::LeftOut;
 use crate::cli::ownership::{self, TakeOverArgs};
 use crate::cli::provenance::Origin;
 use crate::cli::{CliError, Context, Exit};
 use crate::model::{ApplicationName, VaultLocation};
+use crate::printable::printable_name;
 use crate::sync::Owner;
 use crate::vault::{CurrentSecrets, CurrentValue, VaultClient};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "OLD begins with the mount, as the environment's Vault path prefix does: \
-    secret/old/path. The\nentries directly below it are copied. Nothing is copied where an entry \
-    of the environment\nholds something else, unless --replace is given.")]
+    secret/old/path. The\nentries directly below it are copied; folders are named, and the exit \
+    code is 1. Nothing is\ncopied where an entry of the environment holds something else, unless \
+    --replace is given.")]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     target: Target,
@@ -61,18 +64,19 @@ async fn copy(
     if entries.is_empty() {
         return Err(nothing_there(args, &from));
     }
-    for name in &from.unreadable_names {
-        context.ui.warn(&format!("{name:?} is not copied: no application can have that name"));
-    }
-    for name in from.entries.keys().filter(|name| !entries.contains_key(name)) {
-        context.ui.warn(&format!("{name} is not copied: it is deleted there"));
-    }
+    let mut left_out = LeftOut::new(context.ui, "copied");
+    left_out.beside_entries(&from);
     let now = vault.read_environment(entries.keys().copied(), &BTreeSet::new()).await?;
     let there = |name: &ApplicationName| now.entries.get(name).cloned().unwrap_or_default();
     let differing: Vec<String> = entries
         .iter()
-        .filter(|(name, data)| there(name).data.is_some_and(|there| there != ***data))
-        .map(|(name, _)| name.to_string())
+        .filter_map(|(name, data)| {
+            let there = there(name).data.filter(|there| there != *data)?;
+            Some(match dropped(Some(&there), data).as_slice() {
+                [] => name.to_string(),
+                keys => format!("{name} ({} does not have: {})", args.old, keys.join(", ")),
+            })
+        })
         .collect();
     if !args.replace && !differing.is_empty() {
         let message = "entries of the environment hold something else; nothing was copied";
@@ -98,6 +102,11 @@ async fn copy(
             context.ui.status(&format!("{name} is there already"));
             continue;
         }
+        let dropped = dropped(now.data.as_ref(), data);
+        if !dropped.is_empty() {
+            let dropped = dropped.join(", ");
+            context.ui.warn(&format!("{name} loses what {} does not have: {dropped}", args.old));
+        }
         vault.write_entry(name, data, now.version).await?;
         if foreign.iter().any(|one| one.application == *name) {
             let note = Owner::own_notes(environment, &now);
@@ -107,7 +116,16 @@ async fn copy(
         }
         context.ui.line(&format!("Copied Vault secret for {name}"))?;
     }
-    Ok(Exit::Done)
+    Ok(left_out.exit())
+}
+
+/// The keys that an entry has now, and will not have.
+fn dropped(
+    now: Option<&BTreeMap<String, CurrentValue>>,
+    then: &BTreeMap<String, CurrentValue>,
+) -> Vec<String> {
+    let keys = now.into_iter().flat_map(BTreeMap::keys);
+    keys.filter(|key| !then.contains_key(*key)).map(|key| printable_name(key)).collect()
 }
 
 /// Why there is nothing to copy.

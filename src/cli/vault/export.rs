@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::{Credentials, Target};
+use crate::cli::left_out::LeftOut;
 use crate::cli::{CliError, Context, Exit, private_file};
 use crate::model::ApplicationName;
 use crate::python_json::{self, Writer};
@@ -14,7 +15,8 @@ use crate::vault::{CurrentValue, VaultClient};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "One file an application, DIR/APPLICATION.json, which only you may read. They \
-    hold every secret\nin the clear: choose a folder in memory, and remove it when you are done."
+    hold every secret\nin the clear: choose a folder in memory, and remove it when you are done.\nEntries in folders are \
+    not exported; they are named, and the exit code is 1."
 )]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
@@ -30,6 +32,8 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     let read = async |vault: &VaultClient| Ok(vault.read_environment([], &BTreeSet::new()).await?);
     let current =
         args.target.server.with_vault(Credentials::Entries, &environment, context, read)?;
+    let mut left_out = LeftOut::new(context.ui, "exported");
+    left_out.beside_entries(&current);
     make_folder(&args.folder)?;
     let mut count = 0;
     for (name, entry) in &current.entries {
@@ -45,7 +49,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     context
         .ui
         .status(&format!("Wrote {count} files, in the clear, into {}.", args.folder.display()));
-    Ok(Exit::Done)
+    Ok(left_out.exit())
 }
 
 /// The values of an entry as Python's `json.dump` writes them, two spaces deep.

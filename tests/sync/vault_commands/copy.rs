@@ -19,11 +19,12 @@ fn entries_are_copied_where_nothing_is_lost() {
         let line = ["vault", "copy-secrets", "demo", &old];
         world.command(&[&line[..], options].concat()).run()
     };
-    world.server.put(&world.prefix, "second", json!({ "b": "ours" }));
+    world.server.put(&world.prefix, "second", json!({ "b": "ours", "mine": "x" }));
     let refused = copy(&[]).fails_with(3);
-    assert!(refused.stderr().contains("• second"), "{refused:?}");
+    let lost = format!("• second ({old} does not have: mine)");
+    assert!(refused.stderr().contains(&lost), "{refused:?}");
     assert_eq!(world.version("app"), 0);
-    let output = copy(&["--replace"]).success();
+    let output = copy(&["--replace"]).fails_with(1);
     let (from, to) = (old.split_once('/').unwrap().1, world.names().0);
     let heading = format!("Copying secrets from {from} to {to}\n");
     assert_eq!(
@@ -33,7 +34,13 @@ fn entries_are_copied_where_nothing_is_lost() {
              Copied Vault secret for second\n"
         )
     );
-    assert!(output.stderr().contains("deleted is not copied: it is deleted there"), "{output:?}");
+    for said in [
+        "deleted is deleted in Vault, so it is not copied",
+        &format!("second loses what {old} does not have: mine"),
+        "1 thing was not copied: folder/",
+    ] {
+        assert!(output.stderr().contains(said), "{said}: {output:?}");
+    }
     let (_, app) = world.server.read(&world.prefix, "app").unwrap();
     assert_eq!(Value::from(app), other);
     assert_eq!(world.value("second", "b"), "é\n");
@@ -41,7 +48,10 @@ fn entries_are_copied_where_nothing_is_lost() {
     assert_eq!(world.server.list(&world.prefix), ["app", "second"]);
     // A second time does nothing.
     let watch = world.watch();
-    assert_eq!(copy(&[]).success().stdout(), format!("{heading}Skipping subdirectory folder/\n"));
+    assert_eq!(
+        copy(&[]).fails_with(1).stdout(),
+        format!("{heading}Skipping subdirectory folder/\n")
+    );
     assert_eq!(watch.writes(), []);
 
     let nowhere = format!("{old}-not");
