@@ -1,7 +1,7 @@
 //! The way to an environment's Vault: which server, and in whose name.
 
 use super::login_settings::LoginSettings;
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, logins};
 use crate::layout::VAULT_WRITE_TOKEN;
 use crate::model::{Environment, EnvironmentName, SecretId, SecretValue, VaultLocation};
 use crate::shell::quoted;
@@ -97,7 +97,7 @@ impl ServerArgs {
         }
         self.check_address(&location.url, context)?;
         match login(&location.url, context).await? {
-            Some(login) => Ok(VaultClient::log_in(&location, &login, &settings).await?),
+            Some(login) => Ok(logins::log_in(&location, &login, &settings).await?),
             None => {
                 Ok(VaultClient::new(&location, token(stored, &location.url, context)?, &settings)?)
             }
@@ -210,7 +210,7 @@ async fn login(url: &str, context: &Context<'_>) -> Result<Option<Login>, CliErr
 /// Gives back the token of a login, if there was one. What was done is done,
 /// so a failure is a warning.
 pub(super) async fn log_out(vault: &VaultClient, context: &Context<'_>) {
-    if let Err(error) = vault.log_out().await {
+    if let Err(error) = logins::log_out(vault).await {
         context.ui.warn(&format!("{error}; it is good until it expires"));
     }
 }

@@ -34,6 +34,7 @@ mod left_out;
 mod list;
 mod log;
 mod login_settings;
+mod logins;
 mod man;
 mod move_in;
 mod new_value;

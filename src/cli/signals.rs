@@ -1,5 +1,6 @@
 //! What is put right before a signal ends the process: the modes of the
-//! terminal, folders with values in the clear, an editor that was started.
+//! terminal, folders with values in the clear, an editor that was started, and
+//! the tokens of logins.
 //!
 //! Nothing is undone in the store: each of its files is wholly old or wholly
 //! new at any moment.
@@ -16,16 +17,20 @@ use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
 
+use super::logins;
 use super::terminal::{Modes, is_in_foreground};
 
 /// What is open at the moment.
-static OPEN: Mutex<Open> = Mutex::new(Open { modes: Vec::new(), folders: Vec::new(), child: None });
+static OPEN: Mutex<Open> =
+    Mutex::new(Open { modes: Vec::new(), folders: Vec::new(), child: None, is_ending: false });
 
 struct Open {
     /// Those that the terminal gets back, the earliest first.
     modes: Vec<Modes>,
     folders: Vec<PathBuf>,
     child: Option<(Pid, Signals)>,
+    /// Whether a signal is about to end the process.
+    is_ending: bool,
 }
 
 /// What a signal means while a child runs.
@@ -88,6 +93,10 @@ fn go_on() {
 fn end_by(origin: &Origin) {
     let signal = origin.signal;
     let mut open = open();
+    if open.is_ending {
+        // Whoever asks again does not want to wait.
+        let _ = signal_hook::low_level::emulate_default_handler(signal);
+    }
     if let Some((child, signals)) = open.child {
         // What the terminal sends goes to the child too, which knows what it
         // means to it; what a process sends does not.
@@ -107,6 +116,14 @@ fn end_by(origin: &Origin) {
         modes.end_line();
     }
     open.modes.drain(..).rev().for_each(Modes::restore);
+    if logins::are_open() {
+        open.is_ending = true;
+        std::thread::spawn(move || {
+            logins::give_back();
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        });
+        return;
+    }
     let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
 

@@ -86,6 +86,21 @@ impl VaultClient {
         })
     }
 
+    /// The same client over connections of its own, for use beside another
+    /// runtime.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn connected_anew(&self, settings: &VaultSettings) -> Result<Self, VaultError> {
+        Ok(Self { transport: self.transport.connected_anew(settings)?, ..self.clone() })
+    }
+
+    /// Whether another client has its token from the same login.
+    #[must_use]
+    pub fn is_same_login(&self, other: &Self) -> bool {
+        self.is_from_login && other.is_from_login && self.transport.is_same(&other.transport)
+    }
+
     /// A client for another place on the same server, in the same name.
     #[must_use]
     pub fn at(&self, location: &VaultLocation) -> Self {

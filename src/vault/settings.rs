@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Proxies, Throttle};
+use super::{Halt, Proxies, Throttle};
 use crate::model::SecretValue;
 
 /// A setting, and what it is called where it was made.
@@ -57,6 +57,8 @@ pub struct VaultSettings {
     pub more_retries: u32,
     /// What holds requests back, if anything does.
     pub throttle: Option<Throttle>,
+    /// What stops requests, where the process is about to end.
+    pub halt: Halt,
 }
 
 impl Default for VaultSettings {
@@ -74,6 +76,7 @@ impl Default for VaultSettings {
             retries: 4,
             more_retries: 3,
             throttle: None,
+            halt: Halt::default(),
         }
     }
 }

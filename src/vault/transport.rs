@@ -9,10 +9,10 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_
 use reqwest::{Response, StatusCode, Url};
 use zeroize::Zeroizing;
 
-use super::request::Request;
+use super::request::{Operation, Request};
 use super::{
-    Failure, Named, RequestError, SetupError, Throttle, TlsProblem, VaultError, VaultSettings,
-    VaultToken,
+    Failure, Halt, Named, RequestError, SetupError, Throttle, TlsProblem, VaultError,
+    VaultSettings, VaultToken,
 };
 use super::{answer, connect, retry};
 use crate::printable::printable;
@@ -48,6 +48,7 @@ pub(super) struct Transport {
     /// Whether the server has answered; shared by all clones.
     has_answered: Arc<AtomicBool>,
     throttle: Option<Throttle>,
+    halt: Halt,
     /// How far the server was at the last write; shared by all clones.
     index: Arc<Mutex<Option<HeaderValue>>>,
 }
@@ -108,6 +109,7 @@ impl Transport {
             more_retries: settings.more_retries,
             has_answered: Arc::default(),
             throttle,
+            halt: settings.halt.clone(),
             index: Arc::default(),
         })
     }
@@ -116,6 +118,17 @@ impl Transport {
     pub(super) fn with_token(mut self, token: &VaultToken) -> Self {
         self.headers.insert(TOKEN, token_header(token));
         self
+    }
+
+    /// The same way over connections of its own, which nothing holds back.
+    pub(super) fn connected_anew(&self, settings: &VaultSettings) -> Result<Self, SetupError> {
+        let http = connect::http_client(&self.server, settings)?;
+        Ok(Self { http, throttle: None, halt: Halt::default(), ..self.clone() })
+    }
+
+    /// Whether another is a clone of this one.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.index, &other.index)
     }
 
     /// The server's URL.
@@ -133,6 +146,12 @@ impl Transport {
         let mut attempts = 0;
         let mut may_have_landed = false;
         loop {
+            if self.halt.is_halted() {
+                if request.operation == Operation::LogIn {
+                    return Err(self.error(request, Failure::Unreachable, attempts, None));
+                }
+                std::future::pending::<()>().await;
+            }
             let outcome = self.attempt(request).await;
             attempts += 1;
             let is_known = self.has_answered.load(Ordering::Relaxed);

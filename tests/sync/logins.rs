@@ -2,15 +2,20 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::World;
+use super::proxy::{Fault, Proxy};
 use crate::support::cli::Output;
 use crate::support::openbao::OpenBao;
 
@@ -353,4 +358,90 @@ fn the_credentials_of_one_server_are_not_taken_to_another() {
     let output = world.command(&["audit", "demo", "--vault-url", &open]).run().success();
     assert!(output.stderr().contains("is not encrypted"), "{output:?}");
     assert!(!world.audit(&[]).stderr().contains("is not encrypted"));
+}
+
+/// Runs a command with a login through a proxy. When a request whose path
+/// contains `at` comes, the command gets a signal; then the request passes.
+fn interrupted(
+    world: &World,
+    line: &[&str],
+    variables: &[(&str, &str)],
+    at: &'static str,
+    signal: Signal,
+) -> (Output, usize) {
+    let pid_file = world.sandbox.root().join("run/pid");
+    let send = {
+        let pid_file: PathBuf = pid_file.clone();
+        move || {
+            let text = std::fs::read_to_string(&pid_file).unwrap();
+            let pid = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+            let _ = kill_process(pid, signal);
+            // Long enough that the signal is there before the answer.
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    let (send, done): (Arc<dyn Fn() + Send + Sync>, _) = (Arc::new(send), AtomicBool::new(false));
+    let proxy = Proxy::new(world.server.url(), move |request| {
+        let comes = request.path.contains(at) && !done.swap(true, Ordering::SeqCst);
+        comes.then(|| Fault::First(send.clone()))
+    });
+    let script = "echo $$ >\"$0\"; exec \"$@\"";
+    let program = env!("CARGO_BIN_EXE_phalanx-secrets");
+    let words = ["-c", script, pid_file.to_str().unwrap(), program];
+    let mut command = world.sandbox.program("sh", words).args(line);
+    for (name, value) in variables {
+        command = command.env(name, value);
+    }
+    let command = command.args(["--vault-url", &proxy.url]).current_dir(&world.root);
+    (command.run(), proxy.faults())
+}
+
+#[test]
+fn a_login_that_is_interrupted_leaves_no_token_behind() {
+    let (world, mount, role_id, secret_id) = with_approle("login-interrupted");
+    let variables = [
+        ("VAULT_ROLE_ID", &*role_id),
+        ("VAULT_SECRET_ID", &*secret_id),
+        ("VAULT_AUTH_MOUNT", &*mount),
+    ];
+    let sync: &[&str] = &["sync", "demo"];
+    for (line, at, signal) in [
+        (sync, "/data/", Signal::INT),
+        (sync, "/data/", Signal::TERM),
+        (sync, "/data/", Signal::HUP),
+        // Vault has answered, and nobody has read it yet.
+        (sync, "/login", Signal::TERM),
+        (sync, "/revoke-self", Signal::INT),
+        (&["audit", "demo"], "/data/", Signal::INT),
+        (&["backup", "demo"], "/data/", Signal::INT),
+        (&["import", "demo", "--from-vault"], "/data/", Signal::INT),
+        (&["vault", "export-secrets", "demo", "out"], "/data/", Signal::INT),
+    ] {
+        let (output, signals) = interrupted(&world, line, &variables, at, signal);
+        assert_eq!(signals, 1, "{line:?} {at}: {output:?}");
+        assert!(output.was_killed(), "{line:?} {at}: {output:?}");
+        assert_eq!(world.tokens_of(&mount), 0, "{line:?} {at} {signal:?}: {output:?}");
+        assert!(!output.stderr().contains("could not be revoked"), "{output:?}");
+    }
+    // What came before the end of one of them is done, and nothing after.
+    assert_eq!(world.version("app"), 1);
+}
+
+#[test]
+fn a_token_from_elsewhere_outlives_a_signal() {
+    let world = World::new("token-interrupted", &[("app", APP)]);
+    let token = world.server.create_token(&[&world.sync_policy()]);
+    let helper = format!("#!/bin/sh\ntest \"$1\" = get && echo {token}\n");
+    let helper = world.sandbox.write("bin/helper", helper);
+    crate::support::cli::make_executable(&helper);
+    let config = format!("token_helper = \"{}\"\n", helper.display());
+    world.sandbox.write(world.sandbox.home().join(".vault"), config);
+    for variables in [&[("VAULT_TOKEN", &*token)][..], &[]] {
+        let (output, signals) =
+            interrupted(&world, &["sync", "demo"], variables, "/data/", Signal::TERM);
+        assert_eq!(signals, 1, "{output:?}");
+        assert!(output.was_killed(), "{output:?}");
+        let (status, _) = world.server.request("GET", "auth/token/lookup-self", &token, None);
+        assert_eq!(status, 200);
+    }
 }
