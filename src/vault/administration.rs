@@ -106,6 +106,19 @@ impl VaultClient {
         Ok(self.send(&request, read).await?.map(|found| found.data))
     }
 
+    /// The names of all AppRoles; none where the token may not list them.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn approles(&self) -> Result<Vec<String>, VaultError> {
+        let request = list("list the AppRoles".to_owned(), "auth/approle/role".to_owned());
+        let read = |reply: &Reply<'_>| found::<Data<Keys>>(reply);
+        match self.send(&request, read).await {
+            Err(error) if error.is_forbidden() => Ok(Vec::new()),
+            found => Ok(found?.map(|found| found.data.keys).unwrap_or_default()),
+        }
+    }
+
     /// Makes or changes an AppRole, whose tokens have one policy and live no
     /// longer than a number of seconds, if one is given. If not, a role that
     /// is there keeps its own.

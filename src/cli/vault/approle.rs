@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use super::kubernetes::SecretName;
 use super::python::{yaml_policies, yaml_text};
-use super::{Credentials, Target, not_revoked, text_of};
-use crate::cli::{CliError, Context, Exit};
+use super::{Credentials, Target, clash, not_revoked, text_of};
+use crate::cli::{CliError, Context, Exit, logins};
 use crate::model::{SecretValue, VaultLocation};
 use crate::vault::{
     AppRole, AppRoleSecret, Login, Proof, VaultClient, VaultError, VaultSettings, read_policy,
@@ -36,6 +36,27 @@ pub(in crate::cli) struct Args {
     /// default
     #[arg(long, value_name = "SECONDS")]
     token_lifetime: Option<u64>,
+
+    /// Name the AppRole like this [default: the last part of the environment's
+    /// path in Vault]
+    #[arg(long, value_name = "NAME", value_parser = role_name)]
+    role: Option<String>,
+
+    /// Take an AppRole or a policy of that name even if it is about another
+    /// path, such as the one that the environment had before
+    #[arg(long)]
+    take_over: bool,
+}
+
+/// Reads the name of an AppRole, which is part of paths.
+fn role_name(text: &str) -> Result<String, &'static str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let ends = text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    match begins && ends && text.chars().all(is_plain) {
+        true => Ok(text.to_owned()),
+        false => Err("only letters, digits and -._ are allowed, and none of -. at either end"),
+    }
 }
 
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
@@ -57,9 +78,15 @@ async fn create(
     settings: &VaultSettings,
     context: &Context<'_>,
 ) -> Result<Exit, CliError> {
-    let (name, policy) = (location.read_approle(), location.read_policy());
+    let name = args.role.as_deref().unwrap_or(location.read_approle());
+    let policy = location.read_policy();
+    let before = vault.approle(name).await?;
+    if !args.take_over {
+        before.as_ref().map_or(Ok(()), |role| clash::refuse_role(name, role, location))?;
+        clash::refuse_policy(vault, &policy, location).await?;
+    }
     vault.write_policy(&policy, &read_policy(location)).await?;
-    let older = match vault.approle(name).await? {
+    let older = match before {
         Some(_) => vault.secret_id_accessors(name).await?,
         None => Vec::new(),
     };
@@ -109,9 +136,9 @@ async fn prove(
     let role_id = SecretValue::from(role_id.to_owned());
     let secret_id = Some(secret.secret_id.clone());
     let login = Login { mount: MOUNT.to_owned(), proof: Proof::AppRole { role_id, secret_id } };
-    let vault = VaultClient::log_in(location, &login, settings).await?;
+    let vault = logins::log_in(location, &login, settings).await?;
     let read = vault.read_environment([], &BTreeSet::new()).await;
-    let ended = vault.log_out().await;
+    let ended = logins::log_out(&vault).await;
     read?;
     ended
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::python::report_time;
-use super::{Credentials, Target, tokens};
+use super::{Credentials, Target, clash, tokens};
 use crate::cli::{CliError, Context, Exit, Ui};
 use crate::model::{EnvironmentName, VaultLocation};
 use crate::vault::{AppRole, TokenDescription, VaultClient, VaultError, read_policy, write_policy};
@@ -86,7 +86,7 @@ impl Audit<'_> {
     async fn report(&self, now: Timestamp) -> Result<Report, VaultError> {
         let mut report = Report::default();
         let Self { vault, location, environment, ui } = self;
-        let role = vault.approle(location.read_approle()).await?;
+        let (name, role) = self.find_role(&mut report).await?;
         let tokens = tokens::all(vault, ui).await?;
         let policy = location.read_policy();
         let mut readers = tokens::named(tokens.clone(), &location.read_token());
@@ -94,20 +94,28 @@ impl Audit<'_> {
         readers.retain(|token| token.policies.contains(&policy));
         // The cluster may have either of them.
         if role.is_none() && readers.is_empty() {
-            let name = location.read_approle();
             report.text.push_str(&format!("No read AppRole ({name})\n"));
+            let named = match name == location.read_approle() {
+                true => String::new(),
+                false => format!(" --role {name}"),
+            };
             report.hint(format!(
-                "make it with: phalanx-secrets vault create-read-approle {environment}"
+                "make it with: phalanx-secrets vault create-read-approle {environment}{named}"
             ));
         } else {
             let rules = self.rules(&policy, &read_policy(location)).await?;
             if let Some(role) = role {
-                self.report_role(&mut report, &role, rules);
+                self.report_role(&mut report, &name, &role, rules);
             }
             self.report_tokens(&mut report, "read", &readers, (&policy, rules), now);
         }
 
-        let writers = tokens::named(tokens, &location.write_token());
+        let mut writers = tokens::named(tokens, &location.write_token());
+        let own = location.write_policy();
+        if writers.iter().any(|token| token.policies.contains(&own)) {
+            // Others may be of an environment whose path ends alike.
+            writers.retain(|token| !clash::is_of_another(&token.policies, &own));
+        }
         if writers.is_empty() {
             report.text.push_str(&format!("No write token ({})\n", location.write_token()));
             report.hint(format!(
@@ -121,16 +129,50 @@ impl Audit<'_> {
         Ok(report)
     }
 
-    fn report_role(&self, report: &mut Report, role: &AppRole, rules: Rules) {
-        let (name, policy) = (self.location.read_approle(), self.location.read_policy());
+    /// The AppRole of the environment, and its name. Where another environment
+    /// has the usual one, it is any with the environment's policy.
+    async fn find_role(
+        &self,
+        report: &mut Report,
+    ) -> Result<(String, Option<AppRole>), VaultError> {
+        let Self { vault, location, .. } = self;
+        let usual = location.read_approle().to_owned();
+        let role = vault.approle(&usual).await?;
+        let clash = role.as_ref().and_then(|role| clash::other_policy(role, location));
+        if role.as_ref().is_some_and(|_| clash.is_none()) {
+            return Ok((usual, role));
+        }
+        let own = location.read_policy();
+        for name in vault.approles().await? {
+            let found = vault.approle(&name).await?;
+            if found.as_ref().is_some_and(|role| role.policies.contains(&own)) {
+                return Ok((name, found));
+            }
+        }
+        let Some(policy) = clash else { return Ok((usual, None)) };
+        report.hint(format!(
+            "the AppRole {usual} has the policy {policy}: it may be that of another environment \
+             whose Vault path ends alike; if it is this one's, from before its path changed: \
+             phalanx-secrets vault create-read-approle {} --take-over",
+            self.environment
+        ));
+        Ok((clash::fitting_role(location), None))
+    }
+
+    fn report_role(&self, report: &mut Report, name: &str, role: &AppRole, rules: Rules) {
+        let policy = self.location.read_policy();
         let mut errors = audit_policies(&role.policies, &policy);
         let must_be_made = !errors.is_empty() || rules == Rules::Wrong;
         errors.extend(audit_rules(&policy, rules));
         report.section(&format!("Problems with read AppRole ({name})"), &errors);
         if must_be_made {
+            let named = match name == self.location.read_approle() {
+                true => String::new(),
+                false => format!(" --role {name}"),
+            };
             report.hint(format!(
                 "make the AppRole right, with a new SecretID that the cluster then needs: \
-                 phalanx-secrets vault create-read-approle {}",
+                 phalanx-secrets vault create-read-approle {}{named}",
                 self.environment
             ));
         } else if rules == Rules::Padded {

@@ -8,7 +8,7 @@ use jiff::{Span, SpanTotal, Timestamp, Unit};
 use zeroize::Zeroizing;
 
 use super::python::{yaml_policies, yaml_text, yaml_time};
-use super::{not_revoked, text_of, tokens};
+use super::{clash, not_revoked, text_of, tokens};
 use crate::cli::{CliError, Context, Exit};
 use crate::layout::VAULT_WRITE_TOKEN;
 use crate::model::{ApplicationName, VaultLocation};
@@ -27,6 +27,11 @@ pub(super) struct TokenArgs {
     /// those from before the Vault path changed
     #[arg(long)]
     revoke_others: bool,
+
+    /// Replace the policy even if it is about another path, such as the one
+    /// that the environment had before
+    #[arg(long)]
+    take_over: bool,
 }
 
 /// What a token is for.
@@ -62,6 +67,9 @@ pub(super) async fn issue(
     // It may not be allowed to look at itself.
     let maker = vault.own_token().await.ok();
     let (mut older, mut others) = older_and_others(purpose, maker.as_ref(), workshop).await?;
+    if !args.take_over {
+        clash::refuse_policy(vault, &purpose.policy, workshop.location).await?;
+    }
     vault.write_policy(&purpose.policy, &purpose.rules).await?;
     let new = NewToken {
         name: purpose.name.strip_prefix("token-").unwrap_or(&purpose.name),

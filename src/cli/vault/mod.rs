@@ -2,6 +2,7 @@
 
 mod approle;
 mod audit;
+mod clash;
 mod copy;
 mod export;
 mod issue;

@@ -4,6 +4,7 @@
 mod administrator;
 mod approle;
 mod audit;
+mod clash;
 mod copy;
 mod export;
 mod other_tokens;
