@@ -36,7 +36,7 @@ const MAX_VALUE: usize = 512;
 /// Whether a note is one of this program's, by its name.
 #[must_use]
 pub fn is_own_note(name: &str) -> bool {
-    name.starts_with("phalanx-secrets-") || [MANAGED_BY, CHANGE_WITH].contains(&name)
+    OURS.contains(&name)
 }
 
 /// What is noted of an entry.

@@ -30,6 +30,11 @@ impl<'a> LeftOut<'a> {
         self.names.push(what.to_string());
     }
 
+    /// Warns of something by which nothing is left out.
+    pub(super) fn warn(&self, text: &str) {
+        self.ui.warn(text);
+    }
+
     /// Counts things of which it was said already why.
     pub(super) fn extend(&mut self, names: impl IntoIterator<Item = String>) {
         self.names.extend(names);

@@ -53,6 +53,7 @@ mod remove;
 mod rename;
 mod restore;
 mod run;
+mod run_variables;
 mod schema;
 mod session;
 mod set;

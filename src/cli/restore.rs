@@ -142,7 +142,12 @@ impl<'a> Change<'a> {
         if now.custom_metadata != notes
             && let Err(error) = vault.write_metadata(name, &notes).await
         {
-            left_out.add(format!("what was noted beside {name}"), &error.to_string());
+            match others_notes(&backup.custom_metadata).is_empty() {
+                false => left_out.add(format!("what was noted beside {name}"), &error.to_string()),
+                true => {
+                    left_out.warn(&format!("the environment is not noted beside {name}: {error}"))
+                }
+            }
         }
         Ok(())
     }

@@ -9,12 +9,10 @@ use std::process::Command;
 use super::completion::{applications, environments};
 use super::connection::{Credentials, ServerArgs};
 use super::private_folder::PrivateFolder;
-use super::settings::KEYS_TO_MORE;
+use super::run_variables::{Passed, Prefix, Secrets, Variable, named, names, opens_more};
 use super::signals::{Signals, end_like_child, run_child};
 use super::{CliError, Context, Exit, RevisionArgs, checkout, terminal};
-use crate::model::{
-    ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId, SecretValue,
-};
+use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId};
 use crate::store::file_stem;
 use crate::vault::VaultClient;
 
@@ -23,11 +21,12 @@ const FOLDER: &str = "PHALANX_SECRETS_FOLDER";
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The process gets each secret as an environment variable of its key, in capitals \
-    and with _ for whatever else is in it; or, with --files, as a file of its key in a folder in \
-    memory that goes with the process and that $PHALANX_SECRETS_FOLDER names. What sync generates \
-    is in Vault alone, so only --from-vault gives it. Variables with an identity are not passed \
-    on."
+    after_help = "The process gets each secret as an environment variable APPLICATION_KEY, in \
+    capitals and with _ for whatever else is in the names; or, with --files, as a file of its key \
+    in a folder in memory that goes with the process and that $PHALANX_SECRETS_FOLDER names. What \
+    sync generates is in Vault alone, so only --from-vault gives it. Variables that open more \
+    than the application are not passed on: PHALANX_SECRETS_*, VAULT_*, BAO_*, SOPS_*, OP_*, \
+    ACTIONS_*, SSH_AUTH_SOCK, and the tokens of GitHub and GitLab."
 )]
 pub(super) struct Args {
     /// Environment
@@ -41,15 +40,19 @@ pub(super) struct Args {
     #[arg(long)]
     files: bool,
 
-    /// What the names of environment variables begin with
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        conflicts_with = "files",
-        value_parser = parse_prefix
-    )]
-    prefix: String,
+    /// What the names of environment variables begin with [default:
+    /// APPLICATION_]
+    #[arg(long, value_name = "TEXT", conflicts_with = "files")]
+    prefix: Option<Prefix>,
+
+    /// Give this key as a variable of this name, and no others than are named
+    /// so; repeatable
+    #[arg(long = "variable", value_name = "NAME=KEY", conflicts_with_all = ["files", "prefix"])]
+    variables: Vec<Variable>,
+
+    /// Pass on a variable that opens more than the application; repeatable
+    #[arg(long, value_name = "NAME")]
+    pass: Vec<Passed>,
 
     /// Take everything from Vault, generated secrets too
     #[arg(long)]
@@ -70,8 +73,6 @@ pub(super) struct Args {
     command: Vec<OsString>,
 }
 
-type Secrets = BTreeMap<KeyName, SecretValue>;
-
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let environment = context.checkout.environment(&args.environment)?;
     if !environment.applications.contains_key(&args.application) {
@@ -86,14 +87,19 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     };
     let mut command = Command::new(program);
     command.args(arguments);
-    // They open the rest of the store or of Vault, which this is not for.
-    for name in KEYS_TO_MORE {
+    let is_kept_back =
+        |name: &String| opens_more(name) && !args.pass.contains(&Passed(name.clone()));
+    for name in context.settings.names().into_iter().filter(is_kept_back) {
         command.env_remove(name);
     }
     if args.files {
         return with_files(command, &secrets, args, context);
     }
-    for (name, key) in names(&args.prefix, &secrets)? {
+    let names = match args.variables.as_slice() {
+        [] => names(&args.application, args.prefix.as_ref(), &secrets)?,
+        variables => named(variables, &secrets)?,
+    };
+    for (name, key) in names {
         let Some(value) = secrets.get(key) else { continue };
         let text = value.expose_str().filter(|text| !text.contains('\0'));
         let text = text.ok_or_else(|| {
@@ -142,53 +148,6 @@ fn with_files(
     let signal = || status.signal().map(|signal| 128 + signal);
     let code = status.code().or_else(signal).and_then(|code| u8::try_from(code).ok());
     Ok(Exit::OfProcess(code.unwrap_or(u8::MAX)))
-}
-
-/// What a variable may begin with.
-fn parse_prefix(prefix: &str) -> Result<String, String> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match prefix.chars().all(is_name) && !prefix.starts_with(|c: char| c.is_ascii_digit()) {
-        true => Ok(prefix.to_owned()),
-        false => Err("letters, digits and _ alone, with no digit first".to_owned()),
-    }
-}
-
-/// Whether a variable decides which programs and libraries are run, so that
-/// whoever writes a spec could have others run theirs.
-fn steers_programs(name: &str) -> bool {
-    matches!(name, "PATH" | "HOME" | "SHELL" | "IFS" | "ENV" | "BASH_ENV" | "PYTHONPATH")
-        || name.starts_with("LD_")
-        || name.starts_with("DYLD_")
-}
-
-/// The names of the variables.
-fn names<'a>(
-    prefix: &str,
-    secrets: &'a Secrets,
-) -> Result<BTreeMap<String, &'a KeyName>, CliError> {
-    let mut names: BTreeMap<String, &KeyName> = BTreeMap::new();
-    for key in secrets.keys() {
-        let name = variable_name(prefix, key);
-        if steers_programs(&name) {
-            return Err(CliError::usage(format!("{key} would be {name}, which steers programs"))
-                .hint("have the names begin with something: --prefix APP_")
-                .hint("or give files instead: --files"));
-        }
-        if let Some(other) = names.insert(name.clone(), key) {
-            return Err(CliError::usage(format!("{other} and {key} would both be {name}"))
-                .hint("give files instead, whose names differ: --files"));
-        }
-    }
-    Ok(names)
-}
-
-fn variable_name(prefix: &str, key: &KeyName) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    let name: String = prefix.chars().chain(key.as_str().chars().map(letter)).collect();
-    match name.starts_with(|c: char| c.is_ascii_digit()) {
-        true => format!("_{name}"),
-        false => name,
-    }
 }
 
 /// The values that the store and the specs have, as far as they have them.
@@ -268,23 +227,4 @@ fn from_vault(
         }
     }
     Ok(secrets)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_that_shells_take() {
-        for (key, name) in [
-            ("client-secret", "CLIENT_SECRET"),
-            (".dockerconfigjson", "_DOCKERCONFIGJSON"),
-            ("with space", "WITH_SPACE"),
-            ("1st", "_1ST"),
-            ("ключ", "____"),
-        ] {
-            assert_eq!(variable_name("", &key.parse().unwrap()), name);
-        }
-        assert_eq!(variable_name("App_", &"a.b".parse().unwrap()), "App_A_B");
-    }
 }

@@ -15,19 +15,6 @@ use crate::vault::Named;
 
 /// The variable that names an identity file or holds an identity.
 const IDENTITY: &str = "PHALANX_SECRETS_IDENTITY";
-/// The variables that may hold an identity itself, or what opens Vault or
-/// 1Password.
-pub(super) const KEYS_TO_MORE: [&str; 9] = [
-    IDENTITY,
-    "SOPS_AGE_KEY",
-    "OP_CONNECT_TOKEN",
-    "VAULT_TOKEN",
-    "BAO_TOKEN",
-    "VAULT_SECRET_ID",
-    "BAO_SECRET_ID",
-    "VAULT_AUTH_JWT",
-    "BAO_AUTH_JWT",
-];
 /// The variable that names the trusted commit.
 const TRUST_ROOT: &str = "PHALANX_SECRETS_TRUST_ROOT";
 
@@ -61,6 +48,11 @@ impl Settings {
     /// A variable with its name.
     pub(super) fn named(&self, name: &str) -> Option<Named<OsString>> {
         Some(Named { value: self.variable(name)?, name: name.to_owned() })
+    }
+
+    /// The names of all variables.
+    pub(super) fn names(&self) -> Vec<String> {
+        (self.names)()
     }
 
     /// What stands in the variables that are read here, any of which somebody

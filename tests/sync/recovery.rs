@@ -229,8 +229,10 @@ fn a_backup_is_part_of_the_store() {
 /// The settings of an entry, as a server has them.
 fn settings(server: &OpenBao, world: &World, name: &str) -> Value {
     let found = server.metadata(&world.prefix, name).unwrap_or_default();
-    let names = ["cas_required", "max_versions", "delete_version_after", "custom_metadata"];
-    names.into_iter().map(|name| (name.to_owned(), found.get(name).cloned())).collect()
+    let names = ["cas_required", "max_versions", "delete_version_after"];
+    let settings = names.into_iter().map(|name| (name.to_owned(), found.get(name).cloned()));
+    let owner = found.get("custom_metadata").map(|notes| notes["owner"].clone());
+    settings.chain([("owner".to_owned(), owner)]).collect()
 }
 
 fn set_settings(server: &OpenBao, world: &World, name: &str, settings: Value) {

@@ -12,7 +12,7 @@ fn a_process_gets_what_vault_holds() {
         let run = ["run", "demo", application, "--from-vault", "--"];
         world.command(&[&run[..], command].concat()).run()
     };
-    assert_eq!(run("app", &["printenv", "MADE", "TOKEN"]).success().stdout(), "m\n017\n");
+    assert_eq!(run("app", &["printenv", "APP_MADE", "APP_TOKEN"]).success().stdout(), "m\n017\n");
     let output = run("other", &["true"]).fails_with(3);
     assert!(output.stderr().contains("Vault holds nothing for other"), "{output:?}");
 }
