@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
 
 use super::{Event, Foreign, Sync, SyncError};
 use crate::layout::PULL_SECRET;
@@ -60,9 +61,12 @@ impl Sync<'_> {
             let mut writes = stream::iter(changes).map(write).buffered(CONCURRENT_WRITES);
             while let Some((application, change, written)) = writes.next().await {
                 match written {
-                    Some(Ok(noted)) => {
+                    Some(Ok((noted, deleted_at))) => {
                         if let Err(error) = noted {
                             observe(Event::NotNoted(application, error));
+                        }
+                        if let Some(time) = deleted_at {
+                            observe(Event::WillBeDeleted(application, time));
                         }
                         observe(Event::Written(application, change));
                     }
@@ -78,7 +82,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Writes one entry, and then the note beside it: what came of the note.
+    /// Writes one entry, and then the note beside it: what came of the note,
+    /// and when Vault will delete what was written.
     async fn write(
         &self,
         application: &ApplicationName,
@@ -86,19 +91,20 @@ impl Sync<'_> {
         current: &CurrentSecrets,
         values: &Values,
         pull_secret: Option<&SecretValue>,
-    ) -> Result<Result<(), VaultError>, VaultError> {
+    ) -> Result<(Result<(), VaultError>, Option<Timestamp>), VaultError> {
         match change {
             EntryChange::Delete => {
                 self.vault.delete_entry(application).await?;
-                Ok(Ok(()))
+                Ok((Ok(()), None))
             }
             EntryChange::Create { keys } | EntryChange::Update { keys } => {
                 let entry = current.entries.get(application);
                 let version = entry.map_or(0, |entry| entry.version);
                 let data = entry.and_then(|entry| entry.data.as_ref());
                 let data = merged(application, keys, data, values, pull_secret);
-                let version = self.vault.write_entry(application, &data, version).await?;
-                Ok(self.note(application, version, current).await)
+                let written = self.vault.write_entry(application, &data, version).await?;
+                let noted = self.note(application, written.version, current).await;
+                Ok((noted, written.deleted_at))
             }
         }
     }

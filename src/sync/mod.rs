@@ -41,7 +41,7 @@ use crate::plan::{Deletion, EntryChange, Guard, Plan, TooMuch, plan};
 use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, mint, resolve};
 use crate::static_values::StaticValues;
 use crate::trust::{RolledBack, VerifiedHistory};
-use crate::vault::{CurrentSecrets, Lacking, VaultClient, VaultError};
+use crate::vault::{CurrentSecrets, Lacking, MountLimits, VaultClient, VaultError};
 
 /// How often everything is read anew because an entry changed meanwhile.
 const MAX_ROUNDS: u32 = 8;
@@ -134,6 +134,11 @@ pub enum Event<'a> {
     NotNoted(&'a ApplicationName, VaultError),
     /// Entries are replaced, and Vault keeps no version but the newest.
     KeepsOneVersion,
+    /// Vault deletes each version by itself after this time.
+    DeletesVersions(&'a str),
+    /// Vault will delete by itself what was written, since the entry or the
+    /// mount is set so.
+    WillBeDeleted(&'a ApplicationName, Timestamp),
     /// Entries changed meanwhile; everything is read anew.
     Retrying(&'a [ApplicationName]),
 }
@@ -271,8 +276,13 @@ impl Sync<'_> {
                 self.refuse_denied(&plan, &current).await?;
                 let replaces =
                     plan.changes.values().any(|one| matches!(one, EntryChange::Update { .. }));
-                if replaces && self.vault.max_versions().await == Some(1) {
+                let writes = plan.changes.values().any(|one| *one != EntryChange::Delete);
+                let limits = if writes { self.vault.mount_limits().await } else { None };
+                if replaces && limits.as_ref().is_some_and(|limits| limits.max_versions == 1) {
                     observe(Event::KeepsOneVersion);
+                }
+                if let Some(after) = limits.as_ref().and_then(MountLimits::deletes_after) {
+                    observe(Event::DeletesVersions(after));
                 }
             }
             observe(Event::Generating);

@@ -50,20 +50,37 @@ fn is_safe(name: &str) -> bool {
     name.split('/').all(is_plain)
 }
 
+/// How long a mount keeps what is written there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct MountLimits {
+    /// How many versions of each entry: 0 for Vault's default.
+    pub max_versions: u64,
+    /// After which time it deletes a version, as Vault writes times; `0s` for
+    /// never.
+    #[serde(default)]
+    pub delete_version_after: String,
+}
+
+impl MountLimits {
+    /// After which time a version is deleted, if it is.
+    #[must_use]
+    pub fn deletes_after(&self) -> Option<&str> {
+        let text = self.delete_version_after.as_str();
+        // "0s", and whatever else comes to nothing.
+        text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)).then_some(text)
+    }
+}
+
 impl VaultClient {
-    /// How many versions of each entry the mount keeps: 0 for Vault's default.
-    /// `None` where the token may not know, or the server does not say.
-    pub async fn max_versions(&self) -> Option<u64> {
-        #[derive(Deserialize)]
-        struct Config {
-            max_versions: u64,
-        }
+    /// How long the mount keeps what is written there. `None` where the token
+    /// may not know, or the server does not say.
+    pub async fn mount_limits(&self) -> Option<MountLimits> {
         let words = "read the settings of the mount".to_owned();
         let path = format!("{}/config", self.mount());
         let request = administer(words, Method::GET, "read", path, None);
-        let read = |reply: &Reply<'_>| answer::body::<Data<Config>>(reply);
+        let read = |reply: &Reply<'_>| answer::body::<Data<MountLimits>>(reply);
         // It is for a warning alone.
-        Some(self.send(&request, read).await.ok()?.data.max_versions)
+        Some(self.send(&request, read).await.ok()?.data)
     }
 
     /// Makes or replaces a policy.

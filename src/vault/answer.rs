@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::transport::Reply;
-use super::{CurrentValue, Entry, Failure, VaultMessages, VaultToken, json_text};
+use super::{CurrentValue, Entry, Failure, VaultMessages, VaultToken, Written, json_text};
 use crate::model::SecretValue;
 
 /// Whether a write is known to have landed.
-pub(super) enum Written {
+pub(super) enum Landed {
     /// It has, as this version.
-    Version(u64),
+    Version(Written),
     /// It met another version than it names; but an earlier attempt may have
     /// made that one.
     MaybeBefore(VaultMessages),
@@ -169,7 +169,7 @@ pub(super) fn is_kv2(reply: &Reply<'_>) -> Result<(), Failure> {
 }
 
 /// Reads the answer to a write.
-pub(super) fn written(reply: &Reply<'_>) -> Result<Written, Failure> {
+pub(super) fn written(reply: &Reply<'_>) -> Result<Landed, Failure> {
     #[derive(Deserialize)]
     struct Body {
         data: Option<Data>,
@@ -177,18 +177,23 @@ pub(super) fn written(reply: &Reply<'_>) -> Result<Written, Failure> {
     #[derive(Deserialize)]
     struct Data {
         version: Option<u64>,
+        #[serde(default)]
+        deletion_time: String,
     }
 
     match reply.status {
         StatusCode::OK => {
-            let version = parse::<Body>(reply)?.data.and_then(|data| data.version);
-            version.map(Written::Version).ok_or_else(|| unversioned(reply))
+            let written = parse::<Body>(reply)?.data.and_then(|data| {
+                let deleted_at = data.deletion_time.parse().ok();
+                Some(Written { version: data.version?, deleted_at })
+            });
+            written.map(Landed::Version).ok_or_else(|| unversioned(reply))
         }
         // What a write to a KV v1 mount is answered with.
         StatusCode::NO_CONTENT => Err(unversioned(reply)),
         _ => match refusal(reply) {
             Failure::Conflict(messages) if reply.may_have_landed => {
-                Ok(Written::MaybeBefore(messages))
+                Ok(Landed::MaybeBefore(messages))
             }
             failure => Err(failure),
         },

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::answer::{self, Written};
+use super::answer::{self, Landed};
 use super::body::{fields, length_in_answers, write_body};
 use super::request::{Operation, Request};
 use super::transport::{LONGEST_ANSWER, Reply, Transport};
-use super::{CurrentValue, Entry, Failure, Login, VaultError, VaultSettings, VaultToken};
+use super::{CurrentValue, Entry, Failure, Login, VaultError, VaultSettings, VaultToken, Written};
 use crate::model::{ApplicationName, VaultLocation};
 
 /// How many paths are asked about at once. OpenBao refuses JSON with a thousand
@@ -210,7 +210,7 @@ impl VaultClient {
         application: &ApplicationName,
         data: &BTreeMap<String, CurrentValue>,
         cas: u64,
-    ) -> Result<u64, VaultError> {
+    ) -> Result<Written, VaultError> {
         let operation = Operation::WriteEntry(application.clone());
         let mut request = Request::new(operation, self.entry_path(application));
         let size = length_in_answers(data);
@@ -227,13 +227,13 @@ impl VaultClient {
             }
         }
         match self.transport.send(&request, answer::written).await? {
-            Written::Version(version) => Ok(version),
+            Landed::Version(written) => Ok(written),
             // The attempt whose answer was lost may have made the version that
             // its own retry met.
-            Written::MaybeBefore(messages) => {
+            Landed::MaybeBefore(messages) => {
                 let now = self.read_entry(application).await?;
                 if now.version == cas.saturating_add(1) && now.data.as_ref() == Some(data) {
-                    Ok(now.version)
+                    Ok(Written { version: now.version, deleted_at: now.deleted_at })
                 } else {
                     Err(self.transport.error(&request, Failure::Conflict(messages), 1, None))
                 }

@@ -27,6 +27,15 @@ pub struct Entry {
     pub custom_metadata: BTreeMap<String, String>,
 }
 
+/// A version that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Its number.
+    pub version: u64,
+    /// When Vault will delete it by itself, as the answer says.
+    pub deleted_at: Option<Timestamp>,
+}
+
 /// What Vault holds for an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CurrentSecrets {

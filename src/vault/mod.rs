@@ -53,12 +53,12 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
-pub use administration::{AppRole, AppRoleSecret};
+pub use administration::{AppRole, AppRoleSecret, MountLimits};
 pub use backup::{EntryBackup, InvalidBackup};
 pub use ci_token::{CiTokenError, CiTokenRequest};
 pub use client::{Lacking, VaultClient};
 pub use connect::{is_same_server, is_unprotected};
-pub use entry::{CurrentSecrets, Entry};
+pub use entry::{CurrentSecrets, Entry, Written};
 pub use entry_settings::EntrySettings;
 pub use error::{RequestError, SetupError, VaultError};
 pub use failure::{Failure, VaultMessages};

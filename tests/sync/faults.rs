@@ -219,11 +219,24 @@ fn entries_that_vault_deletes_by_itself_are_named() {
     world.server.root("POST", &format!("{path}/app"), Some(limit));
     // Check-and-set is what every write does anyway.
     let output = world.sync(&["--regenerate"]);
-    assert!(!output.stderr().contains("by itself"), "{output:?}");
+    let warning = "Warning: Vault will delete app by itself at ";
+    assert_eq!(output.stderr().matches(warning).count(), 1, "{output:?}");
     let output = world.sync(&[]);
     assert!(output.stderr().contains("will delete 1 of these entries by itself"), "{output:?}");
     let output = world.audit(&[]).success();
     assert!(output.stderr().contains("delete_version_after"), "{output:?}");
+}
+
+#[test]
+fn a_mount_that_deletes_what_is_written_is_named_at_the_first_write() {
+    let server = shared();
+    server.enable_mount("kv-ends", 2);
+    server.root("POST", "kv-ends/config", Some(json!({ "delete_version_after": "768h" })));
+    let world = World::at("kv-ends/test/one", &[("app", APP)]);
+    let output = world.sync(&[]);
+    let warning = "Warning: Vault deletes by itself what is written here, 768h0m0s after";
+    assert!(output.stderr().contains(warning), "{output:?}");
+    assert_eq!(output.stderr().matches("delete_version_after").count(), 1, "{output:?}");
 }
 
 #[test]

@@ -294,7 +294,7 @@ async fn bring_in_line(
         let note = note(args, origin.as_ref(), history.is_some());
         let sync = Sync { note: &note, ..sync };
         let mut printed = Ok(());
-        let mut has_warned = false;
+        let (mut has_warned, mut ends) = (false, false);
         let observe = |event: Event<'_>| match event {
             Event::Planned(_) => {}
             Event::Judged(judgement) => progress.suspend(|| drift::tell(judgement, name, ui)),
@@ -324,6 +324,26 @@ async fn bring_in_line(
                 });
             }
             Event::NotNoted(..) => {}
+            Event::DeletesVersions(after) => {
+                ends = true;
+                progress.suspend(|| {
+                    ui.warn(&format!(
+                        "Vault deletes by itself what is written here, {after} after it was \
+                         written (delete_version_after of the mount): the cluster is without it \
+                         then, unless it is written anew"
+                    ));
+                });
+            }
+            Event::WillBeDeleted(application, time) if !ends => {
+                ends = true;
+                progress.suspend(|| {
+                    ui.warn(&format!(
+                        "Vault will delete {application} by itself at {time}: \
+                         delete_version_after is set on the entry"
+                    ));
+                });
+            }
+            Event::WillBeDeleted(..) => {}
             Event::KeepsOneVersion => progress.suspend(|| {
                 ui.warn(
                     "Vault keeps one version of each entry here (max_versions): what is replaced \

@@ -64,7 +64,7 @@ fn write(
     data: &BTreeMap<String, CurrentValue>,
     cas: u64,
 ) -> Result<u64, VaultError> {
-    wait(client(server).write_entry(&app("mobu"), data, cas))
+    Ok(wait(client(server).write_entry(&app("mobu"), data, cas))?.version)
 }
 
 /// A failure to read the entry of mobu, when the server gives one answer.
