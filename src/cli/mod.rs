@@ -65,6 +65,7 @@ mod terminal;
 mod token_helper;
 mod trust;
 mod ui;
+mod uncommitted;
 mod vault;
 mod vault_settings;
 mod verify;

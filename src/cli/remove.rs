@@ -4,7 +4,7 @@ use super::checkout::not_stored;
 use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
 use super::input::YES;
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, uncommitted};
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
 use crate::store::sealed_path;
 
@@ -43,6 +43,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         }
         (sealed_path(&id), store.sealed(&id)?)
     };
+    uncommitted::warn([&id], context);
     if !args.yes && !context.ui.confirm(&format!("Remove {file}?"), YES)? {
         context.ui.status("Nothing was removed.");
         return Ok(Exit::Done);
