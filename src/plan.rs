@@ -270,7 +270,7 @@ impl Plan {
             if is_known {
                 continue;
             }
-            let reason = deletion::spares_entry(environment, application);
+            let reason = deletion::spares_entry(environment, application, current);
             match self.judge(application, None, reason, deletion) {
                 Verdict::Keep => {}
                 Verdict::Delete => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backup::{open, others_notes};
-use super::completion::environments;
+use super::completion::{applications, environments};
 use super::connection::{Credentials, ServerArgs};
 use super::left_out::LeftOut;
 use super::ownership::{self, TakeOverArgs};
@@ -12,6 +12,7 @@ use super::trust::TrustArgs;
 use super::{CliError, Context, Exit, RevisionArgs, one_place};
 use crate::model::{ApplicationName, EnvironmentName};
 use crate::provenance::{Provenance, is_own_note};
+use crate::suggest::nearest;
 use crate::vault::{CurrentSecrets, Entry, EntryBackup, EntrySettings, VaultClient};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,9 @@ pub(super) struct Args {
     /// Environment
     #[arg(add = environments())]
     environment: EnvironmentName,
+    /// Application; without one, all that the backup holds
+    #[arg(add = applications())]
+    application: Option<ApplicationName>,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -55,7 +59,17 @@ pub(super) fn run(args: &Args, mut context: Context<'_>) -> Result<Exit, CliErro
     let environment = context.checkout.environment(&args.environment)?;
     one_place::refuse(&environment, &args.server, |_| false, context)?;
     let contents = store.contents(&args.environment)?;
-    let backups = open(&contents, store, &context.identities()?)?;
+    let mut backups = open(&contents, store, &context.identities()?)?;
+    if let Some(wanted) = &args.application {
+        let names: Vec<String> = backups.keys().map(ToString::to_string).collect();
+        backups.retain(|name, _| name == wanted);
+        if backups.is_empty() && !names.is_empty() {
+            let near = nearest(wanted.as_str(), names.iter().map(String::as_str));
+            return Err(CliError::store(format!("there is no backup of {wanted}"))
+                .hint(near.map(|near| format!("did you mean {near}?")))
+                .hint(format!("there are backups of: {}", names.join(", "))));
+        }
+    }
     if backups.is_empty() {
         return Err(CliError::store(format!("there is no backup of {}", args.environment))
             .hint(format!("one is made with: {}", args.command("backup")))

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{EntryChange, KeyChange, Plan};
 use crate::layout::PULL_SECRET;
-use crate::model::{ApplicationName, Environment, KeyName};
+use crate::model::{ApplicationName, Environment, Generator, KeyName, Kind};
 use crate::vault::CurrentSecrets;
 
 /// How many letters may differ between a key that is made and one that is not
@@ -44,6 +44,9 @@ pub enum Reason {
     Condition,
     /// A key of almost the same name is made in the same sync.
     MuchLike,
+    /// Its application is gone, and another has the same keys with other
+    /// generated values: it may have been renamed.
+    Renamed,
     /// It is the pull secret, and no registry has credentials here.
     NoRegistry,
 }
@@ -57,6 +60,9 @@ impl Reason {
             Self::NoSecrets => "its application needs no secrets here",
             Self::Condition => "its condition does not hold here",
             Self::MuchLike => "a key of almost the same name is new",
+            Self::Renamed => {
+                "an application of the same keys has other generated values, so it may be renamed"
+            }
             Self::NoRegistry => "no registry has credentials here",
         }
     }
@@ -77,6 +83,7 @@ pub struct Spared {
 pub(super) fn spares_entry(
     environment: &Environment,
     application: &ApplicationName,
+    current: &CurrentSecrets,
 ) -> Option<Reason> {
     if application.as_str() == PULL_SECRET {
         Some(Reason::NoRegistry)
@@ -84,9 +91,35 @@ pub(super) fn spares_entry(
         Some(Reason::NoSecrets)
     } else if environment.not_enabled.contains(application) {
         Some(Reason::NotEnabled)
+    } else if may_be_renamed(environment, application, current) {
+        Some(Reason::Renamed)
     } else {
         None
     }
+}
+
+/// Whether the entry of an application that is gone has the keys of one that
+/// is there, and other values of what is generated for that one: they are
+/// nowhere else.
+fn may_be_renamed(
+    environment: &Environment,
+    application: &ApplicationName,
+    current: &CurrentSecrets,
+) -> bool {
+    let data = |name| current.entries.get(name).and_then(|entry| entry.data.as_ref());
+    let Some(gone) = data(application) else { return false };
+    environment.applications.iter().any(|(name, declared)| {
+        let specs = &declared.secrets;
+        let has_same_keys = !specs.is_empty()
+            && specs.len() == gone.len()
+            && gone.keys().all(|key| specs.contains_key(key.as_str()));
+        let is_made = |kind: &Kind| {
+            matches!(kind, Kind::Generate(made) if !matches!(made, Generator::OidcClients))
+        };
+        let differs =
+            |key: &KeyName| data(name).and_then(|now| now.get(key.as_str())) != gone.get(key.as_str());
+        has_same_keys && specs.iter().any(|(key, spec)| is_made(&spec.kind) && differs(key))
+    })
 }
 
 /// Why a key is kept, if it should be, where the entry gets some `new` ones.

@@ -28,6 +28,7 @@
 //! - [`vault_commands`]: `vault audit` and its neighbours.
 //! - [`exit_codes`]: whose turn it is.
 //! - [`outages`], [`cluster`]: whatever goes wrong on the way.
+//! - [`renamed`]: an application under another name.
 //! - [`revisions`]: another state than that of the work tree.
 //! - [`trust`]: whose changes count.
 //! - [`audit`]: the comparison alone.
@@ -65,6 +66,7 @@ mod question;
 mod races;
 mod recovery;
 mod recovery_page;
+mod renamed;
 mod revisions;
 mod run;
 mod side_by_side;
