@@ -51,6 +51,7 @@ impl FindingKind {
                 .collect(),
             Self::Unresolvable => with_exclusions(findings),
             Self::Place => vec!["correct the path prefix in the file that is named".to_owned()],
+            Self::Copied => vec!["correct it in the file that is named".to_owned()],
             Self::Name => vec![
                 "rename it in the file that is named, and where the application's manifests use \
                  it; a stored value goes along with: phalanx-secrets rename ENVIRONMENT \

@@ -26,6 +26,8 @@ pub enum FindingKind {
     Unresolvable,
     /// An environment whose place in Vault is no good one.
     Place,
+    /// A file of an environment in which something of another one was left.
+    Copied,
     /// A name that Kubernetes refuses.
     Name,
     /// Names that differ in case alone.
@@ -114,6 +116,7 @@ impl FindingKind {
             Self::Unbound => "Sealed by another tool",
             Self::Unresolvable => "Secrets that no sync can make",
             Self::Place => "Places in Vault that cannot be right",
+            Self::Copied => "Left of another environment",
             Self::Name => "Names that Kubernetes refuses",
             Self::Case => "Names that differ in case alone",
             Self::Size => "More than a Kubernetes Secret holds",

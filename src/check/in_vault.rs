@@ -2,7 +2,7 @@
 //! it.
 
 use super::finding::{Finding, FindingKind};
-use super::overlap::Neighbours;
+use super::overlap::{Neighbours, Shared};
 use super::specs::Lines;
 use crate::layout::Layout;
 use crate::model::{Environment, VaultLocation};
@@ -49,15 +49,30 @@ pub(super) fn findings(
             .on_line(line)
     };
     let mut findings: Vec<Finding> = messages.into_iter().map(place).collect();
-    if let Some(declared) = neighbours.misnamed(&environment.name) {
-        let (file, line) =
-            lines.of_first(&layout.files_of(&environment.name), layout.path_of_name());
-        let message = format!(
-            "it calls itself {}: the file was copied from that environment, or is named wrongly",
-            printable(declared)
-        );
-        let finding = Finding::new(FindingKind::Place, message);
+    let mut copied = |path: &[&str], message: String| {
+        let (file, line) = lines.of_first(&layout.files_of(&environment.name), path);
+        let finding = Finding::new(FindingKind::Copied, message);
         findings.push(finding.in_environment(Some(&environment.name)).in_file(file).on_line(line));
+    };
+    if let Some(declared) = neighbours.misnamed(&environment.name) {
+        let declared = printable(declared);
+        let message = format!(
+            "it calls itself {declared}: the file was copied from that environment, or is named \
+             wrongly"
+        );
+        copied(layout.path_of_name(), message);
+    }
+    for (shared, other) in neighbours.copied(&environment.name) {
+        match shared {
+            Shared::Fqdn => copied(&["fqdn"], format!("it has the domain name of {other}")),
+            Shared::Onepassword => copied(
+                layout.path_of_vault_title(),
+                format!(
+                    "it has the vault of {other} in 1Password, and would be given the values of \
+                     that"
+                ),
+            ),
+        }
     }
     findings
 }

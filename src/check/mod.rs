@@ -24,7 +24,7 @@ use rayon::prelude::*;
 
 pub use finding::{Finding, FindingKind};
 pub use in_vault::without_api_path;
-pub use overlap::{Neighbours, Overlap, Sharing};
+pub use overlap::{Neighbours, Overlap, Shared, Sharing};
 
 use crate::layout::{Layout, LayoutError};
 use crate::model::{Environment, EnvironmentName, SecretId};
@@ -102,6 +102,7 @@ impl Check<'_> {
                 // Whatever changes a value reads it, so it must be readable.
                 store.withdrawals()?;
                 report.findings.extend(unknown_settings(store, &known));
+                report.findings.extend(wrong_layout(store, self.tree));
                 report.findings.extend(alike::holders(&store.holders));
                 Places::of(self.tree, self.layout, &known)?
             }
@@ -242,6 +243,23 @@ struct Faults {
     of_specs: Vec<Finding>,
     /// With what is stored.
     of_values: Vec<Finding>,
+}
+
+/// A layout that is not that of the files: `store.toml` was copied from another
+/// store, and no environment is found.
+fn wrong_layout(store: &Store, tree: &Tree) -> Option<Finding> {
+    let message = match (store.settings.layout, Layout::detect(tree)) {
+        (Layout::Standalone, Some(Layout::Phalanx)) if !tree.has_folder("secrets/environments") => {
+            "layout is \"standalone\", but this is a Phalanx checkout: no environment of it is \
+             found; write \"phalanx\""
+        }
+        (Layout::Phalanx, Some(Layout::Standalone)) => {
+            "layout is \"phalanx\", but this is no Phalanx checkout: the environments in \
+             secrets/environments are not found; write \"standalone\""
+        }
+        _ => return None,
+    };
+    Some(Finding::new(FindingKind::Setting, message).in_file(STORE_FILE))
 }
 
 /// Names in lists of environments in the settings that are no environment.

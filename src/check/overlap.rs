@@ -34,6 +34,15 @@ pub enum Sharing {
     Around,
 }
 
+/// What two files of environments have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shared {
+    /// The domain name.
+    Fqdn,
+    /// The vault in 1Password.
+    Onepassword,
+}
+
 /// Another environment that is in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
@@ -90,6 +99,28 @@ impl Neighbours {
             Some(Overlap { other, place, sharing, owner: owner.cloned() })
         });
         found.collect()
+    }
+
+    /// What the file of an environment has in common with that of another,
+    /// although each has its own: the setting, and who else has it.
+    #[must_use]
+    pub fn copied(&self, name: &EnvironmentName) -> Vec<(Shared, &EnvironmentName)> {
+        let of_this = |place: &&Place| place.environment == *name;
+        let Some(this) = self.places.iter().find(of_this) else { return Vec::new() };
+        let mut found = Vec::new();
+        for other in self.places.iter().filter(|place| !of_this(place)) {
+            let is_one = |one: &Option<String>, other: &Option<String>| match (one, other) {
+                (Some(one), Some(other)) => !one.is_empty() && one.eq_ignore_ascii_case(other),
+                _ => false,
+            };
+            if is_one(&this.fqdn, &other.fqdn) {
+                found.push((Shared::Fqdn, &other.environment));
+            }
+            if this.onepassword.is_some() && this.onepassword == other.onepassword {
+                found.push((Shared::Onepassword, &other.environment));
+            }
+        }
+        found
     }
 
     /// The name that the file of an environment gives it, where that is
@@ -176,7 +207,13 @@ mod tests {
 
     fn place(name: &str, url: &str, prefix: &str) -> Place {
         let vault = VaultLocation::new(url, prefix).unwrap();
-        Place { environment: name.parse().unwrap(), vault, declared: None }
+        Place {
+            environment: name.parse().unwrap(),
+            vault,
+            declared: None,
+            fqdn: None,
+            onepassword: None,
+        }
     }
 
     fn found(one: (&str, &str), other: (&str, &str)) -> Option<Sharing> {

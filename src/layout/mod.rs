@@ -26,7 +26,8 @@ pub(crate) use phalanx::has_conditions;
 pub use yaml::{YamlProblem, parse_strictly};
 
 use crate::model::{
-    ApplicationName, Environment, EnvironmentName, InvalidName, KeyName, VaultLocation,
+    ApplicationName, Environment, EnvironmentName, InvalidName, KeyName, OnepasswordLocation,
+    VaultLocation,
 };
 use crate::store::{RECIPIENTS, SECRETS};
 use crate::tree::Tree;
@@ -60,6 +61,10 @@ pub struct Place {
     pub vault: VaultLocation,
     /// The name that its file gives it, if it gives it one.
     pub declared: Option<String>,
+    /// The domain name that it is reached at, if its own file has one.
+    pub fqdn: Option<String>,
+    /// Where its static values are in 1Password, if its own file says so.
+    pub onepassword: Option<OnepasswordLocation>,
 }
 
 impl Layout {
@@ -136,6 +141,14 @@ impl Layout {
         match self {
             Self::Phalanx => &["vaultPathPrefix"],
             Self::Standalone => &["vault-path-prefix"],
+        }
+    }
+
+    /// Where in the file of an environment its vault in 1Password is named.
+    pub(crate) fn path_of_vault_title(self) -> &'static [&'static str] {
+        match self {
+            Self::Phalanx => &["onepassword", "vaultTitle"],
+            Self::Standalone => &["onepassword", "vault-title"],
         }
     }
 

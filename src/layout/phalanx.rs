@@ -121,7 +121,13 @@ pub(super) fn place(tree: &Tree, name: &EnvironmentName) -> Result<Option<Place>
     let Some((base, own)) = environment_file::read(tree, &file)? else { return Ok(None) };
     let vault = vault(&file, &base, &own)?;
     let declared = own.name.or(base.name).filter(|declared| !declared.is_empty());
-    Ok(Some(Place { environment: name.clone(), vault, declared }))
+    let (own_place, base_place) =
+        (own.onepassword.unwrap_or_default(), base.onepassword.unwrap_or_default());
+    let onepassword = own_place.vault_title.map(|vault_title| {
+        let connect_url = own_place.connect_url.or(base_place.connect_url).unwrap_or_default();
+        OnepasswordLocation { connect_url, vault_title }
+    });
+    Ok(Some(Place { environment: name.clone(), vault, declared, fqdn: own.fqdn, onepassword }))
 }
 
 fn vault(

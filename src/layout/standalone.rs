@@ -41,6 +41,7 @@ struct EnvironmentFile {
 struct PlaceInFile {
     vault_url: String,
     vault_path_prefix: String,
+    onepassword: Option<Onepassword>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -48,6 +49,13 @@ struct PlaceInFile {
 struct Onepassword {
     connect_url: String,
     vault_title: String,
+}
+
+impl Onepassword {
+    fn location(self) -> OnepasswordLocation {
+        let Self { connect_url, vault_title } = self;
+        OnepasswordLocation { connect_url, vault_title }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,9 +118,7 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
         let message = format!("there are settings for {application:?}, which is not enabled");
         return Err(LayoutError::Malformed { file, line: None, message });
     }
-    let onepassword = declared.onepassword.map(|Onepassword { connect_url, vault_title }| {
-        OnepasswordLocation { connect_url, vault_title }
-    });
+    let onepassword = declared.onepassword.map(Onepassword::location);
     let mut not_enabled = described(tree)?;
     not_enabled.retain(|application| !applications.contains_key(application));
     let fqdn = None;
@@ -124,7 +130,9 @@ pub(super) fn place(tree: &Tree, name: &EnvironmentName) -> Result<Option<Place>
     let file = file_of(name);
     let Some(found) = read::<PlaceInFile>(tree, &file)? else { return Ok(None) };
     let vault = vault(&file, &found.vault_url, &found.vault_path_prefix)?;
-    Ok(Some(Place { environment: name.clone(), vault, declared: None }))
+    let onepassword = found.onepassword.map(Onepassword::location);
+    let environment = name.clone();
+    Ok(Some(Place { environment, vault, declared: None, fqdn: None, onepassword }))
 }
 
 fn vault(file: &str, url: &str, prefix: &str) -> Result<VaultLocation, LayoutError> {
