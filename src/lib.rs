@@ -42,6 +42,7 @@
 pub mod check;
 pub mod cli;
 mod description;
+mod encoding;
 pub mod exposed;
 pub mod generate;
 pub mod history;

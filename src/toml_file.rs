@@ -3,6 +3,8 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::encoding;
+
 /// What is wrong with a TOML document.
 #[derive(Debug)]
 pub(crate) struct TomlProblem {
@@ -14,9 +16,12 @@ pub(crate) struct TomlProblem {
 
 /// Parses a document.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, TomlProblem> {
-    toml::from_str(text).map_err(|error: toml::de::Error| TomlProblem {
-        line: error.span().map(|span| line_at(text, span.start)),
-        message: message(error.message()),
+    toml::from_str(text).map_err(|error: toml::de::Error| match encoding::line_with_mark(text) {
+        Some(line) => TomlProblem { line: Some(line), message: encoding::MARK.to_owned() },
+        None => TomlProblem {
+            line: error.span().map(|span| line_at(text, span.start)),
+            message: message(error.message()),
+        },
     })
 }
 
@@ -79,5 +84,8 @@ mod tests {
         assert_eq!(problem("a = hunter2\n").0, 1);
         assert_eq!(problem("\na = [] hunter2\n").0, 2);
         assert_eq!(problem("\na = \"hunter2\n").0, 2);
+        let mark = (3, encoding::MARK.to_owned());
+        assert_eq!(problem("a = []\nb = []\n\u{feff}c = []\n"), mark);
+        assert!(parse::<BTreeMap<String, Vec<bool>>>("\u{feff}a = []\n").is_ok());
     }
 }

@@ -286,7 +286,7 @@ fn one_value_that_does_not_open_stops_it() {
     assert_snapshot!(store.stderr(&output), @r"
     Error: secrets/demo/app/token.age cannot be opened
     Caused by: it is not a whole age file: it was truncated or overwritten
-    Hint: look at its history with: git log -- secrets/demo/app/token.age; a good version can be restored with: git checkout COMMIT -- secrets/demo/app/token.age
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     store.write("secrets/demo/other/shared.age", store.bytes("secrets/demo/app/password.age"));
     let output = store.run(["export", "demo"]).fails_with(3).hides("hunter");
@@ -294,7 +294,6 @@ fn one_value_that_does_not_open_stops_it() {
     Error: 2 stored values cannot be opened
       • secrets/demo/app/token.age: it is not a whole age file: it was truncated or overwritten
       • secrets/demo/other/shared.age: it was sealed for demo/app/password, and moved or copied here
-    Hint: look at its history with: git log -- secrets/demo/app/token.age; a good version can be restored with: git checkout COMMIT -- secrets/demo/app/token.age
     Hint: move it back, or seal the right value with: phalanx-secrets set demo other shared
     ");
 }

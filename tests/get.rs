@@ -83,13 +83,13 @@ fn store_files_that_are_wrong_are_named_with_the_line() {
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
     Error: secrets/store.toml:2: unknown variant `elsewhere`, expected `phalanx` or `standalone`
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     store.write("secrets/store.toml", "format = 1\nlayout = \"standalone\"\nlayuot = 1\n");
     let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
-    Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `keep-vault-static`, `commit`, `trust`; did you mean layout?
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Error: secrets/store.toml:3: unknown field `layuot`, expected one of `format`, `layout`, `not-served`, `keep-vault-static`, `commit`, `drift`, `trust`; did you mean layout?
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
 }
 
@@ -232,6 +232,6 @@ fn a_file_that_is_named_after_nothing_is_reported() {
     assert_snapshot!(store.stderr(&output), @r#"
     Error: secrets/demo/app/%0A.age is named after nothing that can be stored there
     Caused by: "\n" is not a valid key name: control characters are not allowed
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     "#);
 }

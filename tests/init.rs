@@ -164,7 +164,7 @@ fn what_is_there_is_not_overwritten() {
     let output = init(&other.recipient).fails_with(3);
     assert_snapshot!(redact_paths(output.stderr(), &sandbox), @"
     Error: there is a store already: secrets/store.toml exists
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     // A holder of that name, from a store that was half removed.
     fs::remove_file(sandbox.work().join("secrets/store.toml")).unwrap();
@@ -261,6 +261,6 @@ fn wrong_arguments_are_refused() {
     assert_snapshot!(stderr(&["--name", "alice", "--key", key], 3), @"
     Error: cannot create secrets/store.toml
     Caused by: [SANDBOX]/work/secrets is not a folder
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
 }

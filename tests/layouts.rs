@@ -210,7 +210,7 @@ fn a_phalanx_checkout_needs_the_values_that_all_environments_share() {
     let output = sandbox.run_in(&repository, ["list", "dev"]).fails_with(3);
     insta::assert_snapshot!(output.stderr(), @"
     Error: environments/values.yaml does not exist
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
 }
 

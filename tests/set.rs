@@ -391,36 +391,36 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     assert_snapshot!(stderr(&[own, "age1nonsense"], &["*"]), @"
     Error: recipients/bob.toml: key number 2 cannot be sealed to
     Caused by: this is neither an age recipient (age1…) nor an SSH public key
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     assert_snapshot!(stderr(&[&ecdsa.recipient], &["*"]), @"
     Error: recipients/bob.toml: key number 1 cannot be sealed to
     Caused by: SSH keys of type ecdsa-sha2-nistp256 cannot be sealed to, only ssh-ed25519 and ssh-rsa
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     assert_snapshot!(stderr(&[own], &["demo/app/password"]), @r#"
     Error: recipients/bob.toml: what the holder may read is not clear
     Caused by: "demo/app/password" is not an access: use "*", "ENVIRONMENT" or "ENVIRONMENT/APPLICATION"
     Caused by: "app/password" is not a valid application name: only ASCII letters, digits, '.', '_' and '-' are allowed
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     "#);
     assert_snapshot!(stderr(&["age1absent1qqqqqqqqgs0zcs"], &["*"]), @"
     Error: demo/app/password could not be sealed
     Caused by: a recipient cannot be sealed to
     Caused by: Could not find 'age-plugin-absent' on the PATH. Have you installed the plugin?
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     store.write("recipients/bob.toml", "keys = []\n");
     let output = store.command(["set", "demo", "app", "password"]).stdin("x").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
     Error: recipients/bob.toml:1: missing field `access`
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     store.write("recipients/bob.toml", "keys = []\naccess = []\nacces = []\n");
     let output = store.command(["set", "demo", "app", "password"]).stdin("x").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
     Error: recipients/bob.toml:3: unknown field `acces`, expected one of `keys`, `access`, `signing-keys`; did you mean access?
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     fs::rename(store.root.join("recipients/bob.toml"), store.root.join("recipients/b b.toml"))
         .unwrap();
@@ -428,7 +428,7 @@ fn holders_that_cannot_be_sealed_to_are_refused() {
     assert_snapshot!(store.stderr(&output), @r#"
     Error: recipients/b b.toml is named after nothing that can be stored there
     Caused by: "b b" is not a valid holder name: only ASCII letters, digits, '.', '_' and '-' are allowed
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     "#);
     assert_eq!(store.sealed_files(), [""; 0]);
 }
@@ -467,13 +467,13 @@ fn a_place_that_cannot_be_written_leaves_everything_as_it_was() {
     assert_snapshot!(store.stderr(&output), @"
     Error: cannot replace secrets/demo/app/token.age
     Caused by: Is a directory (os error 21)
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     let output = store.command(["set", "demo", "other", "shared"]).stdin("x").run().fails_with(3);
     assert_snapshot!(store.stderr(&output), @"
     Error: cannot read secrets/demo/other
     Caused by: Not a directory (os error 20)
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     assert_eq!(everything(&store), before);
     assert_eq!(store.bytes("secrets/demo/app/password.age"), sealed);

@@ -150,3 +150,69 @@ fn a_private_key_is_never_made_where_git_takes_it_along() {
     assert!(store.own_identity().exists());
     assert!(!store.root.join(".config").exists());
 }
+
+/// In UTF-16 with and without a mark, and a mark where two files were put
+/// together: each is named for what it is.
+#[test]
+fn a_file_in_another_encoding_is_named_for_it() {
+    let store = SmallStore::new();
+    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let files = [
+        "secrets/applications/other.toml",
+        "secrets/environments/demo.toml",
+        "secrets/store.toml",
+        "recipients/alice.toml",
+    ];
+    for file in files {
+        let before = String::from_utf8(store.bytes(file)).unwrap();
+        for bytes in [utf16(&before), little(&before)] {
+            store.write(file, bytes);
+            let output = store.run(["list", "demo"]);
+            let output = if output.code() == 0 {
+                store.run(["get", "demo", "app", "password"])
+            } else {
+                output
+            };
+            assert!(output.stderr().contains("is in UTF-16, not UTF-8"), "{file}: {output:?}");
+        }
+        store.write(file, format!("{before}\n\u{feff}# more\n"));
+        let output = store.run(["check"]);
+        let said = [output.stdout(), output.stderr()].concat();
+        assert!(said.contains("begins with a byte order mark"), "{file}: {output:?}");
+        store.write(file, format!("\u{feff}{before}"));
+        store.run(["list", "demo"]).success();
+        store.write(file, before);
+    }
+    let yaml = "applications:\n  app:\n    password: {value: x}\n";
+    let import = |bytes: &[u8]| store.command(["import", "demo", "-"]).stdin(bytes).run();
+    for bytes in [utf16(yaml), little(yaml)] {
+        assert!(import(&bytes).fails_with(3).stderr().contains("is in UTF-16, not UTF-8"));
+    }
+    let output =
+        import(format!("{yaml}\u{feff}    token: {{value: y}}\n").as_bytes()).fails_with(3);
+    assert!(
+        output.stderr().contains("line 4: the line begins with a byte order mark"),
+        "{output:?}"
+    );
+    import(format!("\u{feff}{yaml}").as_bytes()).success();
+}
+
+/// Where there is no repository, or no commit, nothing of it can be shown.
+#[test]
+fn a_hint_at_history_is_given_where_there_is_some() {
+    let store = SmallStore::new();
+    store.set("app", "password", "x");
+    store.write("secrets/demo/app/password.age", "damaged");
+    let git = |arguments: &[&str]| store.sandbox.git_in(&store.root, arguments);
+    let hint = || {
+        let output = store.run(["get", "demo", "app", "password"]).fails_with(3);
+        assert!(output.stderr().contains("Hint: "), "{output:?}");
+        output.stderr().contains("git log")
+    };
+    assert!(!hint());
+    git(&["init", "--quiet"]);
+    assert!(!hint());
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "The store"]);
+    assert!(hint());
+}

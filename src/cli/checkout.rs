@@ -41,6 +41,14 @@ impl RevisionArgs {
     }
 }
 
+/// Whether git can tell what was before, where a command was to work: there is
+/// a repository, and it has a commit.
+pub(super) fn has_history(root: Option<&Path>, settings: &Settings) -> bool {
+    let place = root.or(settings.current_folder.as_deref().ok());
+    let repository = place.and_then(|place| GitRepository::discover(place).ok());
+    repository.is_some_and(|repository| repository.resolve("HEAD").is_ok())
+}
+
 /// A checkout.
 #[derive(Debug, Clone)]
 pub(super) struct Checkout {

@@ -66,7 +66,48 @@ pub(super) struct CliError {
     pub(super) hints: Vec<String>,
 }
 
+/// What to do about an error that has no hint of its own.
+fn general_hint(exit: Exit) -> Option<&'static str> {
+    match exit {
+        Exit::Usage => Some("what each command takes is shown by: phalanx-secrets help COMMAND"),
+        Exit::Store => Some(
+            "what changed last is shown by: git log --patch -- secrets recipients; all that is \
+             wrong with the store is shown by: phalanx-secrets check",
+        ),
+        Exit::Vault => Some(
+            "it can be run again: what was written stays, and the rest is done then; --verbose \
+             says more",
+        ),
+        Exit::Done | Exit::Findings | Exit::Changed | Exit::OfProcess(_) => None,
+    }
+}
+
+/// What shows all that is wrong with a store.
+const WRONG: &str = "all that is wrong with the store is shown by: phalanx-secrets check";
+
+/// What hints name that look into git's history.
+const OF_HISTORY: [&str; 4] = ["git log", "git diff", "git show", "git checkout"];
+
 impl CliError {
+    /// The same with what can be done about errors of its kind, where it says
+    /// nothing of its own.
+    pub(super) fn with_general_hint(self) -> Self {
+        let hint = general_hint(self.exit).filter(|_| self.hints.is_empty());
+        self.hint(hint.map(str::to_owned))
+    }
+
+    /// The same where there is no history: hints that look into it cannot help.
+    pub(super) fn without_history(mut self) -> Self {
+        let helps = |part: &&str| !OF_HISTORY.iter().any(|command| part.contains(command));
+        let helping = |hint: &String| hint.split("; ").filter(helps).collect::<Vec<_>>().join("; ");
+        let had_some = !self.hints.is_empty();
+        self.hints = self.hints.iter().map(helping).filter(|hint| !hint.is_empty()).collect();
+        if had_some && self.hints.is_empty() && self.exit == Exit::Store {
+            self.hints.push(WRONG.to_owned());
+        }
+        self
+    }
+
     /// An error of an error, with its causes.
     pub(super) fn new(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         let mut causes = Vec::new();

@@ -234,9 +234,15 @@ pub fn main() -> ExitCode {
         }
     };
     let ui = ui.with(cli.global.verbosity());
+    let root = cli.global.config.clone();
     match run(cli, &settings, &ui, Rc::default()) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) => {
+            let error = error.with_general_hint();
+            let error = match checkout::has_history(root.as_deref(), &settings) {
+                true => error,
+                false => error.without_history(),
+            };
             ui.error(&error);
             ExitCode::from(error.exit.code())
         }

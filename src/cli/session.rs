@@ -10,6 +10,7 @@ use super::input::read_file;
 use super::settings::is_stdin;
 use super::trust::TrustArgs;
 use super::{CliError, Context, Exit, onepassword};
+use crate::encoding;
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, RESERVED_APPLICATIONS};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, Generator, Kind, SecretId, SecretValue,
@@ -212,6 +213,10 @@ fn file_name(path: &Path) -> String {
 
 /// Reads static-secrets YAML that has a name.
 pub(super) fn parse_yaml(name: &str, bytes: &SecretValue) -> Result<StaticValues, CliError> {
+    if encoding::is_utf16(bytes.expose()) {
+        return Err(CliError::store(format!("{name} is in UTF-16, not UTF-8"))
+            .hint("save it as UTF-8: iconv -f UTF-16 -t UTF-8"));
+    }
     let text = bytes.expose_str().ok_or_else(|| {
         CliError::store(format!("{name} is not UTF-8 text"))
             .hint("is it a static-secrets YAML file? One that is encrypted must be opened first")

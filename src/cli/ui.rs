@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use zeroize::Zeroizing;
 
 use super::ask::{Shown, TerminalAsk};
-use super::error::{CliError, Exit};
+use super::error::CliError;
 use super::held_back::HeldBack;
 use super::terminal::Pastes;
 use crate::model::{EnvironmentName, SecretValue};
@@ -231,9 +231,6 @@ impl Ui {
         for hint in &error.hints {
             self.hint(hint);
         }
-        if let (true, Some(hint)) = (error.hints.is_empty(), general_hint(error.exit)) {
-            self.hint(hint);
-        }
     }
 
     /// Shows that something is under way, on a terminal, once it has taken a
@@ -296,22 +293,6 @@ impl Ui {
     pub(super) fn width(&self) -> Option<usize> {
         let size = terminal_size::terminal_size_of(io::stdout());
         size.filter(|_| self.stdout_is_terminal).map(|(width, _)| usize::from(width.0))
-    }
-}
-
-/// What to do about an error that has no hint of its own.
-fn general_hint(exit: Exit) -> Option<&'static str> {
-    match exit {
-        Exit::Usage => Some("what each command takes is shown by: phalanx-secrets help COMMAND"),
-        Exit::Store => Some(
-            "what changed last is shown by: git log --patch -- secrets recipients; all that is \
-             wrong with the store, by: phalanx-secrets check",
-        ),
-        Exit::Vault => Some(
-            "it can be run again: what was written stays, and the rest is done then; --verbose \
-             says more",
-        ),
-        Exit::Done | Exit::Findings | Exit::Changed | Exit::OfProcess(_) => None,
     }
 }
 

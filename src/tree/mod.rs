@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::encoding;
 use crate::repo::{NotedKind, RepositoryError, Snapshot};
 
 #[cfg(test)]
@@ -124,10 +125,13 @@ impl Tree {
     /// As [`read`](Self::read), and a file that is not UTF-8.
     pub fn read_text(&self, path: &str) -> Result<Option<String>, TreeError> {
         let Some(bytes) = self.read(path)? else { return Ok(None) };
-        String::from_utf8(bytes).map(Some).map_err(|_| {
-            let not_text = io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
-            TreeError::read(path, not_text)
-        })
+        let fail = |why| TreeError::read(path, io::Error::new(io::ErrorKind::InvalidData, why));
+        if encoding::is_utf16(&bytes) {
+            return Err(fail(encoding::not_text(&bytes)));
+        }
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|error| fail(encoding::not_text(error.as_bytes())))
     }
 
     /// The files and folders directly in the folder at `path`, sorted by name;

@@ -269,7 +269,7 @@ fn truncated_and_huge_files_are_refused() {
     assert_snapshot!(store.stderr(&output), @r"
     Error: secrets/demo/app/password.age cannot be opened
     Caused by: it is not a whole age file: it was truncated or overwritten
-    Hint: look at its history with: git log -- secrets/demo/app/password.age; a good version can be restored with: git checkout COMMIT -- secrets/demo/app/password.age
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
 
     let huge = fs::File::create(store.root.join(FILE)).unwrap();
@@ -279,7 +279,7 @@ fn truncated_and_huge_files_are_refused() {
     Error: secrets/demo/app/password.age cannot be opened
     Caused by: cannot read secrets/demo/app/password.age
     Caused by: larger than 24 MiB
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
     // As large as is read at all.
     huge.set_len(24 << 20).unwrap();
@@ -287,7 +287,7 @@ fn truncated_and_huge_files_are_refused() {
     assert_snapshot!(store.stderr(&output), @r"
     Error: secrets/demo/app/password.age cannot be opened
     Caused by: it is not a whole age file: it was truncated or overwritten
-    Hint: look at its history with: git log -- secrets/demo/app/password.age; a good version can be restored with: git checkout COMMIT -- secrets/demo/app/password.age
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
 
     fs::remove_file(store.root.join(FILE)).unwrap();

@@ -154,6 +154,7 @@ fn what_is_not_generated_cannot_be_regenerated() {
     let output = world.sync_is_refused(2, &["--regenerate=app/given"]);
     assert_snapshot!(output.stderr(), @r"
     Error: --regenerate=app/given names no generated secret of demo
+    Hint: did you mean app/token?
     Hint: see them with: phalanx-secrets list demo --json
     ");
     // With a space, it would be taken for the environment.
@@ -210,7 +211,7 @@ fn what_bcrypt_would_cut_short_is_refused_before_anything_is_written() {
     assert_snapshot!(output.stderr(), @"
     Error: 1 secret of demo cannot be resolved; nothing was written
       • app hash: it cannot be made, because its source is longer than the 72 bytes that bcrypt hashes in full (secrets/applications/app.toml)
-    Hint: what changed last is shown by: git log --patch -- secrets recipients; all that is wrong with the store, by: phalanx-secrets check
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
 }
 

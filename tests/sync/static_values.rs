@@ -342,6 +342,6 @@ fn a_value_that_cannot_be_opened_is_not_taken_for_missing() {
     assert_snapshot!(output.stderr(), @r"
     Error: secrets/demo/app/first.age cannot be opened
     Caused by: it is not a whole age file: it was truncated or overwritten
-    Hint: look at its history with: git log -- secrets/demo/app/first.age; a good version can be restored with: git checkout COMMIT -- secrets/demo/app/first.age
+    Hint: all that is wrong with the store is shown by: phalanx-secrets check
     ");
 }

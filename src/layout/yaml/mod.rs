@@ -26,9 +26,11 @@ pub(super) fn parse<T: DeserializeOwned + Default>(
     names: Names,
 ) -> Result<T, YamlProblem> {
     let problem = |line, message| YamlProblem { line, message, without_content: None };
-    let document = read(text, names).map_err(|(line, message)| problem(Some(line), message))?;
+    let document = read(text, names).map_err(|(line, message)| {
+        strict::marked(text).unwrap_or_else(|| problem(Some(line), message))
+    })?;
     let Some(document) = document else { return Ok(T::default()) };
     Option::<T>::deserialize(&*document)
         .map(Option::unwrap_or_default)
-        .map_err(|error| problem(error.line, error.message))
+        .map_err(|error| strict::marked(text).unwrap_or_else(|| problem(error.line, error.message)))
 }

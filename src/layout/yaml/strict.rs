@@ -9,6 +9,7 @@ use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Error, Localizer, Location, UserMessageFormatter};
 
 use super::tree::NAMESPACE;
+use crate::encoding;
 
 /// The tags of YAML itself. All others are some program's own.
 const TAGS: [&str; 12] = [
@@ -44,14 +45,25 @@ pub struct YamlProblem {
 /// Where it is not YAML, or not of the type; a key that is there twice; and a
 /// tag of some other program.
 pub fn parse_strictly<T: DeserializeOwned + Default>(text: &str) -> Result<T, YamlProblem> {
-    refuse_tags(text)?;
+    refuse_tags(text).map_err(|problem| marked(text).unwrap_or(problem))?;
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::Error,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options::<Option<T>>(text, options)
         .map(Option::unwrap_or_default)
-        .map_err(|error| problem(&error))
+        .map_err(|error| marked(text).unwrap_or_else(|| problem(&error)))
+}
+
+/// The problem of a text in which a line begins with a byte order mark.
+pub(super) fn marked(text: &str) -> Option<YamlProblem> {
+    let message = encoding::MARK.to_owned();
+    let without_content = Some(message.clone());
+    encoding::line_with_mark(text).map(|line| YamlProblem {
+        line: Some(line),
+        message,
+        without_content,
+    })
 }
 
 /// Refuses the tags of other programs, as PyYAML does: what they ask for is not
