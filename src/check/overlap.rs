@@ -6,8 +6,6 @@
 //! as not served is compared with nothing: its server may be another of the
 //! same name, as in a cluster or a namespace of its own.
 
-use rayon::prelude::*;
-
 use crate::layout::{Layout, LayoutError, Place};
 use crate::model::{EnvironmentName, VaultLocation};
 use crate::store::Store;
@@ -73,10 +71,9 @@ impl Neighbours {
         names.retain(|name| {
             this == Some(name) || store.is_none_or(|store| store.settings.serves(name))
         });
-        let read: Vec<_> =
-            names.into_par_iter().map(|name| (layout.place(tree, &name), name)).collect();
+        let places = layout.places(tree, &names)?;
         let mut found = Self::default();
-        for (place, name) in read {
+        for (place, name) in places.into_iter().zip(names) {
             match place {
                 Ok(place) => found.places.extend(place),
                 Err(error) => found.unread.push((name, error)),

@@ -117,6 +117,23 @@ pub(super) fn read(
     Ok(Some((base, own)))
 }
 
+/// Reads the file that all environments share, whatever else is in it.
+///
+/// # Errors
+/// A file that is missing or cannot be read.
+pub(super) fn base(tree: &Tree) -> Result<EnvironmentValues, LayoutError> {
+    let missing = || LayoutError::MissingFile { file: BASE.to_owned() };
+    parse(BASE, &tree.read_text(BASE)?.ok_or_else(missing)?)
+}
+
+/// Reads the file of one environment, whatever else is in it.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(super) fn own(tree: &Tree, file: &str) -> Result<Option<EnvironmentValues>, LayoutError> {
+    tree.read_text(file)?.map(|text| parse(file, &text)).transpose()
+}
+
 /// The name of a setting at the top of a file.
 struct Name {
     text: String,

@@ -100,15 +100,23 @@ impl Layout {
         }
     }
 
-    /// Where an environment is in Vault, as its own file says, whatever is
-    /// wrong with its applications. `None` where there is no such environment.
+    /// Where each of these environments is in Vault, as its file says, whatever
+    /// is wrong with its applications; `None` where there is no such
+    /// environment.
     ///
     /// # Errors
-    /// A file that cannot be read or parsed, or a place that is none.
-    pub fn place(self, tree: &Tree, name: &EnvironmentName) -> Result<Option<Place>, LayoutError> {
+    /// A file that all environments share that cannot be read. One environment
+    /// whose own file cannot be read or parsed does not concern the others.
+    pub fn places(
+        self,
+        tree: &Tree,
+        names: &[EnvironmentName],
+    ) -> Result<Vec<Result<Option<Place>, LayoutError>>, LayoutError> {
         match self {
-            Self::Phalanx => phalanx::place(tree, name),
-            Self::Standalone => standalone::place(tree, name),
+            Self::Phalanx => phalanx::places(tree, names),
+            Self::Standalone => {
+                Ok(names.iter().map(|name| standalone::place(tree, name)).collect())
+            }
         }
     }
 

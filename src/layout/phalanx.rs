@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::conditions::Settings;
@@ -115,19 +116,32 @@ pub(super) fn load(tree: &Tree, name: &EnvironmentName) -> Result<Environment, L
     Ok(Environment { name: name.clone(), vault, onepassword, fqdn, applications, not_enabled })
 }
 
-/// Where an environment is, and what its file calls it.
-pub(super) fn place(tree: &Tree, name: &EnvironmentName) -> Result<Option<Place>, LayoutError> {
+/// Where environments are, and what their files call them. The file that they
+/// share is long, and read once.
+pub(super) fn places(
+    tree: &Tree,
+    names: &[EnvironmentName],
+) -> Result<Vec<Result<Option<Place>, LayoutError>>, LayoutError> {
+    let base = environment_file::base(tree)?;
+    Ok(names.par_iter().map(|name| place(tree, name, &base)).collect())
+}
+
+fn place(
+    tree: &Tree,
+    name: &EnvironmentName,
+    base: &EnvironmentValues,
+) -> Result<Option<Place>, LayoutError> {
     let file = environment_file_of(name);
-    let Some((base, own)) = environment_file::read(tree, &file)? else { return Ok(None) };
-    let vault = vault(&file, &base, &own)?;
-    let declared = own.name.or(base.name).filter(|declared| !declared.is_empty());
-    let (own_place, base_place) =
-        (own.onepassword.unwrap_or_default(), base.onepassword.unwrap_or_default());
-    let onepassword = own_place.vault_title.map(|vault_title| {
-        let connect_url = own_place.connect_url.or(base_place.connect_url).unwrap_or_default();
-        OnepasswordLocation { connect_url, vault_title }
+    let Some(own) = environment_file::own(tree, &file)? else { return Ok(None) };
+    let vault = vault(&file, base, &own)?;
+    let declared = own.name.as_ref().or(base.name.as_ref()).filter(|name| !name.is_empty());
+    let base_url = base.onepassword.as_ref().and_then(|place| place.connect_url.as_ref());
+    let onepassword = own.onepassword.as_ref().and_then(|place| {
+        let connect_url = place.connect_url.as_ref().or(base_url).cloned().unwrap_or_default();
+        Some(OnepasswordLocation { connect_url, vault_title: place.vault_title.clone()? })
     });
-    Ok(Some(Place { environment: name.clone(), vault, declared, fqdn: own.fqdn, onepassword }))
+    let (environment, declared) = (name.clone(), declared.cloned());
+    Ok(Some(Place { environment, vault, declared, fqdn: own.fqdn, onepassword }))
 }
 
 fn vault(
