@@ -22,6 +22,42 @@ pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether a text has accents as characters of their own (the decomposed form
+/// of Unicode, NFD), as macOS may write names of files.
+#[must_use]
+pub(crate) fn is_decomposed(text: &str) -> bool {
+    text.contains(is_accent)
+}
+
+/// Whether two names look the same, and one has accents as characters of their
+/// own where the other has letters with accents.
+#[must_use]
+pub(crate) fn differ_in_form(one: &str, other: &str) -> bool {
+    one != other
+        && is_decomposed(one) != is_decomposed(other)
+        && without_accents(one) == without_accents(other)
+}
+
+/// A text in which any letter with accents is one and the same.
+fn without_accents(text: &str) -> String {
+    let mut plain = String::new();
+    for character in text.chars() {
+        if is_accent(character) {
+            if !plain.ends_with('\u{fffd}') {
+                plain.pop();
+                plain.push('\u{fffd}');
+            }
+        } else {
+            plain.push(if character.is_ascii() { character } else { '\u{fffd}' });
+        }
+    }
+    plain
+}
+
+fn is_accent(character: char) -> bool {
+    matches!(character, '\u{300}'..='\u{36f}')
+}
+
 /// The first line, from 1, that begins with a byte order mark, but for the one
 /// that a file may begin with: what two files leave that were put together.
 #[must_use]
@@ -49,6 +85,19 @@ mod tests {
         }
         for bytes in [&b"a = 1"[..], b"", b"a", "\u{feff}a".as_bytes(), b"\xe9t\xe9", b"\0\0"] {
             assert!(!is_utf16(bytes), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_their_form_alone_are_known() {
+        for (one, other, differ) in [
+            ("caf\u{e9}", "cafe\u{301}", true),
+            ("cafe\u{301}-key", "caf\u{e9}-key", true),
+            ("caf\u{e9}", "caf\u{e9}", false),
+            ("cafe", "cafe\u{301}", false),
+            ("caf\u{e9}s", "cafe\u{301}", false),
+        ] {
+            assert_eq!(differ_in_form(one, other), differ, "{one} {other}");
         }
     }
 

@@ -216,3 +216,22 @@ fn a_hint_at_history_is_given_where_there_is_some() {
     git(&["commit", "--quiet", "--message", "The store"]);
     assert!(hint());
 }
+
+/// macOS may write names with accents as characters of their own.
+#[test]
+fn a_file_whose_name_has_another_form_of_unicode_is_named_for_it() {
+    let store = SmallStore::new();
+    store.write("secrets/applications/other.toml", "[secrets.\"caf\u{e9}\"]\n[secrets.shared]\n");
+    store.set("other", "caf\u{e9}", "x");
+    let place = |name: &str| store.root.join(format!("secrets/demo/other/{name}.age"));
+    let mut now = place("caf%C3%A9");
+    for (name, said) in [
+        ("cafe\u{301}", "called cafe%CC%81.age; accents are characters of their own"),
+        ("cafe%CC%81", r"cafe\u{301} and the caf\u{e9} of a spec look the same"),
+    ] {
+        std::fs::rename(&now, place(name)).unwrap();
+        now = place(name);
+        let output = store.run(["check"]).fails_with(1);
+        assert!(output.stdout().contains(said), "{name}: {output:?}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{Finding, FindingKind};
+use crate::encoding;
 use crate::layout::Layout;
 use crate::model::{ApplicationName, EnvironmentName, SecretId};
 use crate::store::{
@@ -188,7 +189,14 @@ fn why_no_secret(inner: &str) -> String {
     };
     match canonical_file_stem(stem) {
         Some(canonical) if canonical != stem && application.parse::<ApplicationName>().is_ok() => {
-            format!("it is not read: the file of this key is called {canonical}.age")
+            let form = match encoding::is_decomposed(stem) {
+                true => {
+                    "; accents are characters of their own in this name (NFD, as macOS may write \
+                     it)"
+                }
+                false => "",
+            };
+            format!("it is not read: the file of this key is called {canonical}.age{form}")
         }
         _ => "it is named after no secret".to_owned(),
     }

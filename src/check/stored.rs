@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, FindingKind};
 use super::place::StoredFile;
+use crate::encoding;
 use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
-use crate::model::{ApplicationName, Environment, EnvironmentName, Kind, SecretId};
+use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId};
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{Store, is_backup};
 
@@ -59,7 +60,19 @@ fn why_unwanted(specs: &Environment, id: &SecretId) -> Option<String> {
     match specs.spec(&id.application, &id.key).map(|spec| &spec.kind) {
         Some(Kind::Static) => None,
         Some(kind) => Some(format!("it is of kind {}, so nothing uses this value", kind.name())),
-        None => Some("no spec asks for it".to_owned()),
+        None => {
+            let keys = specs.applications.get(&id.application).map(|one| one.secrets.keys());
+            let is_alike = |key: &&KeyName| encoding::differ_in_form(key.as_str(), id.key.as_str());
+            Some(match keys.into_iter().flatten().find(is_alike) {
+                None => "no spec asks for it".to_owned(),
+                Some(key) => format!(
+                    "no spec asks for it: {} and the {} of a spec look the same, and are two \
+                     forms of Unicode (NFC and NFD)",
+                    id.key.as_str().escape_default(),
+                    key.as_str().escape_default()
+                ),
+            })
+        }
     }
 }
 
