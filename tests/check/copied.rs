@@ -112,3 +112,16 @@ fn a_layout_of_another_store_is_named() {
     let output = sandbox.command(["check"]).current_dir(store.root()).run().fails_with(1);
     assert!(output.stdout().contains("but this is no Phalanx checkout"), "{output:?}");
 }
+
+#[test]
+fn a_broken_file_that_all_share_is_a_finding_and_no_end() {
+    let sandbox = Sandbox::new();
+    let alice = sandbox.age_identity("alice");
+    let store = Repository::phalanx(&sandbox, "phalanx")
+        .holder("alice", &[&alice.recipient], &["*"])
+        .environment("one", "http://127.0.0.1:1", "secret/one", &[])
+        .file("environments/values.yaml", "vaultUrl: [\n");
+    fs::create_dir_all(store.root().join("applications")).unwrap();
+    let output = sandbox.command(["check"]).current_dir(store.root()).run().fails_with(1);
+    assert!(output.stdout().contains("environments/values.yaml"), "{output:?}");
+}

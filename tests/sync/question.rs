@@ -4,10 +4,12 @@ use super::World;
 use crate::support::terminal::{Walk, at_terminal};
 
 const APP: &str = "secrets.made.generate.type = 'password'";
+// Other keys than another one has: it is not taken for one that was renamed.
+const OTHER: &str = "secrets.alone.generate.type = 'password'";
 const TWO: &str = "secrets.made.generate.type = 'password'\nsecrets.given = {}\n";
 
 fn synced(name: &str) -> World {
-    let world = World::new(name, &[("app", TWO), ("other", APP), ("third", APP)]);
+    let world = World::new(name, &[("app", TWO), ("other", OTHER), ("third", APP)]);
     world.set("app", "given", "x");
     world.git(&["init", "--quiet"]);
     world.commit("The store");
@@ -57,7 +59,7 @@ fn each_grave_option_asks_and_others_do_not() {
         assert!(screen.text.ends_with("Nothing was written.\n"), "{screen:?}");
         assert_eq!(watch.writes(), []);
     };
-    refuses(&["--regenerate"], "generates secrets anew that are in use: 3 (app made, other made");
+    refuses(&["--regenerate"], "generates secrets anew that are in use: 3 (app made, other alone");
     let made = world.value("app", "made");
     let screen = at_terminal(world.command(&["sync", "demo", "--regenerate=app"]), &[]);
     assert!(!screen.text.contains("[y/N]"), "{screen:?}");
