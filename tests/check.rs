@@ -2,7 +2,10 @@
 
 mod copied;
 mod files;
+mod holders;
+mod ignored;
 mod names;
+mod not_needed_now;
 mod open;
 mod seals;
 mod specs;

@@ -540,3 +540,16 @@ fn a_client_is_generated_with_an_id_and_a_secret_of_its_own() {
     refused(&store, &[&["app", "password", "--generate", "password"][..], &uri].concat(), "");
     refused(&store, &[&["app", "password"][..], &uri].concat(), "x");
 }
+
+#[test]
+fn a_value_that_git_ignores_is_stored_and_said_to_be_in_no_commit() {
+    let store = SmallStore::new();
+    store.git(&["init", "--quiet"]);
+    let set = || store.command(["set", "demo", "app", "token"]).stdin("v").run().success();
+    assert!(!set().stderr().contains("git ignores"));
+    store.write(".gitignore", "*.age\n");
+    let output = set();
+    let warning = "Warning: git ignores secrets/demo/app/token.age (.gitignore:1): no commit will \
+                   hold what is stored there\n";
+    assert!(output.stderr().contains(warning), "{output:?}");
+}

@@ -39,6 +39,16 @@ impl FindingKind {
                 &format!("store it anew: age --decrypt -i IDENTITY {file} |"),
                 set_commands(findings),
             ),
+            Self::Holder => vec![
+                "correct the file that is named; then whoever can read the values runs: \
+                 phalanx-secrets rekey"
+                    .to_owned(),
+            ],
+            Self::Ignored => vec![
+                "no commit would hold it; take away the line that is named, and then: git add \
+                 secrets recipients"
+                    .to_owned(),
+            ],
             Self::Unreadable => vec![
                 "give a holder access: phalanx-secrets recipients grant HOLDER \
                  ENVIRONMENT[/APPLICATION]; whoever could read the values before then runs: \

@@ -16,6 +16,10 @@ pub enum FindingKind {
     Moved,
     /// A sealed file in age's binary form.
     Binary,
+    /// A holder's file that cannot be read, or that says what cannot be meant.
+    Holder,
+    /// Files of the store that git ignores.
+    Ignored,
     /// Stored values that no holder may read.
     Unreadable,
     /// A sealed file that is not sealed to exactly today's holders.
@@ -111,6 +115,8 @@ impl FindingKind {
             Self::Recipients => "Recipients that do not add up",
             Self::Moved => "In another secret's place",
             Self::Binary => "Sealed in the binary form",
+            Self::Holder => "Holders that cannot be right",
+            Self::Ignored => "Ignored by git",
             Self::Unreadable => "Readable by nobody",
             Self::Stale => "Not sealed to exactly today's holders",
             Self::Unbound => "Sealed by another tool",

@@ -10,6 +10,7 @@
 mod advice;
 mod alike;
 mod finding;
+mod holders;
 mod in_vault;
 mod overlap;
 mod place;
@@ -28,7 +29,8 @@ pub use overlap::{Neighbours, Overlap, Shared, Sharing};
 
 use crate::layout::{Layout, LayoutError};
 use crate::model::{Environment, EnvironmentName, SecretId};
-use crate::store::{Identities, STORE_FILE, Store, StoreError};
+use crate::repo::IgnoredFile;
+use crate::store::{Holders, Identities, STORE_FILE, Store, StoreError};
 use crate::suggest::nearest;
 use crate::tree::{Tree, TreeError};
 use place::{Places, StoredFile};
@@ -66,6 +68,28 @@ pub struct Report {
     pub faulty_elsewhere: Vec<EnvironmentName>,
     /// How many of them are in order, and in the form of an earlier version.
     pub earlier: usize,
+    /// Stored values that nothing asks for today, and some spec could.
+    pub not_needed_now: Vec<SecretId>,
+}
+
+impl Report {
+    /// Adds files of the store that git ignores, each with the rule that says
+    /// so.
+    pub fn add_ignored(&mut self, ignored: Vec<IgnoredFile>) {
+        let mut rules: BTreeMap<String, (String, usize)> = BTreeMap::new();
+        for IgnoredFile { file, rule } in ignored {
+            rules.entry(rule).or_insert((file, 0)).1 += 1;
+        }
+        for (rule, (file, count)) in rules {
+            let more = match count {
+                1 => String::new(),
+                count => format!(", and {} more", count - 1),
+            };
+            let message = format!("{rule} has git ignore it{more}");
+            self.findings.push(Finding::new(FindingKind::Ignored, message).in_file(file));
+        }
+        self.findings.sort_by_cached_key(Finding::order);
+    }
 }
 
 /// A store that cannot be looked at.
@@ -104,6 +128,8 @@ impl Check<'_> {
                 report.findings.extend(unknown_settings(store, &known));
                 report.findings.extend(wrong_layout(store, self.tree));
                 report.findings.extend(alike::holders(&store.holders));
+                report.findings.extend(holders::unreadable(self.tree)?);
+                report.findings.extend(holders::keys(&store.holders));
                 Places::of(self.tree, self.layout, &known)?
             }
             None => Places::default(),
@@ -128,9 +154,20 @@ impl Check<'_> {
         let neighbours = neighbours.unwrap_or_default();
         self.look_at_specs(&looked, &neighbours, &mut report);
         if let Some(store) = self.store {
+            let specs_of = |name: &EnvironmentName| {
+                looked.iter().find(|one| one.name == name).map(|one| &one.specs)
+            };
+            let access = holders::access(&store.holders, self.tree, self.layout, specs_of, &known);
+            report.findings.extend(access);
             let lengths = self.look_at_values(store, &places.values, &mut report)?;
             for specs in looked.iter().filter_map(|one| one.specs.as_ref().ok()) {
                 report.findings.extend(size::findings(specs, &lengths));
+            }
+            // While a holder cannot be read, it is not known who should.
+            if !Holders::faulty(self.tree)?.is_empty() {
+                let is_of_readers =
+                    |kind| matches!(kind, FindingKind::Stale | FindingKind::Unreadable);
+                report.findings.retain(|finding| !is_of_readers(finding.kind));
             }
         }
         // What is in no secret's place is sealed, or it is in the clear.
@@ -162,7 +199,8 @@ impl Check<'_> {
     fn look_at_specs(&self, looked: &[Looked<'_>], neighbours: &Neighbours, report: &mut Report) {
         let wanted = looked.par_iter().filter(|one| self.is_wanted(one.name));
         let found: Vec<_> = wanted.map(|one| (one, self.look_at(one, neighbours))).collect();
-        for (one, Faults { of_specs, of_values }) in found {
+        for (one, Faults { of_specs, of_values, not_needed_now }) in found {
+            report.not_needed_now.extend(not_needed_now);
             // Somebody else's specs, unless they are asked for by name.
             if self.is_served(one.name) || self.named.contains(one.name) {
                 report.environments += 1;
@@ -186,16 +224,16 @@ impl Check<'_> {
                 let finding = finding.in_environment(Some(name));
                 // Without them, nothing is known of what is stored.
                 return match stored.is_empty() {
-                    true => Faults { of_specs: vec![finding], of_values: Vec::new() },
-                    false => Faults { of_specs: Vec::new(), of_values: vec![finding] },
+                    true => Faults { of_specs: vec![finding], ..Faults::default() },
+                    false => Faults { of_values: vec![finding], ..Faults::default() },
                 };
             }
         };
         let lines = &mut Lines::new(self.tree);
-        let mut faults = Faults {
-            of_specs: specs::findings(self.tree, self.layout, lines, specs),
-            of_values: stored::unwanted(specs, stored),
-        };
+        let (of_values, not_needed_now) =
+            stored::unwanted(self.tree, self.layout, lines, specs, stored);
+        let of_specs = specs::findings(self.tree, self.layout, lines, specs);
+        let mut faults = Faults { of_specs, of_values, not_needed_now };
         faults.of_specs.extend(in_vault::findings(self.layout, lines, specs, neighbours));
         faults.of_values.extend(alike::keys(self.layout, lines, specs, stored));
         // Where Vault's value is kept, none has to be here.
@@ -240,11 +278,14 @@ impl Check<'_> {
 }
 
 /// What is wrong with one environment.
+#[derive(Default)]
 struct Faults {
     /// Whatever is stored.
     of_specs: Vec<Finding>,
     /// With what is stored.
     of_values: Vec<Finding>,
+    /// What is stored and only not needed today.
+    not_needed_now: Vec<SecretId>,
 }
 
 /// A layout that is not that of the files: `store.toml` was copied from another

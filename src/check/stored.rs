@@ -4,19 +4,50 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, FindingKind};
 use super::place::StoredFile;
+use super::specs::Lines;
 use crate::encoding;
-use crate::layout::{OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
+use crate::layout::{Layout, OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId};
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{Store, is_backup};
+use crate::tree::Tree;
 
-/// Stored values that nothing asks for.
-pub(super) fn unwanted(specs: &Environment, stored: &[StoredFile]) -> Vec<Finding> {
-    let findings = stored.iter().filter_map(|StoredFile { id, path }| {
-        let finding = Finding::new(FindingKind::Stray, why_unwanted(specs, id)?);
-        Some(finding.of_secret(id.clone()).in_file(path))
-    });
-    findings.collect()
+/// Stored values that nothing asks for: those that no spec could ever ask for,
+/// and those that are only not needed now, since their application is switched
+/// off or a condition is false.
+pub(super) fn unwanted(
+    tree: &Tree,
+    layout: Layout,
+    lines: &mut Lines<'_>,
+    specs: &Environment,
+    stored: &[StoredFile],
+) -> (Vec<Finding>, Vec<SecretId>) {
+    let (mut findings, mut not_needed_now) = (Vec::new(), Vec::new());
+    for StoredFile { id, path } in stored {
+        let Some(why) = why_unwanted(specs, id) else { continue };
+        if specs.spec(&id.application, &id.key).is_none()
+            && has_spec(tree, layout, lines, &id.application, &id.key)
+        {
+            not_needed_now.push(id.clone());
+        } else {
+            let finding = Finding::new(FindingKind::Stray, why);
+            findings.push(finding.of_secret(id.clone()).in_file(path));
+        }
+    }
+    (findings, not_needed_now)
+}
+
+/// Whether any spec of an application has a key, for whatever environment and
+/// under whatever condition.
+fn has_spec(
+    tree: &Tree,
+    layout: Layout,
+    lines: &mut Lines<'_>,
+    application: &ApplicationName,
+    key: &KeyName,
+) -> bool {
+    let files = layout.specs_of(tree, application);
+    files.iter().any(|file| lines.of(file, &layout.path_of_spec(key)).is_some())
 }
 
 /// Required static values that are not stored.

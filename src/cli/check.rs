@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::checkout::Checkout;
-use super::{CliError, Context, Exit, RevisionArgs};
+use super::{CliError, Context, Exit, RevisionArgs, ignored};
 use crate::check::{Check, Finding, FindingKind, Report};
 use crate::layout::Layout;
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
@@ -69,6 +69,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         identities: identities.as_ref(),
     };
     let mut report = check.run()?;
+    // A commit holds what it holds, and so does the index.
+    if store.is_some() && !args.staged && checkout.commit.is_none() {
+        report.add_ignored(ignored::of_store(checkout));
+    }
 
     if args.allow_missing {
         let is_missing = |kind| matches!(kind, FindingKind::Missing | FindingKind::Empty);
@@ -93,6 +97,16 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             "an earlier version sealed {}; where two branches meet, merges of these need a key; \
              someone who can read them runs: phalanx-secrets rekey",
             count(report.earlier, "value")
+        ));
+    }
+    if let [first, rest @ ..] = report.not_needed_now.as_slice() {
+        let more = match rest.len() {
+            0 => String::new(),
+            count => format!(" and {} more", self::count(count, "value")),
+        };
+        ui.status(&format!(
+            "Stored and not needed now, since the application is switched off or a condition is \
+             false: {first}{more}"
         ));
     }
     if !report.faulty_elsewhere.is_empty() {

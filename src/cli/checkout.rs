@@ -49,6 +49,9 @@ pub(super) fn has_history(root: Option<&Path>, settings: &Settings) -> bool {
     repository.is_some_and(|repository| repository.resolve("HEAD").is_ok())
 }
 
+/// How a store is opened: strictly, or for `check`.
+pub(super) type OpenStore = fn(&Tree) -> Result<Option<Store>, StoreError>;
+
 /// A checkout.
 #[derive(Debug, Clone)]
 pub(super) struct Checkout {
@@ -67,7 +70,7 @@ impl Checkout {
     /// Opens the checkout at `root`, or the one that the current folder is in.
     pub(super) fn find(root: Option<&Path>, settings: &Settings) -> Result<Self, CliError> {
         let root = find_root(root, settings)?;
-        Self::open(Tree::new(&root), root)
+        Self::open(Tree::new(&root), root, Store::open)
     }
 
     /// The same, or as a commit has it.
@@ -76,7 +79,20 @@ impl Checkout {
         at: &RevisionArgs,
         settings: &Settings,
     ) -> Result<Self, CliError> {
-        let Some(revision) = &at.rev else { return Self::find(root, settings) };
+        Self::find_at_with(root, at, settings, Store::open)
+    }
+
+    /// The same, with a way to open the store.
+    pub(super) fn find_at_with(
+        root: Option<&Path>,
+        at: &RevisionArgs,
+        settings: &Settings,
+        open: OpenStore,
+    ) -> Result<Self, CliError> {
+        let Some(revision) = &at.rev else {
+            let root = find_root(root, settings)?;
+            return Self::open(Tree::new(&root), root, open);
+        };
         let place = match root {
             Some(root) => root,
             None => current_folder(settings)?,
@@ -91,7 +107,7 @@ impl Checkout {
         loop {
             match repository.tree_at(commit) {
                 Ok(tree) if is_root(&tree) => {
-                    let checkout = Self::open(tree, place.to_owned())?;
+                    let checkout = Self::open(tree, place.to_owned(), open)?;
                     return Ok(Self { commit: Some(commit), below, ..checkout });
                 }
                 Ok(_) | Err(RepositoryError::NoFolder { .. }) if !is_given && !below.is_empty() => {
@@ -133,7 +149,11 @@ impl Checkout {
 
     /// The same, as the index of the git repository has it: what the next
     /// commit would hold.
-    pub(super) fn find_staged(root: Option<&Path>, settings: &Settings) -> Result<Self, CliError> {
+    pub(super) fn find_staged(
+        root: Option<&Path>,
+        settings: &Settings,
+        open: OpenStore,
+    ) -> Result<Self, CliError> {
         let root = find_root(root, settings)?;
         let tree = Tree::of_index(&root, settings.git_index_file().as_deref())?;
         let has_store_on_disk = Tree::new(&root).has_file(STORE_FILE);
@@ -143,11 +163,11 @@ impl Checkout {
             let hint = "add it with: git add secrets recipients".to_owned();
             return Err(CliError::store(message).hint(hint));
         }
-        Self::open(tree, root)
+        Self::open(tree, root, open)
     }
 
-    fn open(tree: Tree, place: PathBuf) -> Result<Self, CliError> {
-        let store = Store::open(&tree)?;
+    fn open(tree: Tree, place: PathBuf, open: OpenStore) -> Result<Self, CliError> {
+        let store = open(&tree)?;
         let layout = store.as_ref().map(|store| store.settings.layout);
         let Some(layout) = layout.or_else(|| Layout::detect(&tree)) else {
             return Err(CliError::store(format!(

@@ -93,7 +93,7 @@ impl Args {
             Some(after) => self.between(before, after, root, settings),
             None => {
                 let checkout = match self.staged {
-                    true => Checkout::find_staged(root, settings)?,
+                    true => Checkout::find_staged(root, settings, Store::open)?,
                     false => Checkout::find(root, settings)?,
                 };
                 let repository = checkout.repository()?;

@@ -26,6 +26,7 @@ mod get;
 mod git;
 mod go_values;
 mod held_back;
+mod ignored;
 mod import;
 mod init;
 mod input;
@@ -84,6 +85,7 @@ use settings::Settings;
 use ui::{Ui, Verbosity};
 
 use crate::model::SecretId;
+use crate::store::Store;
 use crate::store::{Contents, Identities, LockedStore, StoredValue};
 
 /// Keeps the secrets of Phalanx environments sealed in git, and syncs them
@@ -285,9 +287,14 @@ fn run(
         Command::OnepasswordSecrets(args) => onepassword_secrets::run(&args, &context()?),
         Command::StaticTemplate(args) => static_template::run(&args, &context()?),
         Command::Check(args) if args.staged => {
-            check::run(&args, &context_of(Checkout::find_staged(root, settings))?)
+            let checkout = Checkout::find_staged(root, settings, Store::open_leniently);
+            check::run(&args, &context_of(checkout)?)
         }
-        Command::Check(args) => check::run(&args, &context_at(&args.at)?),
+        Command::Check(args) => {
+            let open = Store::open_leniently;
+            let checkout = Checkout::find_at_with(root, &args.at, settings, open);
+            check::run(&args, &context_of(checkout)?)
+        }
         Command::Recipients(command) => recipients::run(&command, &context()?),
         Command::Rekey(args) => rekey::run(&args, &context()?),
         Command::Exposed(args) => exposed::run(&args, &context()?),

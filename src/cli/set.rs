@@ -11,7 +11,7 @@ use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
 use super::input::{YES, read_file};
 use super::new_value::{ValueArgs, check_new_id, check_value, readers, warn_of_oddities};
-use super::{CliError, Context, Exit, oidc_client, uncommitted};
+use super::{CliError, Context, Exit, ignored, oidc_client, uncommitted};
 use crate::generate;
 use crate::layout::{RESERVED_APPLICATIONS, VAULT_WRITE_TOKEN};
 use crate::model::{
@@ -149,6 +149,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     }
 
     uncommitted::warn(targets.iter().map(|(id, _)| id), context);
+    ignored::warn(targets.iter().map(|(id, _)| id), context);
     if args.generate.is_some() && !args.yes {
         let stored = targets.iter().filter(|(id, _)| store.has(id));
         let stored: Vec<String> = stored.map(|(id, _)| id.to_string()).collect();

@@ -128,6 +128,14 @@ impl Layout {
         }
     }
 
+    /// The files that declare secrets of an application, for any environment.
+    pub(crate) fn specs_of(self, tree: &Tree, name: &ApplicationName) -> Vec<String> {
+        match self {
+            Self::Phalanx => phalanx::specs_of(tree, name),
+            Self::Standalone => vec![standalone::file_of_application(name)],
+        }
+    }
+
     /// The files that describe an environment, the one that counts first.
     pub(crate) fn files_of(self, name: &EnvironmentName) -> Vec<String> {
         match self {

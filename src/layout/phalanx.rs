@@ -203,6 +203,18 @@ fn load_application(
     super::rules::decide_all(application, declared, &settings)
 }
 
+/// The files that declare secrets of an application.
+pub(super) fn specs_of(tree: &Tree, application: &ApplicationName) -> Vec<String> {
+    let folder = folder_of(application);
+    let entries = tree.list(&folder).unwrap_or_default();
+    let specs = entries.iter().filter(|entry| is_file_of_specs(&entry.name));
+    specs.map(|entry| format!("{folder}/{}", entry.name)).collect()
+}
+
+fn is_file_of_specs(name: &str) -> bool {
+    name == "secrets.yaml" || (name.starts_with("secrets-") && name.ends_with(".yaml"))
+}
+
 /// Whether any secret of an application hangs on a setting, in whatever
 /// environment. What cannot be read might.
 pub(crate) fn has_conditions(tree: &Tree, application: &str) -> bool {
@@ -210,9 +222,7 @@ pub(crate) fn has_conditions(tree: &Tree, application: &str) -> bool {
     let Ok(entries) = tree.list(&folder) else { return true };
     let mut files = entries.iter().map(|entry| entry.name.as_str());
     files.any(|name| {
-        let is_spec =
-            name == "secrets.yaml" || (name.starts_with("secrets-") && name.ends_with(".yaml"));
-        is_spec
+        is_file_of_specs(name)
             && read_specs(tree, &format!("{folder}/{name}"))
                 .map_or(true, |all| all.unwrap_or_default().values().any(Rules::has_conditions))
     })

@@ -2,6 +2,7 @@
 
 mod commit;
 mod error;
+mod ignored;
 mod index;
 mod merge_sides;
 mod open;
@@ -15,6 +16,7 @@ mod text;
 
 pub use commit::{CommitError, check_git, commit};
 pub use error::RepositoryError;
+pub use ignored::{IgnoredFile, ignored};
 pub use merge_sides::{MergeLabels, MergeSides, MergedFile};
 pub use remote::{is_same_remote, remote};
 pub use repository::{GitRepository, short};

@@ -199,20 +199,18 @@ pub struct Holders(BTreeMap<HolderName, Holder>);
 
 impl Holders {
     pub(crate) fn read(tree: &Tree) -> Result<Self, StoreError> {
-        let mut holders = BTreeMap::new();
-        for entry in tree.list(RECIPIENTS)? {
-            let Some(stem) = entry.name.strip_suffix(".toml") else { continue };
-            if entry.is_folder || entry.is_escaped || stem == WITHDRAWN || stem.starts_with('.') {
-                continue;
-            }
-            let file = format!("{RECIPIENTS}/{}", entry.name);
-            let name = stem
-                .parse()
-                .map_err(|source| StoreError::InvalidFileName { file: file.clone(), source })?;
-            let text = tree.read_text(&file)?.unwrap_or_default();
-            holders.insert(name, Holder::parse(&file, &text)?);
-        }
-        Ok(Self(holders))
+        let each = each_file(tree)?.map(|(_, holder)| holder);
+        Ok(Self(each.collect::<Result<_, _>>()?))
+    }
+
+    /// Those whose files can be read.
+    pub(crate) fn read_leniently(tree: &Tree) -> Result<Self, StoreError> {
+        Ok(Self(each_file(tree)?.filter_map(|(_, holder)| holder.ok()).collect()))
+    }
+
+    /// The files that cannot be read, with what is wrong.
+    pub(crate) fn faulty(tree: &Tree) -> Result<Vec<(String, StoreError)>, StoreError> {
+        Ok(each_file(tree)?.filter_map(|(file, holder)| Some((file, holder.err()?))).collect())
     }
 
     /// The recipients that a value of an application is sealed to today.
@@ -301,6 +299,29 @@ impl Holders {
             self.0.iter().filter(|(_, holder)| holder.can_read(&id.environment, &id.application));
         readers.filter(|(_, holder)| !holder.keys.is_empty()).map(|(name, _)| name)
     }
+}
+
+type ReadHolder = Result<(HolderName, Holder), StoreError>;
+
+/// Each holder's file, read.
+fn each_file(tree: &Tree) -> Result<impl Iterator<Item = (String, ReadHolder)>, StoreError> {
+    let files = tree.list(RECIPIENTS)?.into_iter().filter_map(|entry| {
+        let stem = entry.name.strip_suffix(".toml")?;
+        let is_none =
+            entry.is_folder || entry.is_escaped || stem == WITHDRAWN || stem.starts_with('.');
+        (!is_none).then(|| (format!("{RECIPIENTS}/{}", entry.name), stem.to_owned()))
+    });
+    let read = |file: &str, stem: &str| {
+        let name = stem
+            .parse()
+            .map_err(|source| StoreError::InvalidFileName { file: file.to_owned(), source })?;
+        let text = tree.read_text(file)?.unwrap_or_default();
+        Ok((name, Holder::parse(file, &text)?))
+    };
+    Ok(files.map(move |(file, stem)| {
+        let holder = read(&file, &stem);
+        (file, holder)
+    }))
 }
 
 #[cfg(test)]

@@ -83,6 +83,17 @@ impl Store {
         Ok(Some(Self { tree: tree.clone(), settings, holders }))
     }
 
+    /// The same, without the holders whose files cannot be read: only to look
+    /// for what is wrong, never to seal.
+    ///
+    /// # Errors
+    /// A `store.toml` that is wrong, or a folder that cannot be read.
+    pub fn open_leniently(tree: &Tree) -> Result<Option<Self>, StoreError> {
+        let Some(settings) = StoreSettings::read(tree)? else { return Ok(None) };
+        let holders = Holders::read_leniently(tree)?;
+        Ok(Some(Self { tree: tree.clone(), settings, holders }))
+    }
+
     /// Whose access ended.
     ///
     /// # Errors

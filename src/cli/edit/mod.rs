@@ -13,7 +13,7 @@ use super::commit::CommitArgs;
 use super::completion::{applications, environments, keys};
 use super::editor::{Editor, file_name, without_added_line_feed};
 use super::new_value::{ValueArgs, check_id, check_value, readers, warn_of_oddities};
-use super::{CliError, Context, Exit, uncommitted};
+use super::{CliError, Context, Exit, ignored, uncommitted};
 use crate::model::{
     ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId, SecretValue,
 };
@@ -315,6 +315,7 @@ fn put(
     context: &Context<'_>,
 ) -> Result<Vec<String>, CliError> {
     uncommitted::warn(changes.keys(), context);
+    ignored::warn(changes.keys(), context);
     let store = context.store_to_change()?;
     let all = changes.iter().map(|(id, value)| ValueChange {
         id,

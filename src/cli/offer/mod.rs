@@ -12,7 +12,7 @@ use super::commit::CommitArgs;
 use super::input::YES;
 use super::left_out::LeftOut;
 use super::ui::Ui;
-use super::{CliError, Context, Exit, onepassword, uncommitted};
+use super::{CliError, Context, Exit, ignored, onepassword, uncommitted};
 use crate::layout::{OIDC_CLIENTS, RESERVED_APPLICATIONS};
 use crate::model::{Environment, Kind, SecretId, SecretValue};
 use crate::static_values::{OidcClient, RegistryCredentials, StaticValues, encrypted_by};
@@ -129,6 +129,7 @@ impl Offer {
         self.refuse_encrypted(&sorted)?;
         let is_asked = !args.replace && !sorted.different.is_empty() && ui.can_ask();
         uncommitted::warn(sorted.different.iter().map(|one| &one.id), context);
+        ignored::warn(sorted.to_store().map(|(id, _)| id), context);
         sorted.preview(self.unknown.as_deref().unwrap_or_default(), is_asked, context);
         if args.dry_run {
             for error in
