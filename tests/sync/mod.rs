@@ -13,6 +13,7 @@
 //!   [`recovery_page`]: what the documentation tells of it.
 //! - [`fleet`]: several environments in one run.
 //! - [`drift`]: what others changed in Vault, and clones that are behind.
+//! - [`turns`]: several people at once, at random, for as long as one likes.
 //! - [`notes`]: the commit that an entry is from.
 //! - [`ownership`]: whose an entry is.
 //! - [`names`]: names that are misspelt.
@@ -73,6 +74,7 @@ mod side_by_side;
 mod static_values;
 mod tokens;
 mod trust;
+mod turns;
 mod unknown;
 mod variables;
 mod vault_commands;
