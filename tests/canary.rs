@@ -436,7 +436,8 @@ fn a_marked_secret_appears_nowhere_else() {
     let left = format!("secrets/demo/app/x-{}", &canary[..6]);
     std::fs::remove_file(cases.store.root.join(left)).unwrap();
     cases.store.write("recipients/mallory.toml", format!("keys = [\"{canary}\"]\naccess = []\n"));
-    for command in [&["check"][..], &["rekey"], &["recipients", "list"], &["exposed"]] {
+    assert_eq!(cases.run(&["check"]).code(), 1);
+    for command in [&["rekey"][..], &["recipients", "list"], &["exposed"]] {
         assert_eq!(cases.run(command).code(), 3);
     }
     std::fs::remove_file(cases.store.root.join("recipients/mallory.toml")).unwrap();

@@ -4,6 +4,7 @@ mod copied;
 mod files;
 mod holders;
 mod ignored;
+mod in_the_clear;
 mod names;
 mod not_needed_now;
 mod open;

@@ -15,6 +15,12 @@ impl FindingKind {
     pub fn advice(self, findings: &[Finding], settings: Option<&StoreSettings>) -> Vec<String> {
         let file = the_one(findings, |finding| finding.file.as_deref().map(quoted), "FILE");
         match self {
+            Self::PrivateKey | Self::StaticFile => vec![
+                format!("take it out of the commit: git rm --cached {file}"),
+                "keep it outside of the checkout; if it was ever pushed, take what is in it for \
+                 exposed and change it"
+                    .to_owned(),
+            ],
             Self::Plaintext => with_each(
                 "take what it holds for exposed if it was ever pushed; change it where it comes \
                  from, then store it:",

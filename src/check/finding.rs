@@ -6,6 +6,10 @@ use crate::model::{EnvironmentName, SecretId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingKind {
+    /// A private key that is about to be committed.
+    PrivateKey,
+    /// A file of static secrets in the clear that is about to be committed.
+    StaticFile,
     /// Something in the clear where a sealed file should be.
     Plaintext,
     /// A sealed file that is damaged, or was changed after sealing.
@@ -110,6 +114,8 @@ impl FindingKind {
     #[must_use]
     pub fn heading(self) -> &'static str {
         match self {
+            Self::PrivateKey => "Private keys that are about to be committed",
+            Self::StaticFile => "Static secrets in the clear that are about to be committed",
             Self::Plaintext => "Not sealed",
             Self::Damaged => "Damaged, or changed after sealing",
             Self::Recipients => "Recipients that do not add up",

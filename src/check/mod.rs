@@ -11,6 +11,7 @@ mod advice;
 mod alike;
 mod finding;
 mod holders;
+mod in_the_clear;
 mod in_vault;
 mod overlap;
 mod place;
@@ -29,7 +30,7 @@ pub use overlap::{Neighbours, Overlap, Shared, Sharing};
 
 use crate::layout::{Layout, LayoutError};
 use crate::model::{Environment, EnvironmentName, SecretId};
-use crate::repo::IgnoredFile;
+use crate::repo::{IgnoredFile, StagedChange};
 use crate::store::{Holders, Identities, STORE_FILE, Store, StoreError};
 use crate::suggest::nearest;
 use crate::tree::{Tree, TreeError};
@@ -73,6 +74,14 @@ pub struct Report {
 }
 
 impl Report {
+    /// Looks at a file that the next commit would hold, wherever it is: at a
+    /// private key, or at static secrets in the clear.
+    pub fn look_at_staged(&mut self, change: &StagedChange, store: Option<&Store>) {
+        let finding = in_the_clear::judge(change, store.map(|store| &store.holders));
+        self.findings.extend(finding);
+        self.findings.sort_by_cached_key(Finding::order);
+    }
+
     /// Adds files of the store that git ignores, each with the rule that says
     /// so.
     pub fn add_ignored(&mut self, ignored: Vec<IgnoredFile>) {

@@ -10,6 +10,7 @@ use crate::check::{Check, Finding, FindingKind, Report};
 use crate::layout::Layout;
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
 use crate::printable::printable;
+use crate::repo::staged_changes;
 use crate::store::{RECIPIENTS, SECRETS, Store, StoreSettings, sealed_path};
 
 #[derive(Debug, clap::Args)]
@@ -72,6 +73,13 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
     // A commit holds what it holds, and so does the index.
     if store.is_some() && !args.staged && checkout.commit.is_none() {
         report.add_ignored(ignored::of_store(checkout));
+    }
+
+    if args.staged {
+        let index = context.settings.git_index_file();
+        staged_changes(&checkout.place, index.as_deref(), |change| {
+            report.look_at_staged(&change, store);
+        })?;
     }
 
     if args.allow_missing {

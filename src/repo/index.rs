@@ -35,7 +35,7 @@ pub(super) fn staged_files(
     folder: &Path,
     index_file: Option<&Path>,
 ) -> Result<Vec<StagedFile>, RepositoryError> {
-    let index = Index { folder, file: index_file.map(std::path::absolute).transpose() };
+    let index = Index::new(folder, index_file);
     let listed = index.ask(&["ls-files", "--stage", "--full-name", "-z"])?;
     let mut files = Vec::new();
     for record in records(&listed) {
@@ -51,13 +51,19 @@ pub(super) fn staged_files(
     Ok(files)
 }
 
-struct Index<'a> {
+/// The index of a work tree.
+pub(super) struct Index<'a> {
     folder: &'a Path,
     file: std::io::Result<Option<PathBuf>>,
 }
 
-impl Index<'_> {
-    fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>, RepositoryError> {
+impl<'a> Index<'a> {
+    pub(super) fn new(folder: &'a Path, index_file: Option<&Path>) -> Self {
+        Self { folder, file: index_file.map(std::path::absolute).transpose() }
+    }
+
+    /// What git prints, asked about this index.
+    pub(super) fn ask(&self, arguments: &[&str]) -> Result<Vec<u8>, RepositoryError> {
         let file = self.file.as_ref().ok().and_then(Option::as_ref);
         let variables: Vec<_> =
             file.iter().map(|file| ("GIT_INDEX_FILE", file.as_os_str())).collect();

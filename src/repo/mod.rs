@@ -12,6 +12,7 @@ mod repository;
 mod revision;
 mod setting;
 mod snapshot;
+mod staged;
 mod text;
 
 pub use commit::{CommitError, check_git, commit};
@@ -23,4 +24,5 @@ pub use repository::{GitRepository, short};
 pub use revision::Revision;
 pub use setting::setting;
 pub(crate) use snapshot::{NotedKind, Snapshot};
+pub use staged::{StagedChange, is_tracked, staged_changes};
 pub(crate) use text::text_of;

@@ -172,20 +172,16 @@ pub(super) fn is_kv2(reply: &Reply<'_>) -> Result<(), Failure> {
 pub(super) fn written(reply: &Reply<'_>) -> Result<Landed, Failure> {
     #[derive(Deserialize)]
     struct Body {
-        data: Option<Data>,
-    }
-    #[derive(Deserialize)]
-    struct Data {
-        version: Option<u64>,
-        #[serde(default)]
-        deletion_time: String,
+        // A struct could be read from a list, which no such answer is.
+        data: Option<BTreeMap<String, serde_json::Value>>,
     }
 
     match reply.status {
         StatusCode::OK => {
             let written = parse::<Body>(reply)?.data.and_then(|data| {
-                let deleted_at = data.deletion_time.parse().ok();
-                Some(Written { version: data.version?, deleted_at })
+                let deleted_at = data.get("deletion_time").and_then(|time| time.as_str());
+                let deleted_at = deleted_at.and_then(|time| time.parse().ok());
+                Some(Written { version: data.get("version")?.as_u64()?, deleted_at })
             });
             written.map(Landed::Version).ok_or_else(|| unversioned(reply))
         }

@@ -13,6 +13,7 @@ use super::connection::ServerArgs;
 use super::offer::{OfferArgs, Outcome};
 use super::{CliError, Context, Exit};
 use crate::model::{Environment, EnvironmentName};
+use crate::repo::is_tracked;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -71,6 +72,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         offer.missing.clear();
     }
     only::pick(&mut offer, &args.only)?;
+    if let Some(path) = args.source.in_the_clear() {
+        warn_of_place(path, context);
+    }
     let outcome = offer.store(&environment, args.offer, args.commit, context)?;
     if let (Some(path), Outcome::Stored { left_out, .. }) = (args.source.in_the_clear(), &outcome) {
         let path = path.display();
@@ -84,6 +88,27 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         });
     }
     Ok(outcome.exit(Vec::new(), context.ui))
+}
+
+/// Warns of values in the clear that lie where the next commit may take them
+/// along.
+fn warn_of_place(path: &Path, context: &Context<'_>) {
+    let place = &context.checkout.place;
+    let (Ok(file), Ok(root)) = (path.canonicalize(), place.canonicalize()) else { return };
+    if !file.starts_with(&root) {
+        return;
+    }
+    let shown = path.display();
+    context.ui.warn(&format!(
+        "{shown} lies in the checkout with values in the clear, where a commit may take it along"
+    ));
+    context.ui.hint(&match is_tracked(place, &file) {
+        true => format!(
+            "git tracks it: take it out with git rm --cached {shown}; what was ever pushed is \
+             exposed and must be changed"
+        ),
+        false => "keep it outside of the checkout".to_owned(),
+    });
 }
 
 /// The names of what a file or folder has that is not stored.
