@@ -66,7 +66,9 @@ impl FindingKind {
                 .map(|name| format!("someone who can read it runs: phalanx-secrets rekey {name}"))
                 .collect(),
             Self::Unresolvable => with_exclusions(findings),
-            Self::Place => vec!["correct the path prefix in the file that is named".to_owned()],
+            Self::Place => {
+                vec!["correct the path prefix, or the URL, in the file that is named".to_owned()]
+            }
             Self::Copied => vec!["correct it in the file that is named".to_owned()],
             Self::Name => vec![
                 "rename it in the file that is named, and where the application's manifests use \
@@ -82,6 +84,11 @@ impl FindingKind {
             Self::Size => vec![
                 "keep large files that are no secrets elsewhere, or give some of the values to \
                  another application"
+                    .to_owned(),
+            ],
+            Self::Future => vec![
+                "whatever goes by times takes it for the newest: correct the clock of whoever set \
+                 it, then remove it and store it again"
                     .to_owned(),
             ],
             Self::Duplicate => with_each("give one of the two another id:", set_commands(findings)),

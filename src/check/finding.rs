@@ -42,6 +42,8 @@ pub enum FindingKind {
     Case,
     /// An application with more than a Kubernetes Secret holds.
     Size,
+    /// A value that says that it was set at a time which is yet to come.
+    Future,
     /// Two OpenID Connect clients with one id.
     Duplicate,
     /// A required static value that is not stored.
@@ -132,6 +134,7 @@ impl FindingKind {
             Self::Name => "Names that Kubernetes refuses",
             Self::Case => "Names that differ in case alone",
             Self::Size => "More than a Kubernetes Secret holds",
+            Self::Future => "Set at a time that is yet to come",
             Self::Duplicate => "OpenID Connect clients with one id",
             Self::Missing => "Required and not stored",
             Self::Empty => "Environments for which nothing is stored",

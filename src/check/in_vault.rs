@@ -19,6 +19,22 @@ pub fn without_api_path(vault: &VaultLocation) -> Option<String> {
     API.contains(&first).then(|| format!("{}/{rest}", vault.mount))
 }
 
+/// What is wrong with the URL of a server. One that is not there yet is another
+/// matter: `--vault-url` can name one.
+fn fault_of_url(url: &str) -> Option<&'static str> {
+    if url.is_empty() {
+        return None;
+    }
+    match reqwest::Url::parse(url) {
+        Err(_) => Some("is none"),
+        Ok(parsed) if !matches!(parsed.scheme(), "http" | "https") => {
+            Some("is of neither https nor http")
+        }
+        Ok(parsed) if parsed.host_str().is_none_or(str::is_empty) => Some("has no host"),
+        Ok(_) => None,
+    }
+}
+
 /// Environments whose places in Vault are no good places.
 pub(super) fn findings(
     layout: Layout,
@@ -49,6 +65,13 @@ pub(super) fn findings(
             .on_line(line)
     };
     let mut findings: Vec<Finding> = messages.into_iter().map(place).collect();
+    if let Some(fault) = fault_of_url(&vault.url) {
+        let (file, line) =
+            lines.of_first(&layout.files_of(&environment.name), layout.path_of_url());
+        let message = format!("the URL of its Vault {fault}: it begins with https:// and a host");
+        let finding = Finding::new(FindingKind::Place, message);
+        findings.push(finding.in_environment(Some(&environment.name)).in_file(file).on_line(line));
+    }
     let mut copied = |path: &[&str], message: String| {
         let (file, line) = lines.of_first(&layout.files_of(&environment.name), path);
         let finding = Finding::new(FindingKind::Copied, message);

@@ -22,6 +22,7 @@ mod stored;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rayon::prelude::*;
 
 pub use finding::{Finding, FindingKind};
@@ -51,6 +52,8 @@ pub struct Check<'a> {
     pub named: &'a [EnvironmentName],
     /// With what every value is opened too.
     pub identities: Option<&'a Identities>,
+    /// The time that it is: no value is set later.
+    pub now: Timestamp,
 }
 
 /// What was looked at, and found.
@@ -268,7 +271,7 @@ impl Check<'_> {
             .par_iter()
             .map(|StoredFile { id, path }| {
                 let bytes = self.tree.read(path)?.unwrap_or_default();
-                Ok(judge(&bytes, store, id, path, self.identities))
+                Ok(judge(&bytes, store, id, path, self.identities, self.now))
             })
             .collect::<Result<_, TreeError>>()?;
         let clients = files.iter().zip(&judged).filter_map(|(file, judgement)| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::finding::{Finding, FindingKind};
@@ -13,6 +14,9 @@ use crate::store::{Header, Identities, OpenError, SealFault, Store, inspect_with
 
 /// What an armored age file begins with.
 const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
+
+/// By how much the clocks of two people may differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What came of one sealed file.
 #[derive(Default)]
@@ -34,6 +38,7 @@ pub(super) fn judge(
     id: &SecretId,
     path: &str,
     identities: Option<&Identities>,
+    now: Timestamp,
 ) -> Judgement {
     let find = |kind, message: String| Judgement {
         finding: Some(Finding::new(kind, message).of_secret(id.clone()).in_file(path)),
@@ -44,6 +49,11 @@ pub(super) fn judge(
         Err((kind, message)) => return find(kind, message),
     };
     let today = store.holders.recipients_for(&id.environment, &id.application);
+    let set_at = header.seal.as_ref().map(|seal| seal.set_at);
+    if let Some(set_at) = set_at.filter(|set_at| set_at.duration_since(now) > CLOCKS_DIFFER) {
+        let message = format!("it says that it was set at {set_at}, which is yet to come");
+        return find(FindingKind::Future, message);
+    }
     let seal = match header.judge(id, &store.holders) {
         Ok(()) => Judgement::default(),
         // Said of the application as a whole.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::checkout::Checkout;
@@ -68,6 +69,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         store,
         named: &args.environments,
         identities: identities.as_ref(),
+        now: Timestamp::now(),
     };
     let mut report = check.run()?;
     // A commit holds what it holds, and so does the index.

@@ -152,6 +152,14 @@ impl Layout {
         }
     }
 
+    /// Where in the file of an environment the URL of its Vault is.
+    pub(crate) fn path_of_url(self) -> &'static [&'static str] {
+        match self {
+            Self::Phalanx => &["vaultUrl"],
+            Self::Standalone => &["vault-url"],
+        }
+    }
+
     /// Where in the file of an environment its Vault path prefix is.
     pub(crate) fn path_of_prefix(self) -> &'static [&'static str] {
         match self {

@@ -109,6 +109,7 @@ impl RepositoryError {
                 "git trusts it after: git config --global --add safe.directory {}",
                 crate::shell::quoted(folder)
             )),
+            Self::Absent { .. } => Some("make one with: git init, and commit the store".to_owned()),
             Self::Program(_) => Some("install git".to_owned()),
             Self::Setting { name, .. } => {
                 Some(format!("see what git says to: git config --get {name}"))

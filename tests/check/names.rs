@@ -65,7 +65,7 @@ fn places_in_vault_that_are_no_good_ones_are_named() {
       • secrets/environments/same.toml:3: it has the place of within (secret/demo/app) inside its own (secret/demo): whoever may read or write it may do so there, too
       • secrets/environments/within.toml:3: it is in a folder of Vault (secret/demo/app) inside that of demo (secret/demo): whoever may read or write demo may do so here, too
       • secrets/environments/within.toml:3: it is in a folder of Vault (secret/demo/app) inside that of same (secret/demo): whoever may read or write same may do so here, too
-      → correct the path prefix in the file that is named
+      → correct the path prefix, or the URL, in the file that is named
     "#);
     assert_is_clean(&store, &["beside", "mount", "name"]);
 }
@@ -192,4 +192,16 @@ fn clients_with_one_id_are_found_by_those_who_can_open_them() {
       • secrets/demo/oidc-clients/two.age: it has the same client id as one
       → give one of the two another id: phalanx-secrets set demo oidc-clients two
     ");
+}
+
+#[test]
+fn a_url_of_vault_that_is_none_is_named() {
+    let store = store_in_order();
+    let file = "secrets/environments/demo.toml";
+    let text = String::from_utf8(store.bytes(file)).unwrap();
+    for wrong in ["http//host", "https:/", "host:8200", "ftp://host"] {
+        store.write(file, text.replace("http://127.0.0.1:1", wrong));
+        let found = kinds_and_files(&store.sandbox, &store.root, &[]);
+        assert_eq!(found, [format!("place {file}")], "{wrong}");
+    }
 }

@@ -7,6 +7,7 @@ use insta::assert_snapshot;
 use super::{findings, kinds_and_files, store_in_order};
 use crate::sealed_files::{assemble, dismantle};
 use crate::support::age_tool::AgeTool;
+use crate::support::version_1;
 
 #[test]
 fn every_fault_of_a_seal_is_told_apart() {
@@ -106,4 +107,19 @@ fn a_file_of_the_stock_tools_is_told_apart() {
     // It says what to do, and that helps.
     store.command(["rekey", "demo", "-i"]).args([&store.alice.path]).run().success();
     super::assert_is_clean(&store, &[]);
+}
+
+#[test]
+fn a_value_that_was_set_in_the_future_is_found() {
+    let store = store_in_order();
+    let hours = |hours: i64| {
+        let time = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        jiff::Timestamp::from_second(time.as_second()).unwrap().to_string()
+    };
+    let recipients = [store.alice.recipient.as_str()];
+    let path = "secrets/demo/app/token.age";
+    store.write(path, version_1::seal("demo/app/token", &hours(2), &recipients, b"x"));
+    assert_eq!(kinds_and_files(&store.sandbox, &store.root, &[]), [format!("future {path}")]);
+    store.write(path, version_1::seal("demo/app/token", &hours(0), &recipients, b"x"));
+    assert_eq!(kinds_and_files(&store.sandbox, &store.root, &[]), [""; 0]);
 }

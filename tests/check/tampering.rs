@@ -74,8 +74,16 @@ impl World {
         let store = Store::open(&tree).unwrap().unwrap();
         [None, Some(&self.identities)].map(|identities| {
             let (layout, store) = (Layout::Standalone, Some(&store));
-            let report =
-                Check { tree: &tree, layout, store, named: &[], identities }.run().unwrap();
+            let report = Check {
+                tree: &tree,
+                layout,
+                store,
+                named: &[],
+                identities,
+                now: jiff::Timestamp::now(),
+            }
+            .run()
+            .unwrap();
             report.findings.into_iter().map(|finding| finding.file.unwrap()).collect()
         })
     }
