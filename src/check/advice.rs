@@ -131,6 +131,12 @@ impl FindingKind {
                 if !leftovers.is_empty() {
                     lines.push("what a command left is removed by: phalanx-secrets rekey".into());
                 }
+                // A sealed value is not in the clear.
+                let (values, others): (Vec<&Finding>, Vec<&Finding>) =
+                    others.into_iter().partition(|finding| finding.id.is_some());
+                if !values.is_empty() {
+                    lines.push(format!("remove the value: {}", remove_command(&values)));
+                }
                 if !others.is_empty() {
                     let file = match others.as_slice() {
                         [one] => one.file.as_deref().map(|file| for_shell(one, file)),
@@ -221,6 +227,19 @@ fn set_commands(findings: &[Finding]) -> Vec<String> {
         _ => format!("phalanx-secrets set {name} APPLICATION KEY"),
     };
     by_environment.into_iter().map(command).collect()
+}
+
+/// How stored values are removed: the whole command where it is one.
+fn remove_command(findings: &[&Finding]) -> String {
+    match findings {
+        [Finding { id: Some(id), .. }] => format!(
+            "phalanx-secrets remove {} {} {}",
+            id.environment,
+            id.application,
+            quoted(id.key.as_str())
+        ),
+        _ => "phalanx-secrets remove ENVIRONMENT APPLICATION KEY".to_owned(),
+    }
 }
 
 fn fill_commands(name: &str) -> String {

@@ -19,6 +19,7 @@ mod sealed;
 mod size;
 mod specs;
 mod stored;
+mod touched;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +29,7 @@ use rayon::prelude::*;
 pub use finding::{Finding, FindingKind};
 pub use in_vault::without_api_path;
 pub use overlap::{Neighbours, Overlap, Shared, Sharing};
+pub use touched::Touched;
 
 use crate::layout::{Layout, LayoutError};
 use crate::model::{Environment, EnvironmentName, SecretId};

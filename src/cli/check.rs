@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::checkout::Checkout;
 use super::{CliError, Context, Exit, RevisionArgs, ignored};
-use crate::check::{Check, Finding, FindingKind, Report};
+use crate::check::{Check, Finding, FindingKind, Report, Touched};
 use crate::layout::Layout;
 use crate::model::{ApplicationName, EnvironmentName, KeyName, SecretId};
 use crate::printable::printable;
@@ -79,9 +79,16 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 
     if args.staged {
         let index = context.settings.git_index_file();
+        let mut touched = Touched::default();
         staged_changes(&checkout.place, index.as_deref(), |change| {
             report.look_at_staged(&change, store);
+            change.below.into_iter().for_each(|path| touched.add(path));
         })?;
+        // What was there before is not this commit's business, unless somebody
+        // asks for it by name. Without anything staged, all of it is asked for.
+        if args.environments.is_empty() && !touched.is_empty() {
+            report.findings.retain(|finding| touched.concerns(checkout.layout, finding));
+        }
     }
 
     if args.allow_missing {

@@ -136,6 +136,22 @@ impl Layout {
         }
     }
 
+    /// The file or folder of an application's specs.
+    pub(crate) fn place_of_specs(self, name: &ApplicationName) -> String {
+        match self {
+            Self::Phalanx => phalanx::folder_of(name),
+            Self::Standalone => standalone::file_of_application(name),
+        }
+    }
+
+    /// Whether a file may have specs of an application, or its settings.
+    pub(crate) fn is_spec(self, file: &str) -> bool {
+        match self {
+            Self::Phalanx => file.starts_with("applications/"),
+            Self::Standalone => file.starts_with("secrets/applications/"),
+        }
+    }
+
     /// The files that describe an environment, the one that counts first.
     pub(crate) fn files_of(self, name: &EnvironmentName) -> Vec<String> {
         match self {

@@ -8,21 +8,24 @@ use super::error::RepositoryError;
 use super::index::Index;
 use super::open::open;
 use super::program::ask;
+use super::repository::place_in_work_tree;
 
 /// How large a file is that is looked into, in bytes.
 const LARGEST: usize = 4 << 20;
 
-/// A file that the next commit would add or change.
+/// A file that the next commit would add, change or delete.
 #[derive(Debug)]
 pub struct StagedChange {
     /// Its path below the top of the work tree; of a name that is not UTF-8,
     /// the rest is replaced.
     pub path: String,
-    /// Its content; `None` where it is larger than 4 MiB.
+    /// Its path below the folder that was asked about, if it is in there.
+    pub below: Option<String>,
+    /// Its content; `None` where it is deleted, no file, or larger than 4 MiB.
     pub content: Option<Vec<u8>>,
 }
 
-/// The files that the next commit would add or change, in all of the
+/// The files that the next commit would add, change or delete, in all of the
 /// repository, read one after the other. `index_file` stands in for the
 /// repository's own, as `GIT_INDEX_FILE` does.
 ///
@@ -35,6 +38,7 @@ pub fn staged_changes(
 ) -> Result<(), RepositoryError> {
     let repository = open(folder)?;
     let objects = repository.odb()?;
+    let place = place_in_work_tree(&repository, folder)?;
     let index = Index::new(folder, index_file);
     // Without renames, a file that moves is looked at in its new place.
     let listed = index.ask(&[
@@ -47,21 +51,21 @@ pub fn staged_changes(
         "--no-ext-diff",
         "--no-textconv",
         "--ignore-submodules=all",
-        "--diff-filter=d",
     ])?;
     let mut records = listed.split(|byte| *byte == 0).filter(|record| !record.is_empty());
     while let (Some(head), Some(path)) = (records.next(), records.next()) {
         let Some((mode, id)) = parse(head) else { return Err(RepositoryError::UnknownIndex) };
-        if mode & 0o170_000 != 0o100_000 {
-            continue;
-        }
-        let (size, kind) = objects.read_header(id)?;
-        let is_readable = kind == ObjectType::Blob && size <= LARGEST;
+        let is_readable = mode & 0o170_000 == 0o100_000 && {
+            let (size, kind) = objects.read_header(id)?;
+            kind == ObjectType::Blob && size <= LARGEST
+        };
         let content = match is_readable {
             true => Some(objects.read(id)?.data().to_vec()),
             false => None,
         };
-        look(StagedChange { path: String::from_utf8_lossy(path).into_owned(), content });
+        let path = String::from_utf8_lossy(path).into_owned();
+        let below = path.strip_prefix(&place).map(str::to_owned);
+        look(StagedChange { path, below, content });
     }
     Ok(())
 }

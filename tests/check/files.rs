@@ -65,6 +65,7 @@ fn whatever_does_not_belong_is_named() {
       • secrets/demo/gone/token.age: demo does not enable gone
       • secrets/demo/token.age: it is in no application's folder
       → what a command left is removed by: phalanx-secrets rekey
+      → remove the value: phalanx-secrets remove ENVIRONMENT APPLICATION KEY
       → remove it: rm -r FILE (a value in the clear that was ever pushed is exposed: change it)
     ");
 }

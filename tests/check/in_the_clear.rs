@@ -108,3 +108,32 @@ fn an_import_from_within_the_checkout_says_so_at_once() {
     let output = import(outside.to_str().unwrap());
     assert!(!output.stderr().contains("lies in the checkout"), "{output:?}");
 }
+
+#[test]
+fn what_a_commit_does_not_touch_is_not_its_business() {
+    let store = committed();
+    store.write(
+        "secrets/environments/other.toml",
+        concat!(
+            "vault-url = \"http://127.0.0.1:1\"\nvault-path-prefix = \"secret/other\"\n",
+            "applications = [\"other\"]\n",
+        ),
+    );
+    assert_eq!(staged(&store), ["empty other"]);
+    store.commit("Another environment, with nothing in it");
+    // Nothing is staged, so the store is looked at as a whole.
+    assert_eq!(staged(&store), ["empty other"]);
+    store.write("README", "x");
+    assert_eq!(staged(&store), [""; 0]);
+    store.git(&["rm", "--quiet", "secrets/demo/app/token.age"]);
+    assert_eq!(staged(&store), ["missing demo/app/token"]);
+    store.run(["check", "--staged", "other"]).fails_with(1);
+    // A holder concerns everything that is sealed.
+    store.git(&["reset", "--quiet", "--hard"]);
+    let bob = store.sandbox.age_identity("bob");
+    store.write(
+        "recipients/bob.toml",
+        format!("keys = [{:?}]\naccess = [\"demo/other\"]\n", bob.recipient),
+    );
+    assert_eq!(staged(&store), ["stale secrets/demo/other/shared.age"]);
+}
