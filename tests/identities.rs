@@ -54,6 +54,20 @@ fn an_option_names_a_file() {
 }
 
 #[test]
+fn a_path_that_looks_like_a_key_is_named_where_something_is() {
+    let store = locked();
+    let stranger = store.sandbox.age_identity("stranger");
+    let path = store.sandbox.home().join("kP3hoQ9aB2xY7zW1vR5tU8nM4");
+    let path = path.to_str().unwrap();
+    let there = || get(&store).args(["-i", path]).run().fails_with(3);
+    let output = there();
+    assert!(!output.stderr().contains("kP3hoQ"), "{output:?}");
+    store.sandbox.write(path, fs::read(&stranger.path).unwrap());
+    let output = there();
+    assert!(output.stderr().contains(path), "{output:?}");
+}
+
+#[test]
 fn several_options_are_tried_in_turn() {
     let store = locked();
     let stranger = store.sandbox.age_identity("stranger");

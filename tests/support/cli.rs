@@ -20,7 +20,9 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("sandbox-").tempdir().unwrap();
+        // Long enough that the random letters never make a path look like a key,
+        // which no message repeats.
+        let directory = tempfile::Builder::new().prefix("sandbox-of-one-test-").tempdir().unwrap();
         // macOS has its temporary files behind a symbolic link.
         let root = directory.path().canonicalize().unwrap();
         let made_at = fs::metadata(&root).unwrap().ctime();

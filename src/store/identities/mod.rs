@@ -330,18 +330,15 @@ impl Identities {
     }
 }
 
-/// Reads the file that was named, whose path is not repeated where it could be
-/// a key in the place of one.
+/// Reads the file that was named. A path at which nothing is, is not repeated
+/// where it could be a key in the place of one.
 fn read_named(
     reader: &Reader,
     path: &Path,
     named_by: &'static str,
 ) -> Result<Vec<Identity>, IdentityError> {
-    if !could_be_key(&path.to_string_lossy()) {
-        return reader.read(path, &format!("the identity file {} ({named_by})", path.display()));
+    if could_be_key(&path.to_string_lossy()) && !path.exists() {
+        return Err(IdentityError::NotUnderstood { named_by });
     }
-    match reader.read(path, &format!("the identity file that {named_by} names")) {
-        Err(IdentityError::Read { .. }) => Err(IdentityError::NotUnderstood { named_by }),
-        read => read,
-    }
+    reader.read(path, &format!("the identity file {} ({named_by})", path.display()))
 }
