@@ -1,5 +1,6 @@
 //! `check`: what is wrong with a store, without any key.
 
+mod attributes;
 mod copied;
 mod files;
 mod holders;

@@ -54,6 +54,24 @@ fn an_option_names_a_file() {
 }
 
 #[test]
+fn an_identity_that_git_would_take_along_is_named() {
+    let store = locked();
+    store.git(&["init", "--quiet"]);
+    store.write("alice.txt", fs::read(&store.alice.path).unwrap());
+    let get = || get(&store).args(["-i", "alice.txt"]).run().success();
+    let output = get();
+    assert_eq!(output.stdout(), "hunter2");
+    assert_snapshot!(store.stderr(&output), @"Warning: the identity file alice.txt is in a git repository, where the next git add would take it along: move it out of there, or have git ignore it");
+    store.write(".gitignore", "/alice.txt\n");
+    assert_eq!(get().stderr(), "");
+    // For a new store, too.
+    store.write("new/alice.txt", fs::read(&store.alice.path).unwrap());
+    let init = store.command(["-c", "new", "init", "-i", "new/alice.txt", "--name", "alice"]);
+    let output = init.run().success();
+    assert!(output.stderr().contains("the identity file new/alice.txt is in a git"), "{output:?}");
+}
+
+#[test]
 fn a_path_that_looks_like_a_key_is_named_where_something_is() {
     let store = locked();
     let stranger = store.sandbox.age_identity("stranger");

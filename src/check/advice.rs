@@ -55,6 +55,9 @@ impl FindingKind {
                  secrets recipients"
                     .to_owned(),
             ],
+            Self::Attributes => {
+                vec!["add the line that init writes there: secrets/**/*.age -text".to_owned()]
+            }
             Self::Unreadable => vec![
                 "give a holder access: phalanx-secrets recipients grant HOLDER \
                  ENVIRONMENT[/APPLICATION]; whoever could read the values before then runs: \
@@ -69,7 +72,9 @@ impl FindingKind {
             Self::Place => {
                 vec!["correct the path prefix, or the URL, in the file that is named".to_owned()]
             }
-            Self::Copied => vec!["correct it in the file that is named".to_owned()],
+            Self::Copied | Self::Condition => {
+                vec!["correct it in the file that is named".to_owned()]
+            }
             Self::Name => vec![
                 "rename it in the file that is named, and where the application's manifests use \
                  it; a stored value goes along with: phalanx-secrets rename ENVIRONMENT \

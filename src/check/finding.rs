@@ -24,6 +24,8 @@ pub enum FindingKind {
     Holder,
     /// Files of the store that git ignores.
     Ignored,
+    /// Attributes of git without which it may change sealed files.
+    Attributes,
     /// Stored values that no holder may read.
     Unreadable,
     /// A sealed file that is not sealed to exactly today's holders.
@@ -38,6 +40,8 @@ pub enum FindingKind {
     Copied,
     /// A name that Kubernetes refuses.
     Name,
+    /// A condition that holds since its setting is text that says no.
+    Condition,
     /// Names that differ in case alone.
     Case,
     /// An application with more than a Kubernetes Secret holds.
@@ -125,6 +129,7 @@ impl FindingKind {
             Self::Binary => "Sealed in the binary form",
             Self::Holder => "Holders that cannot be right",
             Self::Ignored => "Ignored by git",
+            Self::Attributes => "Attributes of git that were taken away",
             Self::Unreadable => "Readable by nobody",
             Self::Stale => "Not sealed to exactly today's holders",
             Self::Unbound => "Sealed by another tool",
@@ -132,6 +137,7 @@ impl FindingKind {
             Self::Place => "Places in Vault that cannot be right",
             Self::Copied => "Left of another environment",
             Self::Name => "Names that Kubernetes refuses",
+            Self::Condition => "Conditions that hold since text counts as true",
             Self::Case => "Names that differ in case alone",
             Self::Size => "More than a Kubernetes Secret holds",
             Self::Future => "Set at a time that is yet to come",

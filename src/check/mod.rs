@@ -9,6 +9,7 @@
 
 mod advice;
 mod alike;
+mod attributes;
 mod finding;
 mod holders;
 mod in_the_clear;
@@ -32,9 +33,9 @@ pub use overlap::{Neighbours, Overlap, Shared, Sharing};
 pub use touched::Touched;
 
 use crate::layout::{Layout, LayoutError};
-use crate::model::{Environment, EnvironmentName, SecretId};
+use crate::model::{Environment, EnvironmentName, HolderName, SecretId};
 use crate::repo::{IgnoredFile, StagedChange};
-use crate::store::{Holders, Identities, STORE_FILE, Store, StoreError};
+use crate::store::{Holders, Identities, STORE_FILE, Store, StoreError, StoreSettings};
 use crate::suggest::nearest;
 use crate::tree::{Tree, TreeError};
 use place::{Places, StoredFile};
@@ -76,6 +77,8 @@ pub struct Report {
     pub earlier: usize,
     /// Stored values that nothing asks for today, and some spec could.
     pub not_needed_now: Vec<SecretId>,
+    /// Holders whose one key is all that opens some values, and how many.
+    pub one_key_opens: BTreeMap<HolderName, usize>,
 }
 
 impl Report {
@@ -85,6 +88,18 @@ impl Report {
         let finding = in_the_clear::judge(change, store.map(|store| &store.holders));
         self.findings.extend(finding);
         self.findings.sort_by_cached_key(Finding::order);
+    }
+
+    /// Looks whether git is told to leave sealed files alone, where there is any.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn look_at_attributes(&mut self, tree: &Tree) -> Result<(), TreeError> {
+        if self.values > 0 {
+            self.findings.extend(attributes::finding(tree)?);
+            self.findings.sort_by_cached_key(Finding::order);
+        }
+        Ok(())
     }
 
     /// Adds files of the store that git ignores, each with the rule that says
@@ -137,8 +152,12 @@ impl Check<'_> {
         let mut report = Report::default();
         let places = match self.store {
             Some(store) => {
+                report.findings.extend(unreadable_settings(self.tree));
                 // Whatever changes a value reads it, so it must be readable.
-                store.withdrawals()?;
+                let unreadable = store.withdrawals().err();
+                report
+                    .findings
+                    .extend(unreadable.map(|error| of_file(FindingKind::Holder, &error)));
                 report.findings.extend(unknown_settings(store, &known));
                 report.findings.extend(wrong_layout(store, self.tree));
                 report.findings.extend(alike::holders(&store.holders));
@@ -182,6 +201,12 @@ impl Check<'_> {
                 let is_of_readers =
                     |kind| matches!(kind, FindingKind::Stale | FindingKind::Unreadable);
                 report.findings.retain(|finding| !is_of_readers(finding.kind));
+            }
+            // Nor, while the settings cannot be read, what is kept elsewhere.
+            if unreadable_settings(self.tree).is_some() {
+                let is_of_what_is_there =
+                    |kind| matches!(kind, FindingKind::Missing | FindingKind::Empty);
+                report.findings.retain(|finding| !is_of_what_is_there(finding.kind));
             }
         }
         // What is in no secret's place is sealed, or it is in the clear.
@@ -269,6 +294,7 @@ impl Check<'_> {
         let files: Vec<&StoredFile> = wanted.flat_map(|(_, files)| files).collect();
         report.values = files.len();
         report.findings.extend(stored::unreadable(store, &files));
+        report.one_key_opens = stored::opened_by_one_key(store, &files);
         let judged: Vec<Judgement> = files
             .par_iter()
             .map(|StoredFile { id, path }| {
@@ -317,6 +343,21 @@ fn wrong_layout(store: &Store, tree: &Tree) -> Option<Finding> {
         _ => return None,
     };
     Some(Finding::new(FindingKind::Setting, message).in_file(STORE_FILE))
+}
+
+/// Settings of the store that cannot be read.
+fn unreadable_settings(tree: &Tree) -> Option<Finding> {
+    StoreSettings::read(tree).err().map(|error| of_file(FindingKind::Setting, &error))
+}
+
+/// A file of the store that cannot be read.
+fn of_file(kind: FindingKind, error: &StoreError) -> Finding {
+    match error {
+        StoreError::Malformed { file, line, message } => {
+            Finding::new(kind, message.clone()).in_file(file).on_line(*line)
+        }
+        error => Finding::new(kind, with_causes(error)),
+    }
 }
 
 /// Names in lists of environments in the settings that are no environment.

@@ -73,6 +73,20 @@ pub(super) fn findings(
         }
     }
     for (application, needs) in &specs.applications {
+        for setting in &needs.says_no_in_text {
+            let mut places =
+                layout.places_of_setting(&specs.name, application, setting).into_iter();
+            let found = places.find_map(|(file, path)| Some((lines.of(&file, &path)?, file)));
+            let message = format!(
+                "secrets of {application} hang on {setting}, which is text that says no, and text \
+                 counts as true; write false, without quotes"
+            );
+            let mut finding = Finding::new(FindingKind::Condition, message);
+            if let Some((line, file)) = found {
+                finding = finding.in_file(file).on_line(Some(line));
+            }
+            findings.push(finding.in_environment(Some(&specs.name)));
+        }
         if let Some(reason) =
             why_no_name(application.as_str()).filter(|_| !needs.secrets.is_empty())
         {

@@ -7,7 +7,9 @@ use super::place::StoredFile;
 use super::specs::Lines;
 use crate::encoding;
 use crate::layout::{Layout, OIDC_CLIENTS, PULL_SECRET, VAULT_WRITE_TOKEN};
-use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId};
+use crate::model::{
+    ApplicationName, Environment, EnvironmentName, HolderName, KeyName, Kind, SecretId,
+};
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{Store, is_backup};
 use crate::tree::Tree;
@@ -126,4 +128,24 @@ pub(super) fn unreadable(store: &Store, values: &[&StoredFile]) -> Vec<Finding> 
                 .in_file(folder)
         })
         .collect()
+}
+
+/// How many values nobody could open any more if one key was lost, by the
+/// holder whose it is.
+pub(super) fn opened_by_one_key(
+    store: &Store,
+    values: &[&StoredFile],
+) -> BTreeMap<HolderName, usize> {
+    let mut counts = BTreeMap::new();
+    for StoredFile { id, .. } in values {
+        let mut readers = store.holders.iter().filter(|(_, holder)| {
+            !holder.keys.is_empty() && holder.access.iter().any(|access| access.covers_secret(id))
+        });
+        if let (Some((name, holder)), None) = (readers.next(), readers.next())
+            && holder.keys.len() == 1
+        {
+            *counts.entry(name.clone()).or_default() += 1;
+        }
+    }
+    counts
 }

@@ -72,6 +72,9 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         now: Timestamp::now(),
     };
     let mut report = check.run()?;
+    if store.is_some() && checkout.repository().is_ok() {
+        report.look_at_attributes(&checkout.tree)?;
+    }
     // A commit holds what it holds, and so does the index.
     if store.is_some() && !args.staged && checkout.commit.is_none() {
         report.add_ignored(ignored::of_store(checkout));
@@ -103,7 +106,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         let settings = store.map(|store| &store.settings);
         ui.data(to_text(&report.findings, settings).as_bytes())?;
     }
-    if report.unopened > 0 {
+    if report.unopened > 0 && report.unopened < report.values {
         ui.warn(&format!(
             "none of the identities at hand opens {}, so nothing is known of what is inside",
             count(report.unopened, "value")
@@ -126,6 +129,13 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
              false: {first}{more}"
         ));
     }
+    for (holder, values) in &report.one_key_opens {
+        ui.status(&format!(
+            "Only the one key of {holder} opens {}: whoever loses it loses them, unless a second \
+             holder, or a second key, can read them too",
+            count(*values, "value")
+        ));
+    }
     if !report.faulty_elsewhere.is_empty() {
         let names: Vec<&str> =
             report.faulty_elsewhere.iter().map(EnvironmentName::as_str).collect();
@@ -135,6 +145,14 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             names.join(", "),
             names.join(" ")
         ));
+    }
+    if report.findings.is_empty() && report.unopened > 0 && report.unopened == report.values {
+        // Whoever asked for it knows nothing more than without it.
+        return Err(CliError::store(format!(
+            "none of the identities at hand opens any of the {}",
+            count(report.values, "value")
+        ))
+        .hint("name an identity of a holder with -i FILE, or leave out --open"));
     }
     ui.status(&summary(&report, store.is_some()));
     Ok(if report.findings.is_empty() { Exit::Done } else { Exit::Findings })

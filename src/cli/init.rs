@@ -6,7 +6,7 @@ use age::secrecy::ExposeSecret as _;
 use zeroize::Zeroizing;
 
 use super::commit::CommitArgs;
-use super::private_file::might_be_committed;
+use super::private_file::{might_be_committed, warn_of_identities_to_add};
 use super::{CliError, Exit, Global, Settings, Ui};
 use crate::layout::Layout;
 use crate::model::HolderName;
@@ -151,6 +151,7 @@ fn keys(
         return parsed.collect();
     }
     let sources = settings.identity_sources(&global.identities)?;
+    warn_of_identities_to_add(&global.identities, ui);
     let identities = Identities::load_asking(&sources, &ui.ask())?;
     if identities.recipients().next().is_none() {
         identities.unlock_unknown();

@@ -375,6 +375,7 @@ impl Context<'_> {
             return Ok(identities.clone());
         }
         let sources = self.settings.identity_sources(&self.global.identities)?;
+        private_file::warn_of_identities_to_add(&self.global.identities, self.ui);
         let identities = Identities::load_asking(&sources, &self.ui.ask())?;
         for line in identities.describe() {
             self.ui.detail(&format!("Identity: {line}"));

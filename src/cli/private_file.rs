@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::CliError;
+use super::{CliError, Ui};
 use crate::repo::GitRepository;
 
 /// Puts a file in place that only its owner may read: wholly, or not at all.
@@ -49,17 +49,45 @@ pub(super) fn place_in_the_clear(path: &Path) -> Result<(PathBuf, String), CliEr
 
 /// Whether a file is, or would be, where git might take it along.
 pub(super) fn might_be_committed(path: &Path) -> bool {
+    matches!(state_in_git(path), Some(GitState::Tracked | GitState::Untracked))
+}
+
+/// Identity files that the next `git add` would take along, each said once.
+pub(super) fn warn_of_identities_to_add(paths: &[PathBuf], ui: &Ui) {
+    for path in paths {
+        let absolute = std::fs::canonicalize(path);
+        if absolute.is_ok_and(|path| state_in_git(&path) == Some(GitState::Untracked)) {
+            ui.warn(&format!(
+                "the identity file {} is in a git repository, where the next git add would take \
+                 it along: move it out of there, or have git ignore it",
+                path.display()
+            ));
+        }
+    }
+}
+
+/// What git knows of a file in its work tree.
+#[derive(PartialEq, Eq)]
+enum GitState {
+    Tracked,
+    Untracked,
+    Ignored,
+}
+
+/// `None` where a file is in no work tree.
+fn state_in_git(path: &Path) -> Option<GitState> {
     // The folders that it will be in may not be there yet.
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
-    let Some(repository) = folder.and_then(|folder| GitRepository::discover(folder).ok()) else {
-        return false;
-    };
+    let repository = folder.and_then(|folder| GitRepository::discover(folder).ok())?;
     let git = repository.git();
-    let Some(below) = git.workdir().and_then(|root| path.strip_prefix(root).ok()) else {
-        return false;
-    };
+    let below = git.workdir().and_then(|root| path.strip_prefix(root).ok())?;
     // What git has it commits, ignored or not; and what git cannot say counts
     // as not ignored.
-    let is_known = git.index().is_ok_and(|index| index.get_path(below, 0).is_some());
-    is_known || !git.is_path_ignored(path).unwrap_or(false)
+    Some(if git.index().is_ok_and(|index| index.get_path(below, 0).is_some()) {
+        GitState::Tracked
+    } else if git.is_path_ignored(path).unwrap_or(false) {
+        GitState::Ignored
+    } else {
+        GitState::Untracked
+    })
 }

@@ -11,10 +11,38 @@ use std::rc::Rc;
 /// A setting, or a mapping of settings.
 #[derive(Debug, Clone)]
 pub(super) enum Settings {
-    /// Anything but a mapping: whether Python takes it for true.
-    Leaf(bool),
+    /// Anything but a mapping.
+    Leaf(Truth),
     /// A mapping. Shared, since YAML aliases may repeat it.
     Mapping(Rc<Mapping>),
+}
+
+/// What Python takes a setting for that is no mapping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Truth {
+    /// False.
+    False,
+    /// True.
+    True,
+    /// True, as any text is but the empty one, though what it says is no.
+    TrueAndSaysNo,
+}
+
+impl Truth {
+    /// Of a text.
+    pub(super) fn of_text(text: &str) -> Self {
+        const NO: [&str; 6] = ["0", "f", "false", "n", "no", "off"];
+        match NO.iter().any(|no| no.eq_ignore_ascii_case(text.trim())) {
+            true => Self::TrueAndSaysNo,
+            false => (!text.is_empty()).into(),
+        }
+    }
+}
+
+impl From<bool> for Truth {
+    fn from(truth: bool) -> Self {
+        if truth { Self::True } else { Self::False }
+    }
 }
 
 /// A mapping of settings.
@@ -57,16 +85,26 @@ impl Settings {
 
     /// Whether the setting at a dotted path is there and true.
     pub(super) fn is_true(&self, path: &str) -> bool {
+        match self.at(path) {
+            None => false,
+            Some(Self::Leaf(truth)) => *truth != Truth::False,
+            Some(Self::Mapping(mapping)) => !mapping.settings.is_empty() || mapping.has_other_keys,
+        }
+    }
+
+    /// Whether the setting at a dotted path is text that says no, and counts as
+    /// true.
+    pub(super) fn says_no_in_text(&self, path: &str) -> bool {
+        matches!(self.at(path), Some(Self::Leaf(Truth::TrueAndSaysNo)))
+    }
+
+    fn at(&self, path: &str) -> Option<&Self> {
         let mut here = self;
         for name in path.split('.') {
-            let Self::Mapping(mapping) = here else { return false };
-            let Some(next) = mapping.settings.get(name) else { return false };
-            here = next;
+            let Self::Mapping(mapping) = here else { return None };
+            here = mapping.settings.get(name)?;
         }
-        match here {
-            Self::Leaf(truth) => *truth,
-            Self::Mapping(mapping) => !mapping.settings.is_empty() || mapping.has_other_keys,
-        }
+        Some(here)
     }
 }
 
@@ -81,12 +119,12 @@ impl From<toml::Value> for Settings {
     fn from(value: toml::Value) -> Self {
         Self::Leaf(match value {
             toml::Value::Table(table) => return table.into(),
-            toml::Value::String(text) => !text.is_empty(),
-            toml::Value::Integer(number) => number != 0,
-            toml::Value::Float(number) => number != 0.0,
-            toml::Value::Boolean(truth) => truth,
-            toml::Value::Datetime(_) => true,
-            toml::Value::Array(items) => !items.is_empty(),
+            toml::Value::String(text) => Truth::of_text(&text),
+            toml::Value::Integer(number) => (number != 0).into(),
+            toml::Value::Float(number) => (number != 0.0).into(),
+            toml::Value::Boolean(truth) => truth.into(),
+            toml::Value::Datetime(_) => Truth::True,
+            toml::Value::Array(items) => (!items.is_empty()).into(),
         })
     }
 }

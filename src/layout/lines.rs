@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use crate::toml_file::line_at;
 
 /// How deep the keys are that anything asks for.
-const DEPTH: usize = 3;
+const DEPTH: usize = 8;
 
 /// The lines of the keys of one file.
 #[derive(Debug, Default)]

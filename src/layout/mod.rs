@@ -168,6 +168,30 @@ impl Layout {
         }
     }
 
+    /// The files in which a setting of an application may be, and where there,
+    /// the one that counts first.
+    pub(crate) fn places_of_setting<'s>(
+        self,
+        environment: &EnvironmentName,
+        application: &'s ApplicationName,
+        setting: &'s str,
+    ) -> [(String, Vec<&'s str>); 2] {
+        let below = |above: &[&'s str]| above.iter().copied().chain(setting.split('.')).collect();
+        match self {
+            Self::Phalanx => {
+                let folder = phalanx::folder_of(application);
+                [
+                    (format!("{folder}/values-{environment}.yaml"), below(&[])),
+                    (format!("{folder}/values.yaml"), below(&[])),
+                ]
+            }
+            Self::Standalone => [
+                (standalone::file_of(environment), below(&["settings", application.as_str()])),
+                (standalone::file_of_application(application), below(&["settings"])),
+            ],
+        }
+    }
+
     /// Where in the file of an environment the URL of its Vault is.
     pub(crate) fn path_of_url(self) -> &'static [&'static str] {
         match self {

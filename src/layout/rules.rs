@@ -106,13 +106,15 @@ struct Onepassword {
 impl Rules {
     /// Whether any part of the rules hangs on a setting.
     pub(super) fn has_conditions(&self) -> bool {
-        [
-            &self.condition,
-            self.copy.as_ref().map_or(&None, |rule| &rule.condition),
-            self.generate.as_ref().map_or(&None, |rule| &rule.condition),
-        ]
-        .into_iter()
-        .any(|condition| !is_unconditional(condition))
+        self.conditions().next().is_some()
+    }
+
+    /// The settings that parts of the rules hang on.
+    fn conditions(&self) -> impl Iterator<Item = &str> {
+        let copy = self.copy.as_ref().map(|rule| &rule.condition);
+        let generate = self.generate.as_ref().map(|rule| &rule.condition);
+        let conditions = [Some(&self.condition), copy, generate].into_iter().flatten();
+        conditions.flatten().map(|path| path.0.as_str()).filter(|path| !path.is_empty())
     }
 
     /// Checks what must hold whatever the settings are.
@@ -215,7 +217,10 @@ pub(super) fn decide_all(
     settings: &Settings,
 ) -> Result<Application, LayoutError> {
     let (mut secrets, mut switched_off) = (BTreeMap::new(), BTreeSet::new());
+    let mut says_no_in_text = BTreeSet::new();
     for (key, (rules, file)) in declared {
+        let asked = rules.conditions().filter(|path| settings.says_no_in_text(path));
+        says_no_in_text.extend(asked.map(str::to_owned));
         match rules.check().and_then(|()| rules.decide(settings, &file)) {
             Ok(Some(spec)) => {
                 secrets.insert(key, spec);
@@ -229,5 +234,5 @@ pub(super) fn decide_all(
             }
         }
     }
-    Ok(Application { secrets, switched_off })
+    Ok(Application { secrets, switched_off, says_no_in_text })
 }

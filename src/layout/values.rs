@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::conditions::{Mapping, Settings};
+use super::conditions::{Mapping, Settings, Truth};
 use super::yaml::{self, Content, Failure, Names, Node};
 
 /// Reads a values file. An empty one has no settings.
@@ -19,8 +19,8 @@ pub(super) fn parse(text: &str) -> Result<Settings, Failure> {
     match document.map(|node| settings(&node, &mut Known::new())) {
         Some(settings @ Settings::Mapping(_)) => Ok(settings),
         // Python takes an empty document, or any false one, for no settings.
-        None | Some(Settings::Leaf(false)) => Ok(Settings::default()),
-        Some(Settings::Leaf(true)) => Err((1, "it is not a mapping".to_owned())),
+        None | Some(Settings::Leaf(Truth::False)) => Ok(Settings::default()),
+        Some(Settings::Leaf(_)) => Err((1, "it is not a mapping".to_owned())),
     }
 }
 
@@ -29,8 +29,8 @@ type Known = HashMap<*const Node, Settings>;
 
 fn settings(node: &Rc<Node>, known: &mut Known) -> Settings {
     let mapping = match &node.content {
-        Content::Scalar(scalar) => return Settings::Leaf(scalar.is_true()),
-        Content::Sequence(items) => return Settings::Leaf(!items.is_empty()),
+        Content::Scalar(scalar) => return Settings::Leaf(scalar.truth()),
+        Content::Sequence(items) => return Settings::Leaf((!items.is_empty()).into()),
         Content::Mapping(mapping) => mapping,
     };
     if let Some(settings) = known.get(&Rc::as_ptr(node)) {

@@ -56,6 +56,9 @@ pub struct Application {
     pub secrets: BTreeMap<KeyName, Spec>,
     /// The keys that it declares, and does not need under today's settings.
     pub switched_off: BTreeSet<KeyName>,
+    /// The settings that its conditions ask for and that are text which says
+    /// no, such as `"false"`: text counts as true.
+    pub says_no_in_text: BTreeSet<String>,
 }
 
 /// Where the secrets of an environment are in Vault.

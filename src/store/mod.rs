@@ -61,6 +61,7 @@ pub use write::{FileChange, WriteError, remove_file, write_file, write_new_file,
 
 use jiff::Timestamp;
 
+use crate::layout::Layout;
 use crate::model::{EnvironmentName, SecretId, SecretValue};
 use crate::tree::Tree;
 
@@ -85,13 +86,20 @@ impl Store {
         Ok(Some(Self { tree: tree.clone(), settings, holders }))
     }
 
-    /// The same, without the holders whose files cannot be read: only to look
-    /// for what is wrong, never to seal.
+    /// The same, without the holders whose files cannot be read, and without
+    /// settings that cannot be: only to look for what is wrong, never to seal.
     ///
     /// # Errors
-    /// A `store.toml` that is wrong, or a folder that cannot be read.
+    /// A `store.toml` of a later format, or a folder that cannot be read.
     pub fn open_leniently(tree: &Tree) -> Result<Option<Self>, StoreError> {
-        let Some(settings) = StoreSettings::read(tree)? else { return Ok(None) };
+        let settings = match StoreSettings::read(tree) {
+            Ok(None) => return Ok(None),
+            Ok(Some(settings)) => settings,
+            Err(StoreError::Malformed { .. }) => {
+                StoreSettings::new(Layout::detect(tree).unwrap_or(Layout::Standalone))
+            }
+            Err(error) => return Err(error),
+        };
         let holders = Holders::read_leniently(tree)?;
         Ok(Some(Self { tree: tree.clone(), settings, holders }))
     }

@@ -82,7 +82,7 @@ impl StoreSettings {
         self.keep_vault_static.iter().any(|name| name == environment.as_str())
     }
 
-    pub(super) fn read(tree: &Tree) -> Result<Option<Self>, StoreError> {
+    pub(crate) fn read(tree: &Tree) -> Result<Option<Self>, StoreError> {
         let Some(text) = tree.read_text(STORE_FILE)? else { return Ok(None) };
         let malformed = |problem: TomlProblem| StoreError::Malformed {
             file: STORE_FILE.to_owned(),

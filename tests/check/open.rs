@@ -25,14 +25,27 @@ fn what_was_changed_inside_a_sealed_file_shows_to_those_who_can_open_it() {
 #[test]
 fn what_nobody_at_hand_can_open_is_counted_and_no_finding() {
     let store = store_in_order();
-    let output = store.run(["check", "--open"]).success();
+    // Where it is all of them, nothing was done of what was asked for.
+    let output = store.run(["check", "--open"]).fails_with(3);
     assert_snapshot!(store.stderr(&output), @r"
-    Warning: none of the identities at hand opens 6 values, so nothing is known of what is inside
+    Only the one key of alice opens 6 values: whoever loses it loses them, unless a second holder, or a second key, can read them too
+    Error: none of the identities at hand opens any of the 6 values
+    Hint: name an identity of a holder with -i FILE, or leave out --open
+    ");
+    let bob = store.sandbox.age_identity("bob");
+    let check = || store.command(["check", "--open", "-i"]).args([&bob.path]).run();
+    assert!(check().fails_with(3).stderr().contains("opens any of the 6 values"));
+    store.sandbox.install_identity(&store.alice.path);
+    let key = bob.recipient.as_str();
+    let add = ["recipients", "add", "bob", "--access", "demo/other", "--key", key];
+    store.run(add).success();
+    let store = store.without_own_identity();
+    let check = || store.command(["check", "--open", "-i"]).args([&bob.path]).run();
+    assert_snapshot!(store.stderr(&check().success()), @r"
+    Warning: none of the identities at hand opens 5 values, so nothing is known of what is inside
+    Only the one key of alice opens 5 values: whoever loses it loses them, unless a second holder, or a second key, can read them too
     Checked 6 values of 1 environment: all is well
     ");
-    let stranger = store.sandbox.age_identity("stranger");
-    let output = store.command(["check", "--open", "-i"]).args([&stranger.path]).run().success();
-    assert!(output.stderr().contains("opens 6 values"), "{output:?}");
 }
 
 #[test]

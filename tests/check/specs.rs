@@ -195,3 +195,50 @@ fn the_environments_of_phalanx_that_cannot_be_synced_are_named_and_no_others() {
     let exclusion = "phalanx-secrets sync usdfint --exclude consdb --exclude consdbtap\n";
     assert!(output.stdout().contains(exclusion), "{output:?}");
 }
+
+#[test]
+fn a_setting_that_says_no_in_text_is_found() {
+    let store = store_in_order();
+    let spec = "\n[secrets.only-here]\ndescription = \"x\"\nvalue = \"y\"\nif = \"config.slack\"\n";
+    let app = String::from_utf8(store.bytes(APP_FILE)).unwrap();
+    store.write(APP_FILE, format!("{app}{spec}"));
+    let file = "secrets/environments/demo.toml";
+    let demo = String::from_utf8(store.bytes(file)).unwrap();
+    for text in ["false", "No", " off ", "0"] {
+        store.write(file, format!("{demo}\n[settings.app.config]\nslack = \"{text}\"\n"));
+        let found = findings(&store, &[]);
+        assert!(found.contains(&format!("{file}:")), "{found}");
+        assert!(found.contains("secrets of app hang on config.slack"), "{found}");
+    }
+    for value in ["false", "\"\"", "\"a-client-id\"", "\"true\"", "0"] {
+        store.write(file, format!("{demo}\n[settings.app.config]\nslack = {value}\n"));
+        assert_is_clean(&store, &[]);
+    }
+    // Where no condition asks for it, it is the chart's own matter.
+    store.write(APP_FILE, app);
+    store.write(file, format!("{demo}\n[settings.app.config]\nslack = \"false\"\n"));
+    assert_is_clean(&store, &[]);
+}
+
+#[test]
+fn a_setting_of_a_chart_that_says_no_in_text_is_found_in_the_file_that_counts() {
+    let sandbox = Sandbox::new();
+    let repository = Repository::phalanx(&sandbox, "phalanx")
+        .environment("demo", "https://vault.example.com", "secret/phalanx/demo", &["app"])
+        .file(
+            "applications/app/secrets.yaml",
+            "token:\n  description: x\n  copy:\n    application: app\n    key: made\n    if: \
+             a.b\nmade:\n  description: x\n  generate:\n    type: password\n",
+        );
+    let repository = repository
+        .file("applications/app/values.yaml", "a:\n  c: 1\n  b: 'false'\n")
+        .file("applications/app/values-demo.yaml", "a:\n  c: 2\n");
+    let root = repository.root();
+    let row = |line: &str| format!("condition demo null null {line}");
+    let rows = found(&sandbox, root, &["--allow-missing"]);
+    assert_eq!(rows, [row("3")]);
+    sandbox.write(root.join("applications/app/values-demo.yaml"), "a:\n  b: \"off\"\n");
+    assert_eq!(found(&sandbox, root, &["--allow-missing"]), [row("2")]);
+    sandbox.write(root.join("applications/app/values-demo.yaml"), "a:\n  b: off\n");
+    assert_eq!(found(&sandbox, root, &["--allow-missing"]), [] as [String; 0]);
+}

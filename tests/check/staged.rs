@@ -151,5 +151,5 @@ fn values_are_opened_from_the_index_too() {
     store.write(FILE, "in the clear");
     store.sandbox.install_identity(&store.alice.path);
     let output = store.run(["check", "--staged", "--open"]).success();
-    assert_eq!(output.stderr(), "Checked 6 values of 1 environment: all is well\n");
+    assert!(output.stderr().ends_with("Checked 6 values of 1 environment: all is well\n"));
 }

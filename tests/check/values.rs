@@ -9,11 +9,14 @@ use crate::support::cli::Sandbox;
 use crate::support::standalone::Repository;
 
 #[test]
-fn a_store_in_order_needs_no_key_and_says_so_on_one_line() {
+fn a_store_in_order_needs_no_key_and_says_so() {
     let store = store_in_order();
     let output = store.run(["check"]).success();
     assert_eq!(output.stdout(), "");
-    assert_eq!(output.stderr(), "Checked 6 values of 1 environment: all is well\n");
+    assert_snapshot!(output.stderr(), @r"
+    Only the one key of alice opens 6 values: whoever loses it loses them, unless a second holder, or a second key, can read them too
+    Checked 6 values of 1 environment: all is well
+    ");
     assert_eq!(store.run(["check", "--json"]).success().stdout(), "[]\n");
     assert_is_clean(&store, &["demo"]);
     let output = store.run(["check", "dmo"]).fails_with(3);
@@ -155,13 +158,31 @@ fn a_broken_environment_does_not_hide_the_rest() {
 }
 
 #[test]
-fn a_broken_list_of_withdrawals_fails_the_command() {
+fn settings_and_withdrawals_that_cannot_be_read_are_findings_and_no_end() {
     let store = store_in_order();
-    store.write("recipients/bob.toml", "keys = []\naccess = []\n");
-    assert_is_clean(&store, &[]);
     store.write("recipients/withdrawn.toml", "withdrawn = 1\n");
-    let output = store.run(["check"]).fails_with(3);
-    assert!(output.stderr().contains("recipients/withdrawn.toml"), "{output:?}");
+    store.write("secrets/demo/app/notes.txt", "x");
+    let found = findings(&store, &[]);
+    assert!(found.contains("recipients/withdrawn.toml:1: "), "{found}");
+    assert!(found.contains("secrets/demo/app/notes.txt"), "{found}");
+    std::fs::remove_file(store.root.join("recipients/withdrawn.toml")).unwrap();
+    let good = store.bytes("secrets/store.toml");
+    for text in ["format = 1\nlayout = \"standalone\"\nnot-servd = []\n", "<<<<<<< HEAD\n"] {
+        store.write("secrets/store.toml", text);
+        let found = findings(&store, &[]);
+        assert!(found.contains("secrets/store.toml:"), "{found}");
+        assert!(found.contains("secrets/demo/app/notes.txt"), "{found}");
+        // It may be kept elsewhere.
+        assert!(!found.contains("Required and not stored"), "{found}");
+        // Whatever changes a value reads them.
+        store.run(["set", "demo", "app", "token"]).fails_with(3);
+    }
+    // Of a later format, nothing is known.
+    store.write("secrets/store.toml", "format = 2\n");
+    store.run(["check"]).fails_with(3);
+    store.write("secrets/store.toml", good);
+    std::fs::remove_file(store.root.join("secrets/demo/app/notes.txt")).unwrap();
+    assert_is_clean(&store, &[]);
 }
 
 #[test]

@@ -18,6 +18,9 @@ enum Layout {
     Standalone,
 }
 
+/// What `init` has git know of sealed files.
+const ATTRIBUTES: &str = "secrets/**/*.age -text\n";
+
 /// A repository under construction: each method writes files.
 #[derive(Debug)]
 pub struct Repository<'sandbox> {
@@ -31,7 +34,9 @@ impl<'sandbox> Repository<'sandbox> {
     pub fn standalone(sandbox: &'sandbox Sandbox, name: &str) -> Self {
         let root = sandbox.work().join(name);
         let repository = Self { sandbox, root, layout: Layout::Standalone };
-        repository.file("secrets/store.toml", "format = 1\nlayout = \"standalone\"\n")
+        repository
+            .file("secrets/store.toml", "format = 1\nlayout = \"standalone\"\n")
+            .file(".gitattributes", ATTRIBUTES)
     }
 
     /// An empty Phalanx checkout with a store, at `work/<name>`.
@@ -40,6 +45,7 @@ impl<'sandbox> Repository<'sandbox> {
         let repository = Self { sandbox, root, layout: Layout::Phalanx };
         repository
             .file("secrets/store.toml", "format = 1\nlayout = \"phalanx\"\n")
+            .file(".gitattributes", ATTRIBUTES)
             .file("environments/values.yaml", "vaultPathPrefix: \"\"\napplications: {}\n")
     }
 

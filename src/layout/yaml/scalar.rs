@@ -8,6 +8,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::layout::conditions::Truth;
+
 /// What PyYAML makes of a scalar.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::layout) enum Scalar {
@@ -76,14 +78,14 @@ impl Scalar {
         Some(String::from_utf8(bytes).map_or(Self::Other, Self::Text))
     }
 
-    /// Whether Python's `bool` of it is true.
-    pub(in crate::layout) fn is_true(&self) -> bool {
+    /// What Python's `bool` says of it.
+    pub(in crate::layout) fn truth(&self) -> Truth {
         match self {
-            Self::Text(text) => !text.is_empty(),
-            Self::Null => false,
-            Self::Bool(truth) => *truth,
-            Self::Number(number) => *number != 0.0,
-            Self::Other | Self::Merge => true,
+            Self::Text(text) => Truth::of_text(text),
+            Self::Null => Truth::False,
+            Self::Bool(truth) => (*truth).into(),
+            Self::Number(number) => (*number != 0.0).into(),
+            Self::Other | Self::Merge => Truth::True,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::layout::conditions::Truth;
 
 /// Plain scalars, and what PyYAML 6.0.3 and pydantic 2.13.4 make of them:
 /// whether it is text (`s`), whether Python's `bool` of it is true (`T`, `F`),
@@ -217,7 +218,7 @@ fn plain_scalars_are_what_python_takes_them_for() {
     for (text, expected) in PLAIN {
         let scalar = scalar(text);
         let kind = if scalar == scalar::Scalar::Text((*text).to_owned()) { 's' } else { '.' };
-        let truth = if scalar.is_true() { 'T' } else { 'F' };
+        let truth = if scalar.truth() != Truth::False { 'T' } else { 'F' };
         let boolean = match scalar.as_boolean() {
             Some(true) => 'T',
             Some(false) => 'F',
