@@ -1,8 +1,10 @@
-//! `remove`: one value goes, after a question.
+//! `remove`: what goes after a question. What goes from Vault with it is in
+//! [`crate::sync`].
 
 use insta::assert_snapshot;
 
 use crate::support::small_store::SmallStore;
+use crate::support::terminal::at_terminal;
 
 const REMOVE: [&str; 4] = ["remove", "demo", "app", "password"];
 
@@ -87,4 +89,55 @@ fn reserved_names_are_removed_like_any_other() {
     store.run(["remove", "demo", "pull-secret", "ghcr.io", "--yes"]).success();
     store.run(["remove", "demo", "vault-write-token", "token", "--yes"]).success();
     assert_eq!(store.sealed_files(), [""; 0]);
+}
+
+#[test]
+fn all_of_an_application_goes_or_all_of_an_environment() {
+    let store = SmallStore::new();
+    for (application, key) in [("app", "password"), ("app", "token"), ("other", "shared")] {
+        store.set(application, key, "x");
+    }
+    let output = store.run(["remove", "demo", "app"]).fails_with(2);
+    assert_snapshot!(store.stderr(&output), @r"
+    Warning: demo still needs these values; without them, it cannot be synced
+    This removes
+      • from the store: 2 (app password, app token)
+    Error: there is no terminal to ask at: Remove this of demo?
+    Hint: pass --yes to say yes beforehand
+    ");
+    assert_eq!(store.sealed_files().len(), 3);
+    let screen = at_terminal(store.command(["remove", "demo", "app"]), &["n"]);
+    assert_snapshot!(screen.text, @r"
+    Warning: demo still needs these values; without them, it cannot be synced
+    This removes
+      • from the store: 2 (app password, app token)
+    Remove this of demo? [y/N] n
+    Nothing was removed.
+    ");
+    let output = store.run(["remove", "demo", "app", "--yes"]).success();
+    assert!(output.stderr().contains("Removed 2 values of demo/app."), "{output:?}");
+    assert_eq!(store.sealed_files(), ["secrets/demo/other/shared.age"]);
+    let output = store.run(["remove", "demo", "othr", "--yes"]).fails_with(3);
+    assert_snapshot!(store.stderr(&output), @"
+    Error: nothing is stored for othr in demo
+    Hint: did you mean other?
+    Hint: see what there is with: phalanx-secrets list demo
+    ");
+    // A retired environment leaves no folder.
+    std::fs::remove_file(store.root.join("secrets/environments/demo.toml")).unwrap();
+    store.run(["remove", "demo", "--yes"]).success();
+    assert!(!store.root.join("secrets/demo").exists());
+    store.run(["remove", "demo", "--yes"]).fails_with(3);
+}
+
+#[test]
+fn what_is_for_vault_alone_is_not_passed_over() {
+    let store = SmallStore::new();
+    store.set("app", "token", "x");
+    for option in ["--take-over", "--vault-url=http://127.0.0.1:1"] {
+        let output = store.run(["remove", "demo", "app", "--yes", option]).fails_with(2);
+        assert!(output.stderr().contains("are for --from-vault alone"), "{output:?}");
+    }
+    store.run(["remove", "demo", "app", "token", "--yes", "--from-vault"]).fails_with(2);
+    assert_eq!(store.get("app", "token"), b"x");
 }

@@ -158,6 +158,7 @@ impl LayoutError {
                 let names: Vec<&str> = known.iter().map(EnvironmentName::as_str).collect();
                 Some(match crate::suggest::nearest(name.as_str(), names.iter().copied()) {
                     Some(nearest) => format!("did you mean {nearest}?"),
+                    None if names.is_empty() => return None,
                     None => format!("the environments here are: {}", names.join(", ")),
                 })
             }

@@ -159,7 +159,7 @@ pub(crate) fn is_leftover(name: &str) -> bool {
     name.starts_with(TEMPORARY)
 }
 
-/// Removes a file, and its folder where that leaves it empty.
+/// Removes a file, and the two folders around it where that leaves them empty.
 ///
 /// # Errors
 /// Whatever the file system says.
@@ -169,7 +169,7 @@ pub fn remove_file(root: &Path, file: &str) -> Result<(), WriteError> {
         std::fs::remove_file(&path)?;
         // Whether that is on disk by now is no reason to call it undone.
         let _ = sync_folder(&path);
-        if let Some(folder) = path.parent() {
+        for folder in path.ancestors().skip(1).take(2) {
             // It fails where the folder is not empty, which is as it should be.
             let _ = std::fs::remove_dir(folder);
         }

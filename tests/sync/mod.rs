@@ -29,6 +29,7 @@
 //! - [`vault_commands`]: `vault audit` and its neighbours.
 //! - [`exit_codes`]: whose turn it is.
 //! - [`outages`], [`cluster`]: whatever goes wrong on the way.
+//! - [`removed`]: what a retired application or environment leaves.
 //! - [`renamed`]: an application under another name.
 //! - [`revisions`]: another state than that of the work tree.
 //! - [`trust`]: whose changes count.
@@ -67,6 +68,7 @@ mod question;
 mod races;
 mod recovery;
 mod recovery_page;
+mod removed;
 mod renamed;
 mod revisions;
 mod run;
