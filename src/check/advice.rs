@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{Finding, FindingKind};
-use super::place::NOT_UTF8;
+use super::place::{NO_ENVIRONMENT, NOT_UTF8};
 use crate::model::{EnvironmentName, SecretId};
 use crate::shell::quoted;
 use crate::store::{STORE_FILE, StoreSettings};
@@ -141,6 +141,19 @@ impl FindingKind {
                     others.into_iter().partition(|finding| finding.id.is_some());
                 if !values.is_empty() {
                     lines.push(format!("remove the value: {}", remove_command(&values)));
+                }
+                let (retired, others): (Vec<&Finding>, Vec<&Finding>) = others
+                    .into_iter()
+                    .partition(|finding| finding.message.starts_with(NO_ENVIRONMENT));
+                if !retired.is_empty() {
+                    let name = match retired.as_slice() {
+                        [one] => one.file.as_deref().and_then(|file| file.rsplit('/').next()),
+                        _ => None,
+                    };
+                    lines.push(format!(
+                        "where it was retired, what it left is removed by: phalanx-secrets remove {}",
+                        name.map_or_else(|| "ENVIRONMENT".into(), quoted)
+                    ));
                 }
                 if !others.is_empty() {
                     let file = match others.as_slice() {

@@ -14,6 +14,9 @@ use crate::tree::{Tree, TreeError};
 /// Files that may lie in any folder of the store.
 const HARMLESS: [&str; 2] = [".gitattributes", ".gitignore"];
 
+/// What is said of a folder that no environment has, before its name.
+pub(super) const NO_ENVIRONMENT: &str = "there is no environment";
+
 /// What is said of a name that is not UTF-8.
 pub(super) const NOT_UTF8: &str = "its name is not UTF-8, and is shown with escapes";
 
@@ -76,7 +79,7 @@ impl Places {
             let name: Option<EnvironmentName> = entry.name.parse().ok();
             let is_known = name.as_ref().is_some_and(|name| known.contains(name));
             if !is_known {
-                let message = format!("there is no environment {}", entry.name);
+                let message = format!("{NO_ENVIRONMENT} {}", entry.name);
                 places.strays.push(Finding::new(FindingKind::Stray, message).in_file(&path));
             }
             places.environment(tree, &path, name.as_ref(), is_known)?;

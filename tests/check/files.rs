@@ -66,6 +66,7 @@ fn whatever_does_not_belong_is_named() {
       • secrets/demo/token.age: it is in no application's folder
       → what a command left is removed by: phalanx-secrets rekey
       → remove the value: phalanx-secrets remove ENVIRONMENT APPLICATION KEY
+      → where it was retired, what it left is removed by: phalanx-secrets remove dmo
       → remove it: rm -r FILE (a value in the clear that was ever pushed is exposed: change it)
     ");
 }
