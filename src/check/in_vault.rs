@@ -77,6 +77,13 @@ pub(super) fn findings(
         let finding = Finding::new(FindingKind::Copied, message);
         findings.push(finding.in_environment(Some(&environment.name)).in_file(file).on_line(line));
     };
+    if let Some(other) = neighbours.named_after(&environment.name, vault) {
+        let message = format!(
+            "its place in Vault ({prefix}) is named after {other}: its file was swapped with that \
+             of {other}, or copied from it"
+        );
+        copied(layout.path_of_prefix(), message);
+    }
     if let Some(declared) = neighbours.misnamed(&environment.name) {
         let declared = printable(declared);
         let message = format!(

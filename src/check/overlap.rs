@@ -17,6 +17,8 @@ use crate::vault::is_same_server;
 pub struct Neighbours {
     /// Those that are known.
     pub places: Vec<Place>,
+    /// All environments by name, those that are not served too.
+    pub names: Vec<EnvironmentName>,
     /// Those whose file cannot be read.
     pub unread: Vec<(EnvironmentName, LayoutError)>,
 }
@@ -67,12 +69,13 @@ impl Neighbours {
         store: Option<&Store>,
         this: Option<&EnvironmentName>,
     ) -> Result<Self, LayoutError> {
-        let mut names = layout.environments(tree)?;
+        let all = layout.environments(tree)?;
+        let mut names = all.clone();
         names.retain(|name| {
             this == Some(name) || store.is_none_or(|store| store.settings.serves(name))
         });
         let places = layout.places(tree, &names)?;
-        let mut found = Self::default();
+        let mut found = Self { names: all, ..Self::default() };
         for (place, name) in places.into_iter().zip(names) {
             match place {
                 Ok(place) => found.places.extend(place),
@@ -118,6 +121,26 @@ impl Neighbours {
             }
         }
         found
+    }
+
+    /// The other environment that a place is named after, where that one's own
+    /// place is not, as far as it is known: two files were swapped, or one was
+    /// copied over another.
+    #[must_use]
+    pub fn named_after(
+        &self,
+        name: &EnvironmentName,
+        place: &VaultLocation,
+    ) -> Option<&EnvironmentName> {
+        let is_named_after = |path: &str, name: &EnvironmentName| {
+            path.rsplit('/').next().is_some_and(|last| last == name.as_str())
+        };
+        let mut others = self.names.iter().filter(|other| *other != name);
+        let other = others.find(|other| is_named_after(&place.path, other))?;
+        let mut places = self.places.iter();
+        let has_its_own =
+            places.any(|one| one.environment == *other && is_named_after(&one.vault.path, other));
+        (!has_its_own).then_some(other)
     }
 
     /// The name that the file of an environment gives it, where that is

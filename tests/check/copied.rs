@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::{findings, store_in_order};
 use crate::support::cli::Sandbox;
 use crate::support::standalone::Repository;
 
@@ -124,4 +125,22 @@ fn a_broken_file_that_all_share_is_a_finding_and_no_end() {
     fs::create_dir_all(store.root().join("applications")).unwrap();
     let output = sandbox.command(["check"]).current_dir(store.root()).run().fails_with(1);
     assert!(output.stdout().contains("environments/values.yaml"), "{output:?}");
+}
+
+#[test]
+fn files_of_environments_that_were_swapped_are_found() {
+    let store = store_in_order();
+    let file = |name: &str| format!("secrets/environments/{name}.toml");
+    let demo = String::from_utf8(store.bytes(&file("demo"))).unwrap();
+    let other = demo.replace("/demo\"", "/other\"");
+    assert_ne!(demo, other);
+    store.write(&file("other"), &other);
+    let found = |options: &[&str]| findings(&store, options);
+    assert!(!found(&[]).contains("is named after"));
+    store.write(&file("demo"), &other);
+    store.write(&file("other"), &demo);
+    let text = found(&["--allow-missing"]);
+    assert!(text.contains("demo.toml:"), "{text}");
+    assert!(text.contains("its place in Vault (secret/other) is named after other"), "{text}");
+    assert!(text.contains("its place in Vault (secret/demo) is named after demo"), "{text}");
 }

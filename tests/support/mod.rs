@@ -18,6 +18,7 @@ pub mod cli;
 pub mod connect;
 pub mod keys;
 pub mod memory;
+pub mod mistakes;
 pub mod openbao;
 pub mod phalanx;
 pub mod small_store;
