@@ -24,6 +24,7 @@
 //! - [`move_in`]: from where values were kept before.
 //! - [`encoded`], [`run`]: what else reaches Vault, and what comes from there.
 //! - [`variables`]: how Vault is reached.
+//! - [`vault_page`]: what the documentation tells of policies and tokens.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
 //!   be wrong.
 //! - [`vault_commands`]: `vault audit` and its neighbours.
@@ -80,6 +81,7 @@ mod turns;
 mod unknown;
 mod variables;
 mod vault_commands;
+mod vault_page;
 
 use std::path::PathBuf;
 
