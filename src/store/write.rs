@@ -268,13 +268,14 @@ mod tests {
     #[test]
     fn a_replaced_file_is_whole_and_alone() {
         let root = tempfile::tempdir().unwrap();
-        write_file(root.path(), "a/b/c.age", b"old").unwrap();
-        write_file(root.path(), "a/b/c.age", b"new").unwrap();
-        assert_eq!(std::fs::read(root.path().join("a/b/c.age")).unwrap(), b"new");
-        assert_eq!(std::fs::read_dir(root.path().join("a/b")).unwrap().count(), 1);
-        assert!(write_new_file(root.path(), "a/b/c.age", b"other").is_err());
-        remove_file(root.path(), "a/b/c.age").unwrap();
-        assert!(!root.path().join("a/b").exists() && root.path().join("a").exists());
+        write_file(root.path(), "kept/a/b/c.age", b"old").unwrap();
+        write_file(root.path(), "kept/a/b/c.age", b"new").unwrap();
+        assert_eq!(std::fs::read(root.path().join("kept/a/b/c.age")).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(root.path().join("kept/a/b")).unwrap().count(), 1);
+        assert!(write_new_file(root.path(), "kept/a/b/c.age", b"other").is_err());
+        remove_file(root.path(), "kept/a/b/c.age").unwrap();
+        // The two folders around it go, and no more.
+        assert_eq!(std::fs::read_dir(root.path().join("kept")).unwrap().count(), 0);
     }
 
     #[cfg(unix)]
