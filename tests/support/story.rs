@@ -155,6 +155,11 @@ impl<'a> Reader<'a> {
         self
     }
 
+    /// Goes to another folder, as the page says in its text.
+    pub fn changes_to(&mut self, folder: &Path) {
+        folder.clone_into(&mut self.folder);
+    }
+
     /// What a variable holds now.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)

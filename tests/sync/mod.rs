@@ -31,6 +31,7 @@
 //! - [`exit_codes`]: whose turn it is.
 //! - [`outages`], [`cluster`]: whatever goes wrong on the way.
 //! - [`removed`]: what a retired application or environment leaves.
+//! - [`readme_page`]: what the documentation begins with.
 //! - [`renamed`]: an application under another name.
 //! - [`revisions`]: another state than that of the work tree.
 //! - [`trust`]: whose changes count.
@@ -67,6 +68,7 @@ mod proxy;
 mod pull_secret;
 mod question;
 mod races;
+mod readme_page;
 mod recovery;
 mod recovery_page;
 mod removed;
