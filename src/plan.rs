@@ -52,6 +52,17 @@ pub enum EntryChange {
     Delete,
 }
 
+impl EntryChange {
+    /// The keys that change, unless all of it goes.
+    #[must_use]
+    pub fn keys(&self) -> Option<&BTreeMap<String, KeyChange>> {
+        match self {
+            Self::Create { keys } | Self::Update { keys } => Some(keys),
+            Self::Delete => None,
+        }
+    }
+}
+
 /// How one key changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,6 +100,40 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Whether it deletes an entry or a key that another plan does not.
+    #[must_use]
+    pub fn deletes_beyond(&self, other: &Self) -> bool {
+        self.changes.iter().any(|(application, change)| {
+            let theirs = other.changes.get(application);
+            let deletes = |key: &String| match theirs {
+                Some(EntryChange::Delete) => true,
+                Some(change) => change.keys().is_some_and(|keys| {
+                    keys.get(key).is_some_and(|change| *change == KeyChange::Delete)
+                }),
+                None => false,
+            };
+            match change.keys() {
+                None => !matches!(theirs, Some(EntryChange::Delete)),
+                Some(keys) => {
+                    keys.iter().any(|(key, change)| *change == KeyChange::Delete && !deletes(key))
+                }
+            }
+        })
+    }
+
+    /// Adds a change that was made after those that are in it.
+    pub(crate) fn add(&mut self, application: &ApplicationName, change: &EntryChange) {
+        match (self.changes.get_mut(application), change) {
+            (
+                Some(EntryChange::Create { keys } | EntryChange::Update { keys }),
+                EntryChange::Create { keys: more } | EntryChange::Update { keys: more },
+            ) => keys.extend(more.iter().map(|(key, change)| (key.clone(), *change))),
+            _ => {
+                self.changes.insert(application.clone(), change.clone());
+            }
+        }
     }
 }
 

@@ -159,6 +159,7 @@ fn compare(session: &Session, store: Option<&StoreHistory>, ui: &Ui) -> (Report,
         history: None,
         store,
         owner: None,
+        agreed: None,
     };
     match sync.decide(current, &Minted::default()) {
         Ok(Decision { plan, judgement, .. }) => {

@@ -222,6 +222,9 @@ impl CliError {
             }
             SyncError::Changed(_) => Self::new(Exit::Changed, &error)
                 .hint("another sync is probably running; try again when it is done".to_owned()),
+            SyncError::NotAgreed => {
+                Self::new(Exit::Changed, &error).hint("run it again, to see what it comes to now")
+            }
             SyncError::Mint(_) => Self::new(Exit::Store, &error),
             SyncError::RolledBack(error) => error.into(),
             SyncError::NotOurs(error) => super::ownership::refused(error),

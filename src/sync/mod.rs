@@ -97,6 +97,13 @@ pub enum SyncError {
     /// Nothing was written in this round.
     #[error(transparent)]
     Diverged(#[from] Diverged),
+    /// Vault changed while it was written, such that more would be deleted than
+    /// was agreed to. What was written is complete.
+    #[error(
+        "Vault changed meanwhile, and more would be deleted than was agreed to; what was written \
+         is complete"
+    )]
+    NotAgreed,
     /// Vault kept changing.
     #[error("{} kept changing in Vault while being written", names_only(.0))]
     Changed(Vec<ApplicationName>),
@@ -167,6 +174,8 @@ pub struct Sync<'a> {
     pub store: Option<&'a StoreHistory>,
     /// In whose name it writes; `None` where nothing is written.
     pub owner: Option<&'a Owner>,
+    /// What somebody was asked about and agreed to: no more is deleted.
+    pub agreed: Option<&'a Plan>,
 }
 
 /// What a sync does, and why.
@@ -224,7 +233,8 @@ impl Sync<'_> {
         Ok((resolved, plan))
     }
 
-    /// Brings Vault in line, starting from what was just read from it.
+    /// Brings Vault in line, starting from what was just read from it, and gives
+    /// what was done, in however many rounds.
     ///
     /// # Errors
     /// The first step that fails. What was written before it is complete.
@@ -234,7 +244,8 @@ impl Sync<'_> {
         random: &mut impl CryptoRng,
         clock: impl Fn() -> Timestamp,
         mut observe: impl FnMut(Event<'_>),
-    ) -> Result<(), SyncError> {
+    ) -> Result<Plan, SyncError> {
+        let mut done = Plan::default();
         let mut minted = Minted::default();
         let mut conflicts = Vec::new();
         let mut is_noted = false;
@@ -262,6 +273,9 @@ impl Sync<'_> {
             if round == 0 {
                 observe(Event::Planned(&plan));
             }
+            if round > 0 && self.agreed.is_some_and(|agreed| plan.deletes_beyond(agreed)) {
+                return Err(SyncError::NotAgreed);
+            }
             if self.deletion == Deletion::Unknown {
                 guard.judge(&plan, &current)?;
             }
@@ -270,7 +284,7 @@ impl Sync<'_> {
                 if !is_noted {
                     self.remember(&plan, &current, &foreign, &mut observe).await;
                 }
-                return Ok(());
+                return Ok(Plan { changes: done.changes, ..plan });
             }
             if round == 0 {
                 self.refuse_denied(&plan, &current).await?;
@@ -288,14 +302,21 @@ impl Sync<'_> {
             observe(Event::Generating);
             let values = mint(&resolved, &mut minted, random, clock())?;
             let pull_secret = resolved.pull_secret.as_ref();
-            conflicts = self.apply(&plan, &current, &values, pull_secret, &mut observe).await?;
+            let observe_written = |event: Event<'_>| {
+                if let Event::Written(application, change) = &event {
+                    done.add(application, change);
+                }
+                observe(event);
+            };
+            conflicts =
+                self.apply(&plan, &current, &values, pull_secret, &mut { observe_written }).await?;
             is_noted |= plan.changes.values().any(|change| *change != EntryChange::Delete);
             if conflicts.is_empty() {
                 self.note_taken_over(&foreign, &plan, &current, &mut observe).await;
                 if !is_noted {
                     self.remember(&plan, &current, &foreign, &mut observe).await;
                 }
-                return Ok(());
+                return Ok(Plan { changes: done.changes, ..plan });
             }
         }
         Err(SyncError::Changed(conflicts))

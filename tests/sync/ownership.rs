@@ -80,6 +80,9 @@ fn what_another_environment_wrote_is_refused_until_it_is_taken_over() {
     new.is_refused(3, &["sync", "new"]);
     let dry = new.command(&["sync", "new", "--dry-run"]).run().fails_with(3);
     assert!(dry.stderr().contains("this would be refused"), "{dry:?}");
+    let dry = new.command(&["sync", "new", "--dry-run", "--json"]).run().fails_with(3);
+    let json: Value = serde_json::from_str(dry.stdout()).unwrap();
+    assert_eq!(json["not_ours"][0]["environment"], "demo");
     let audit = new.command(&["audit", "new"]).run().fails_with(1);
     assert!(audit.stderr().contains("app: the environment demo wrote it"), "{audit:?}");
     let json = new.command(&["audit", "new", "--json"]).run().fails_with(1);

@@ -17,6 +17,7 @@ use super::World;
 use super::interposer::Interposer;
 use crate::support::cli::Output;
 use crate::support::openbao::{OpenBao, shared};
+use crate::support::terminal::at_terminal;
 
 const APP: &str = "
 secrets.given = {}
@@ -61,6 +62,46 @@ fn an_entry_created_meanwhile_is_not_overwritten() {
     assert_eq!(world.value("copier", "copied"), "theirs");
     assert!(output.stderr().contains("app changed in Vault meanwhile"), "{output:?}");
     world.sync_changes_nothing(&[]);
+}
+
+#[test]
+fn json_tells_what_was_done_and_not_what_was_planned_first() {
+    let world = world("created-meanwhile-json");
+    let door = before_first(&world, "app", |server, prefix| {
+        server.put(prefix, "app", json!({ "made": "theirs" }));
+    });
+    let output = world.sync(&["--json", "--vault-url", &door.url]).hides("theirs");
+    let done: Value = serde_json::from_str(output.stdout()).unwrap();
+    assert_eq!(
+        done["changes"]["app"],
+        json!({ "action": "update", "keys": { "given": "create", "mtime": "create" } })
+    );
+    assert_eq!(done["changes"]["copier"]["keys"], json!({ "copied": "create" }));
+    assert_eq!(done["restart"], json!(["app"]));
+}
+
+#[test]
+fn no_more_is_deleted_than_was_agreed_to() {
+    let world = world("agreed");
+    world.sync(&[]);
+    world.server.put(&world.prefix, "unknown", json!({ "x": "y" }));
+    world.set("app", "given", "two");
+    let door = before_first(&world, "app", |server, prefix| {
+        let (_, data) = server.read(prefix, "app").unwrap();
+        server.put(prefix, "app", data.into());
+        server.put(prefix, "later", json!({ "x": "y" }));
+    });
+    let sync = || world.command(&["sync", "demo", "--delete", "--vault-url", &door.url]);
+    let screen = at_terminal(sync(), &["y"]);
+    assert_eq!(screen.code, 5, "{screen:?}");
+    assert!(screen.text.contains("more would be deleted than was agreed to"), "{screen:?}");
+    assert!(world.server.read(&world.prefix, "later").is_some());
+    assert!(world.server.read(&world.prefix, "unknown").is_none());
+    // Asked again, it goes.
+    let screen = at_terminal(sync(), &["y"]);
+    assert_eq!(screen.code, 0, "{screen:?}");
+    assert!(world.server.read(&world.prefix, "later").is_none());
+    assert_eq!(world.value("app", "given"), "two");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::plan::{
 };
 use crate::provenance::Provenance;
 use crate::resolve::Minted;
-use crate::sync::{Decision, Drift, Event, Judgement, Sync, SyncError};
+use crate::sync::{Decision, Drift, Event, Foreign, Judgement, Sync, SyncError};
 use crate::trust::VerifiedHistory;
 use crate::vault::CurrentSecrets;
 pub(super) use drift::{refused, store_history, tell_audit};
@@ -122,6 +122,9 @@ struct Document<'a> {
     /// What was changed in Vault by hand since the last sync.
     #[serde(skip_serializing_if = "<[Drift]>::is_empty")]
     changed_in_vault: &'a [Drift],
+    /// The entries that another environment or repository wrote.
+    #[serde(skip_serializing_if = "<[Foreign]>::is_empty")]
+    not_ours: &'a [Foreign],
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -163,7 +166,7 @@ async fn sync(
     let vault = session.vault.clone();
     let outcome = bring_in_line(args, session, context, &progress, search, history).await;
     log_out(&vault, context).await;
-    let Some((plan, judgement, refused)) = outcome? else {
+    let Some(Done { plan, judgement, foreign, refused }) = outcome? else {
         context.ui.status("Nothing was written.");
         let summary = "not written".to_owned();
         return Ok(Outcome { exit: Exit::Done, document: None, summary });
@@ -185,6 +188,7 @@ async fn sync(
         restart,
         refused,
         changed_in_vault: &judgement.drift,
+        not_ours: &foreign,
         plan: &plan,
     };
     let document = serde_json::to_value(document).ok();
@@ -201,6 +205,15 @@ impl Args {
     }
 }
 
+/// What was done, or would be.
+struct Done {
+    plan: Plan,
+    judgement: Judgement,
+    foreign: Vec<Foreign>,
+    /// Why a dry run would be refused.
+    refused: Option<SyncError>,
+}
+
 /// Does what is to be done, and gives what that was; in a dry run, why it would
 /// be refused, too. `None` where whoever was asked said no.
 async fn bring_in_line(
@@ -210,7 +223,7 @@ async fn bring_in_line(
     progress: &Progress,
     search: Search,
     history: Option<&VerifiedHistory>,
-) -> Result<Option<(Plan, Judgement, Option<SyncError>)>, CliError> {
+) -> Result<Option<Done>, CliError> {
     let ui = context.ui;
     let Session { environment, static_values, missing, vault, current, policy } = session;
     let name = &environment.name;
@@ -228,6 +241,7 @@ async fn bring_in_line(
         history,
         store: None,
         owner: None,
+        agreed: None,
     };
     if let Some(history) = history {
         history.refuse_rollback(&current)?;
@@ -276,6 +290,7 @@ async fn bring_in_line(
         warn_of_pull_secret(&plan, ui);
         warn_of_expiry(&current, ui);
     });
+    let mut is_agreed = false;
     if is_asked {
         let is_taken = |name: &&ApplicationName| {
             args.take_over.take_over
@@ -287,9 +302,13 @@ async fn bring_in_line(
         match deed.answer(args, ui)? {
             Answer::No => return Ok(None),
             Answer::NotAsked => {}
-            Answer::Yes => read = Some(deed.read_again().await?),
+            Answer::Yes => {
+                read = Some(deed.read_again().await?);
+                is_agreed = true;
+            }
         }
     }
+    let sync = Sync { agreed: is_agreed.then_some(&plan), ..sync };
     if !args.dry_run && (!plan.is_empty() || history.is_some() || !taken_over.is_empty()) {
         let note = note(args, origin.as_ref(), history.is_some());
         let sync = Sync { note: &note, ..sync };
@@ -354,7 +373,8 @@ async fn bring_in_line(
         let outcome =
             sync.run(read.unwrap_or(current), &mut rand::rng(), Timestamp::now, observe).await;
         printed?;
-        outcome.map_err(|error: SyncError| CliError::sync(error, name))?;
+        let done = outcome.map_err(|error: SyncError| CliError::sync(error, name))?;
+        return Ok(Some(Done { plan: done, judgement, foreign, refused }));
     } else if args.dry_run && !args.json {
         progress.suspend(|| {
             plan.changes
@@ -362,7 +382,7 @@ async fn bring_in_line(
                 .try_for_each(|(application, change)| print_change(ui, application, change, true))
         })?;
     }
-    Ok(Some((plan, judgement, refused)))
+    Ok(Some(Done { plan, judgement, foreign, refused }))
 }
 
 /// What is noted in Vault beside each entry.
