@@ -1,10 +1,12 @@
 //! What `git setup` makes of git: its diffs, its merges and its hook; and the
-//! [`forms`] that repositories come in.
+//! [`forms`] that repositories come in. [`page`] is what the documentation
+//! tells of it.
 
 mod diffs;
 mod forms;
 mod histories;
 mod merging;
+mod page;
 mod setup;
 
 use std::fs;

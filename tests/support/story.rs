@@ -57,7 +57,8 @@ pub fn is_true<'a, P>(
         }
         count += 1;
         let (printed, code) = run(command, &std::mem::take(&mut answers));
-        let is_told = printed.starts_with("Error:") || (code == 1 && finds(whole, &printed));
+        let is_told = printed.lines().any(|line| line.starts_with("Error:"))
+            || (code == 1 && finds(whole, &printed));
         assert!(code == 0 || is_told, "{whole} ends with {code}:\n{printed}");
         failed.extend((code != 0).then_some(whole.trim()));
         let printed: Vec<&str> = printed.lines().collect();
