@@ -61,7 +61,7 @@ fn each_page_with_commands_is_run_by_a_test() {
     let has_commands =
         |page: &&String| !story::blocks(page, "console").is_empty() || prompts_elsewhere(page);
     // These wait for theirs.
-    let waiting = ["docs/ci.md", "docs/format.md", "docs/trust.md"];
+    let waiting = ["docs/ci.md", "docs/format.md"];
     let mut pages = pages();
     pages.retain(|page| !waiting.contains(&page.as_str()));
     let to_be_run: Vec<_> = pages.iter().filter(has_commands).collect();

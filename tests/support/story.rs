@@ -255,7 +255,7 @@ pub fn redact(text: &str) -> String {
 
 /// A word without commits, dates and times of day.
 fn redact_word(word: &str) -> String {
-    let bare = word.trim_matches(['(', ')', ':', ',']);
+    let bare = word.trim_matches(['(', ')', ':', ',', ';']);
     let is_like = |form: &str| {
         bare.len() == form.len()
             && bare.bytes().zip(form.bytes()).all(|(byte, form)| match form {
@@ -263,7 +263,8 @@ fn redact_word(word: &str) -> String {
                 form => byte == form,
             })
     };
-    let is_commit = matches!(bare.len(), 7 | 10) && bare.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_commit =
+        matches!(bare.len(), 7 | 10 | 40) && bare.bytes().all(|b| b.is_ascii_hexdigit());
     let fixed = match bare {
         _ if is_commit => "1a2b3c4",
         _ if is_like("0000-00-00T00:00:00Z") => "2026-11-23T09:00:00Z",

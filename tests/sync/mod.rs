@@ -34,7 +34,8 @@
 //! - [`readme_page`]: what the documentation begins with.
 //! - [`renamed`]: an application under another name.
 //! - [`revisions`]: another state than that of the work tree.
-//! - [`trust`]: whose changes count.
+//! - [`trust`]: whose changes count; [`trust_page`]: what the documentation
+//!   tells of it.
 //! - [`audit`]: the comparison alone.
 //! - [`phalanx_data`]: all of a real environment.
 
@@ -79,6 +80,7 @@ mod side_by_side;
 mod static_values;
 mod tokens;
 mod trust;
+mod trust_page;
 mod turns;
 mod unknown;
 mod variables;
