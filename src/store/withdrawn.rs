@@ -108,11 +108,36 @@ impl Withdrawals {
     }
 
     pub(crate) fn read(tree: &Tree) -> Result<Self, StoreError> {
+        match tree.read_text(&Self::path())? {
+            Some(text) => Self::parse(&text),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Merges two versions of the file: ours, with the entries that theirs
+    /// alone has.
+    ///
+    /// # Errors
+    /// A version that cannot be parsed.
+    pub fn merge(ours: &str, theirs: &str) -> Result<String, StoreError> {
+        let known = Self::parse(ours)?;
+        let mut merged = ours.to_owned();
+        for entry in Self::parse(theirs)?.0.iter().filter(|entry| !known.0.contains(entry)) {
+            let file = Some(merged.as_str()).filter(|file| !file.is_empty());
+            merged = entry.append_to(file).map_err(|error| StoreError::Malformed {
+                file: Self::path(),
+                line: None,
+                message: error.to_string(),
+            })?;
+        }
+        Ok(merged)
+    }
+
+    fn parse(text: &str) -> Result<Self, StoreError> {
         let file = Self::path();
-        let Some(text) = tree.read_text(&file)? else { return Ok(Self::default()) };
         let malformed = |line, message| StoreError::Malformed { file: file.clone(), line, message };
         let parsed: WithdrawnFile =
-            toml_file::parse(&text).map_err(|problem| malformed(problem.line, problem.message))?;
+            toml_file::parse(text).map_err(|problem| malformed(problem.line, problem.message))?;
         let withdrawals = parsed.withdrawn.into_iter().zip(1..).map(|(entry, position)| {
             entry.parse().map_err(|what| {
                 malformed(None, format!("{what} of withdrawal number {position} is not valid"))

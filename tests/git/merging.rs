@@ -163,6 +163,48 @@ fn a_new_value_is_sealed_to_the_holders_that_a_merge_leaves() {
 }
 
 #[test]
+fn what_both_sides_withdrew_is_kept_of_both() {
+    let diverge = || {
+        let clone = Clone::set_up();
+        clone.add_holder("bob");
+        clone.add_holder("carol");
+        clone.commit("Add bob and carol");
+        clone.branch("ours");
+        clone.git(&["branch", "theirs"]);
+        for (branch, name) in [("theirs", "carol"), ("ours", "bob")] {
+            clone.checkout(branch);
+            clone.store.run(["recipients", "remove", name]).success();
+            clone.commit(name);
+        }
+        clone
+    };
+    let clone = diverge();
+    merge(&clone).success();
+    assert_is_in_order(&clone);
+    let exposed = clone.store.run(["exposed"]).fails_with(1);
+    assert!(exposed.stdout().contains("bob"), "{exposed:?}");
+    assert!(exposed.stdout().contains("carol"), "{exposed:?}");
+    // Merged once more, nothing is doubled.
+    let file = "recipients/withdrawn.toml";
+    let merged = clone.store.bytes(file);
+    clone.git(&["branch", "--force", "theirs", "HEAD~1"]);
+    merge(&clone);
+    assert_eq!(clone.store.bytes(file), merged);
+
+    // In a clone that is not set up, it is a conflict that says what to do.
+    let clone = diverge();
+    clone.store.run(["git", "setup", "--remove"]).success();
+    merge(&clone).fails_with(1);
+    let check = clone.store.run(["check"]).fails_with(1);
+    assert!(check.stdout().contains("recipients/withdrawn.toml:"), "{check:?}");
+    clone.store.command(["set", "demo", "app", "token"]).stdin("x").run().fails_with(3);
+    let both = String::from_utf8(clone.store.bytes(file)).unwrap();
+    let is_mark =
+        |line: &&str| ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|m| line.starts_with(m));
+    assert_eq!(both.lines().filter(is_mark).count(), 3);
+}
+
+#[test]
 fn a_holder_whom_one_side_removed_and_the_other_changed_is_a_conflict() {
     let clone = Clone::set_up();
     clone.add_holder("bob");

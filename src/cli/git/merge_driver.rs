@@ -1,4 +1,5 @@
-//! `git merge-driver`: merges two versions of a sealed file.
+//! `git merge-driver`: merges two versions of a sealed file, or of the list of
+//! withdrawals.
 //!
 //! Git's contract: the result is written over the file with our version; exit
 //! code 0 says that it is merged, any other that it is a conflict. A file in
@@ -12,7 +13,9 @@ use crate::cli::{CliError, Context, Exit};
 use crate::model::SecretId;
 use crate::repo::{GitRepository, MergeLabels, MergedFile, RepositoryError};
 use crate::shell::quoted;
-use crate::store::{Holders, MergeConflict, MergedHolders, Versions, id_of_path, merge};
+use crate::store::{
+    Holders, MergeConflict, MergedHolders, Versions, Withdrawals, id_of_path, merge,
+};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -35,6 +38,9 @@ pub(in crate::cli) struct Args {
 pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> {
     let repository = context.checkout.repository()?;
     let path = args.path.strip_prefix(repository.below()).unwrap_or(&args.path);
+    if path == Withdrawals::path() {
+        return merge_withdrawals(args);
+    }
     let Some(id) = id_of_path(path) else {
         return Err(CliError::store(format!("{path} is not where a value is kept")));
     };
@@ -58,6 +64,14 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             Err(CliError::store(message).hint(decide(path)))
         }
     }
+}
+
+/// Both sides only ever add to it.
+fn merge_withdrawals(args: &Args) -> Result<Exit, CliError> {
+    let text = |path: &Path| Ok::<_, CliError>(String::from_utf8_lossy(&read(path)?).into_owned());
+    let merged = Withdrawals::merge(&text(&args.ours)?, &text(&args.theirs)?)?;
+    write(&args.ours, merged.as_bytes())?;
+    Ok(Exit::Done)
 }
 
 fn finish(

@@ -10,11 +10,13 @@ use git2::{Config, ConfigLevel, ErrorCode};
 use super::{DRIVER, SHOW_VALUES};
 use crate::cli::{CliError, Context, Exit};
 use crate::shell::quoted;
-use crate::store::{STORE_FILE, write_file};
+use crate::store::{STORE_FILE, Withdrawals, write_file};
 
 /// Around our lines in git's file of attributes.
 const BEGIN: &str = "# phalanx-secrets: begin";
 const END: &str = "# phalanx-secrets: end";
+/// All sealed values.
+const VALUES: &str = "secrets/**/*.age";
 /// Below the folder that a repository and its worktrees share.
 const ATTRIBUTES: &str = "info/attributes";
 const HOOK: &str = "hooks/pre-commit";
@@ -139,8 +141,12 @@ impl Setup<'_> {
             if !text.is_empty() && !text.ends_with('\n') {
                 text.push('\n');
             }
-            let pattern = attribute_pattern(below);
-            text.push_str(&format!("{BEGIN}\n{pattern} diff={DRIVER} merge={DRIVER}\n{END}\n"));
+            let pattern = pattern_of(below, VALUES);
+            let withdrawn = pattern_of(below, &Withdrawals::path());
+            text.push_str(&format!(
+                "{BEGIN}\n{pattern} diff={DRIVER} merge={DRIVER}\n{withdrawn} merge={DRIVER}\n\
+                 {END}\n"
+            ));
         }
         if text == there {
             return Ok(());
@@ -259,9 +265,8 @@ fn without_block(text: &str) -> String {
     rest
 }
 
-/// The pattern of all sealed values below a folder, as git's attributes have
-/// it.
-fn attribute_pattern(below: &str) -> String {
+/// The pattern of files below a folder, as git's attributes have it.
+fn pattern_of(below: &str, files: &str) -> String {
     let mut pattern = String::from("/");
     if !below.is_empty() {
         for character in below.chars() {
@@ -272,7 +277,7 @@ fn attribute_pattern(below: &str) -> String {
         }
         pattern.push('/');
     }
-    pattern.push_str("secrets/**/*.age");
+    pattern.push_str(files);
     let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '"';
     if pattern.chars().all(is_plain) {
         return pattern;
@@ -298,10 +303,10 @@ mod tests {
 
     #[test]
     fn folders_are_patterns_of_themselves() {
-        assert_eq!(attribute_pattern(""), "/secrets/**/*.age");
-        assert_eq!(attribute_pattern("a/b"), "/a/b/secrets/**/*.age");
-        assert_eq!(attribute_pattern("a[b]*"), "/a\\[b]\\*/secrets/**/*.age");
-        assert_eq!(attribute_pattern("a \"b\""), "\"/a \\\"b\\\"/secrets/**/*.age\"");
-        assert_eq!(attribute_pattern("a *"), "\"/a \\\\*/secrets/**/*.age\"");
+        assert_eq!(pattern_of("", VALUES), "/secrets/**/*.age");
+        assert_eq!(pattern_of("a/b", VALUES), "/a/b/secrets/**/*.age");
+        assert_eq!(pattern_of("a[b]*", VALUES), "/a\\[b]\\*/secrets/**/*.age");
+        assert_eq!(pattern_of("a \"b\"", VALUES), "\"/a \\\"b\\\"/secrets/**/*.age\"");
+        assert_eq!(pattern_of("a *", VALUES), "\"/a \\\\*/secrets/**/*.age\"");
     }
 }
