@@ -32,10 +32,11 @@
 //!
 //! # What it protects
 //!
-//! A value is in the clear in memory only: in a [`model::SecretValue`], which is
-//! wiped when dropped and redacted when formatted, and which cannot be
-//! serialized. It reaches no argument, log, error message or file. Errors name
-//! files, lines and secrets, and never repeat content. A sealed file is bound
+//! A value is in the clear where somebody asks for it (`get`, `export`, `edit`,
+//! `run`) and in Vault; until then in memory only, in a [`model::SecretValue`],
+//! which is wiped when dropped and redacted when formatted, and which cannot be
+//! serialized. It reaches no argument, log or error message. Errors name files,
+//! lines and names, and never repeat values. A sealed file is bound
 //! to its secret, so that one cannot pass for another. `docs/threat-model.md`
 //! says what all this stops, and what it does not.
 

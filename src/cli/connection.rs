@@ -62,7 +62,7 @@ impl ServerArgs {
             _ => Ok(None),
         };
         block_on(async {
-            let vault = self.connect(&environment.vault, stored, context).await?;
+            let vault = self.connect(credentials, &environment.vault, stored, context).await?;
             let outcome = work(&vault).await;
             log_out(&vault, context).await;
             outcome
@@ -74,6 +74,7 @@ impl ServerArgs {
     /// stored, or the one that `vault login` left, in this order.
     pub(super) async fn connect(
         &self,
+        credentials: Credentials,
         location: &VaultLocation,
         stored: impl FnOnce() -> Result<Option<SecretValue>, CliError>,
         context: &Context<'_>,
@@ -97,9 +98,13 @@ impl ServerArgs {
         }
         self.check_address(&location.url, context)?;
         match login(&location.url, context).await? {
-            Some(login) => Ok(logins::log_in(&location, &login, &settings).await?),
+            Some(login) => {
+                context.ui.detail("Token: that of a login");
+                Ok(logins::log_in(&location, &login, &settings).await?)
+            }
             None => {
-                Ok(VaultClient::new(&location, token(stored, &location.url, context)?, &settings)?)
+                let token = token(credentials, stored, &location.url, context)?;
+                Ok(VaultClient::new(&location, token, &settings)?)
             }
         }
     }
@@ -139,6 +144,7 @@ fn no_token_of_its_own(url: &str) -> CliError {
 /// The token for Vault: from the environment, from the store, or from `vault
 /// login`.
 fn token(
+    credentials: Credentials,
     stored: impl FnOnce() -> Result<Option<SecretValue>, CliError>,
     server: &str,
     context: &Context<'_>,
@@ -151,12 +157,21 @@ fn token(
         },
     };
     match token {
-        Some(token) => read_token(token),
-        None => Err(CliError::new(Exit::Vault, &NoToken).hint(
-            "set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao login), or \
-             store a token: phalanx-secrets set ENVIRONMENT vault-write-token token"
-                .to_owned(),
-        )),
+        Some(token) => {
+            context.ui.detail(&format!("Token: {}", token.name));
+            read_token(token)
+        }
+        None => Err(CliError::new(Exit::Vault, &NoToken).hint(match credentials {
+            Credentials::Administrator => {
+                "set VAULT_TOKEN to an administrator's, log in with VAULT_AUTH_METHOD, or \
+                         run vault login (or bao login)"
+            }
+            Credentials::Entries => {
+                "set VAULT_TOKEN, log in with VAULT_AUTH_METHOD, run vault login (or bao \
+                          login), or store a token: phalanx-secrets set ENVIRONMENT \
+                          vault-write-token token"
+            }
+        })),
     }
 }
 

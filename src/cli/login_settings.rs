@@ -37,10 +37,21 @@ impl Settings {
     /// The login that the environment asks for, and the token of a CI job where
     /// that has to be asked for first.
     pub(super) fn vault_login(&self, audience: &str) -> Result<Option<LoginSettings>, CliError> {
-        let secret = |name| Ok::<_, CliError>(self.vault_secret(name)?.map(|named| named.value));
-        let (role_id, secret_id) = (secret("ROLE_ID")?, secret("SECRET_ID")?);
+        let ids = [self.vault_secret("ROLE_ID")?, self.vault_secret("SECRET_ID")?];
         let method = self.vault_variable("AUTH_METHOD")?;
-        let implied = role_id.is_some() && secret_id.is_some() && self.vault_token()?.is_none();
+        let has_token = self.vault_token()?.is_some();
+        if let [Some(Named { name, .. }), None] | [None, Some(Named { name, .. })] = &ids
+            && method.is_none()
+            && !has_token
+        {
+            return Err(CliError::usage(format!(
+                "{name} is set and the other id is not: to log in with an AppRole takes both \
+                 VAULT_ROLE_ID and VAULT_SECRET_ID"
+            ))
+            .hint("for a role without a SecretID, set VAULT_AUTH_METHOD=approle"));
+        }
+        let [role_id, secret_id] = ids.map(|id| id.map(|named| named.value));
+        let implied = role_id.is_some() && secret_id.is_some() && !has_token;
         let method_name = match &method {
             None if implied => "approle",
             None => return Ok(None),

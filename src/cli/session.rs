@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::checkout::warn_of_seals;
-use super::connection::{ServerArgs, log_out, open_write_token};
+use super::connection::{Credentials, ServerArgs, log_out, open_write_token};
 use super::input::read_file;
 use super::settings::is_stdin;
 use super::trust::TrustArgs;
@@ -85,7 +85,8 @@ impl CompareArgs {
         };
         let (source, missing) = self.source(&environment, &policy, context).await?;
         let stored = || source.write_token(context);
-        let vault = self.server.connect(&environment.vault, stored, context).await?;
+        let vault =
+            self.server.connect(Credentials::Entries, &environment.vault, stored, context).await?;
         match self.read_all(environment, policy, unbound, source, vault.clone(), context).await {
             Ok(session) => Ok(Session { missing, ..session }),
             Err(error) => {

@@ -142,6 +142,38 @@ fn a_login_that_is_not_accepted_is_explained() {
         .success();
     let named = world.command(&["sync", "demo"]).env("VAULT_AUTH_METHOD", "approle");
     named.env("VAULT_ROLE_ID", "x").run().fails_with(4);
+    // One id alone is not passed over, where nothing else was named.
+    for id in ["VAULT_ROLE_ID", "BAO_SECRET_ID"] {
+        let output = world.logged_in(&["sync", "demo"], &[(id, "CANARY")]).hides("CANARY");
+        let output = output.fails_with(2);
+        assert!(output.stderr().contains(&format!("{id} is set and the other")), "{output:?}");
+        world.command(&["sync", "demo"]).env(id, "x").run().success();
+    }
+}
+
+#[test]
+fn ids_go_before_what_is_stored_and_verbose_says_which_token_is_used() {
+    let (world, mount, role_id, secret_id) = with_approle("login-order");
+    world.set("vault-write-token", "token", "wrong");
+    world.sandbox.write(world.sandbox.home().join(".vault-token"), "wrong");
+    let ids = [
+        ("VAULT_ROLE_ID", &*role_id),
+        ("VAULT_SECRET_ID", &*secret_id),
+        ("VAULT_AUTH_MOUNT", &*mount),
+    ];
+    let sync = ["sync", "demo", "--verbose"];
+    let output = world.logged_in(&sync, &ids).success().hides(&secret_id);
+    assert!(output.stderr().contains("Token: that of a login"), "{output:?}");
+    let output = world.command(&sync).run().success();
+    assert!(output.stderr().contains("Token: VAULT_TOKEN"), "{output:?}");
+    let output = world.logged_in(&sync, &[]).fails_with(4);
+    assert!(output.stderr().contains("Token: the stored vault-write-token"), "{output:?}");
+    // An administrator's is never stored.
+    let output = world.logged_in(&["vault", "audit", "demo", "--verbose"], &[]).fails_with(4);
+    assert!(output.stderr().contains(".vault-token"), "{output:?}");
+    std::fs::remove_file(world.sandbox.home().join(".vault-token")).unwrap();
+    let output = world.logged_in(&["vault", "audit", "demo"], &[]).fails_with(4);
+    assert!(!output.stderr().contains("vault-write-token"), "{output:?}");
 }
 
 /// A key that signs tokens, and its public half in PEM.

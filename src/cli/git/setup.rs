@@ -29,7 +29,7 @@ const HOOK_MARK: &str = "# Installed by: phalanx-secrets git setup\n";
 #[command(after_help = "It changes the configuration of this clone alone, and nothing that is \
     committed:\n  - git diff and git log -p show of a sealed value what it shows without a key\n  - \
     git merge merges sealed values, and says where it cannot\n  - git commit runs check \
-    --staged first; a hook that was there still runs")]
+    --staged --allow-missing first; a hook that was there still runs")]
 pub(in crate::cli) struct Args {
     /// Have git's diffs show the values themselves, where an identity opens
     /// them without a question
