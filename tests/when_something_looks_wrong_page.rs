@@ -12,7 +12,8 @@ fn rows() -> Vec<Vec<String>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/when-something-looks-wrong.md");
     let page = fs::read_to_string(path).unwrap();
     let is_row = |line: &&str| {
-        line.starts_with('|') && !line.starts_with("| you see") && !line.starts_with("| ---")
+        let heads = ["| you see", "| you want", "| ---"];
+        line.starts_with('|') && !heads.iter().any(|head| line.starts_with(head))
     };
     let cells = |line: &str| {
         let inner = line.trim_start_matches('|').trim_end_matches('|');

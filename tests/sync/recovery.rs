@@ -348,3 +348,21 @@ fn what_a_backup_does_not_keep_is_a_finding_and_what_a_restore_drops_is_named() 
     let output = world.restore(&["--replace"]).success();
     assert!(output.stderr().contains("copier loses what the backup does not have: new"));
 }
+
+/// As docs/when-something-looks-wrong.md tells it.
+#[test]
+fn a_store_whose_only_key_is_lost_is_filled_from_vault() {
+    let world = World::new("lost-key", &[("app", "secrets.given = {}")]);
+    world.set("app", "given", "one");
+    world.sync(&[]);
+    let new = world.sandbox.age_identity("new");
+    world.sandbox.install_identity(&new.path);
+    world.command(&["get", "demo", "app", "given"]).run().fails_with(3);
+    let holder = format!("keys = [\"{}\"]\naccess = [\"*\"]\n", new.recipient);
+    world.sandbox.write(world.root.join("recipients/alice.toml"), holder);
+    world.command(&["remove", "demo", "--yes"]).run().success();
+    world.command(&["import", "demo", "--from-vault"]).run().success();
+    let output = world.command(&["get", "demo", "app", "given"]).run().success();
+    assert_eq!(output.stdout(), "one");
+    world.audit(&[]).success();
+}
