@@ -9,6 +9,7 @@ mod in_the_clear;
 mod names;
 mod not_needed_now;
 mod open;
+mod page;
 mod seals;
 mod specs;
 mod staged;

@@ -60,10 +60,7 @@ fn run_by_a_test() -> Vec<String> {
 fn each_page_with_commands_is_run_by_a_test() {
     let has_commands =
         |page: &&String| !story::blocks(page, "console").is_empty() || prompts_elsewhere(page);
-    // These wait for theirs.
-    let waiting = ["docs/ci.md", "docs/format.md"];
-    let mut pages = pages();
-    pages.retain(|page| !waiting.contains(&page.as_str()));
+    let pages = pages();
     let to_be_run: Vec<_> = pages.iter().filter(has_commands).collect();
     assert!(to_be_run.len() >= 5, "{to_be_run:?}");
     assert_eq!(to_be_run, run_by_a_test().iter().collect::<Vec<_>>());

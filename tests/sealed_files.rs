@@ -1,8 +1,10 @@
 //! Sealed files: what we seal opens with the stock `age` and the other way
-//! round, and what was tampered with does not open at all.
+//! round, and what was tampered with does not open at all. [`page`] is what the
+//! documentation shows of them.
 
 mod interoperation;
 mod laws;
+mod page;
 mod tampering;
 
 use base64::Engine as _;

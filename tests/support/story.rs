@@ -86,7 +86,7 @@ fn continued<'a>(
 ) -> &'a str {
     let start = line.as_ptr().addr() - document.as_ptr().addr();
     let (mut end, mut last) = (start + line.len(), line);
-    while last.trim_end().ends_with('\\') {
+    while last.trim_end().ends_with(['\\', '|']) {
         last = lines.next().unwrap();
         end += last.len();
     }
@@ -106,7 +106,7 @@ fn stands_for(shown: &[&str], printed: &[&str]) -> bool {
 /// then says what to do about.
 fn finds(line: &str, printed: &str) -> bool {
     let is_finder = [" audit", " check", " exposed"].iter().any(|name| line.contains(name));
-    is_finder && printed.contains("Hint: ")
+    is_finder && (printed.contains("Hint: ") || printed.contains("  → "))
 }
 
 /// Prepares to run a command line of a document in a folder: with the program,
@@ -129,12 +129,14 @@ pub struct Reader<'a> {
     variables: BTreeMap<String, String>,
     known: BTreeMap<String, String>,
     names: Vec<(String, String)>,
+    is_exact: bool,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(sandbox: &'a Sandbox, folder: impl Into<PathBuf>) -> Self {
         let (variables, known, names) = Default::default();
-        Self { sandbox, folder: folder.into(), variables, known, names }
+        let is_exact = false;
+        Self { sandbox, folder: folder.into(), variables, known, names, is_exact }
     }
 
     /// Has a variable from the beginning.
@@ -147,6 +149,12 @@ impl<'a> Reader<'a> {
     /// what it holds (`export NAME=…`).
     pub fn knows(mut self, name: &str, value: &str) -> Self {
         self.known.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Reads times and digests to the letter.
+    pub fn exactly(mut self) -> Self {
+        self.is_exact = true;
         self
     }
 
@@ -205,7 +213,8 @@ impl<'a> Reader<'a> {
         };
         let names = self.names.iter();
         let text = names.fold(text, |text, (shown, here)| text.replace(here, shown));
-        (redact(&text.replace(self.sandbox.home().to_str().unwrap(), "~")), code)
+        let text = text.replace(self.sandbox.home().to_str().unwrap(), "~");
+        (if self.is_exact { text } else { redact(&text) }, code)
     }
 
     fn shell(&self, line: &str) -> Command {
@@ -223,6 +232,17 @@ pub fn install(sandbox: &Sandbox, name: &str, script: &str) {
 /// Takes what `kubectl apply` is given, and speaks after whoever writes to it.
 pub const KUBECTL: &str =
     "name=$(sed -n 's/^  name: //p'); test -n \"$name\" && echo \"secret/$name created\"";
+
+/// A copy of this repository's own store, and of its identity.
+pub fn copy_of_this_repository(sandbox: &Sandbox) -> PathBuf {
+    let copy = sandbox.work().join("phalanx-secrets");
+    std::fs::create_dir(&copy).unwrap();
+    for name in ["secrets", "recipients", "examples"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        sandbox.program("cp", ["-R"]).args([&folder, &copy]).run().success();
+    }
+    copy
+}
 
 /// The code blocks of a page in a language, without their fences.
 pub fn blocks(page: &str, language: &str) -> Vec<String> {

@@ -1,8 +1,6 @@
 //! What README.md tells, as it tells it: in a copy of this repository, and in a
 //! Phalanx checkout of Alice's, to which Bob adds a value.
 
-use std::path::{Path, PathBuf};
-
 use crate::support::cli::Sandbox;
 use crate::support::openbao::{OpenBao, shared, unique_prefix};
 use crate::support::standalone::Repository;
@@ -58,7 +56,7 @@ pull-secret:
 #[test]
 fn every_command_of_the_page_does_what_it_says() {
     let (sandbox, server, prefix) = (Sandbox::new(), shared(), unique_prefix("readme"));
-    let own = copy_of_this_repository(&sandbox);
+    let own = story::copy_of_this_repository(&sandbox);
     let names = APPLICATIONS.map(|(name, _)| name);
     let seed = Repository::phalanx(&sandbox, "seed").environment(
         "minikube",
@@ -125,15 +123,4 @@ fn every_command_of_the_page_does_what_it_says() {
 fn prompt(line: &str) -> Option<(bool, &str)> {
     let bobs = line.strip_prefix("bob$ ").map(|command| (true, command));
     bobs.or_else(|| Some((false, line.strip_prefix("$ ")?)))
-}
-
-/// The parts of this repository that the page speaks of.
-fn copy_of_this_repository(sandbox: &Sandbox) -> PathBuf {
-    let copy = sandbox.work().join("phalanx-secrets");
-    std::fs::create_dir(&copy).unwrap();
-    for name in ["secrets", "recipients", "examples"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-        sandbox.program("cp", ["-R"]).args([&folder, &copy]).run().success();
-    }
-    copy
 }
