@@ -247,6 +247,29 @@ fn the_walk_ends_in_a_green_audit() {
     again.expect("push the commits").expect("if the values came from a file").run().success();
 }
 
+/// A pull secret that Vault alone has is in the way of no clean end: one who
+/// declines nothing has it imported, and one who leaves it there is not asked
+/// to remove it.
+#[test]
+fn a_pull_secret_that_vault_alone_has_is_asked_for() {
+    let world = world("move-in-pull-secret");
+    let document = r#"{"auths":{"ghcr.io":{"username":"u","password":"p","auth":"dTpw"}}}"#;
+    let pull_secret = serde_json::json!({ ".dockerconfigjson": document });
+    world.server.put(&world.prefix, "pull-secret", pull_secret);
+    let yaml = "applications: {app: {password: {value: p}, token: {value: t}}}\n";
+    world.sandbox.write(world.root.join("values.yaml"), yaml);
+    let from_file =
+        |walk: Walk| walk.expect(NUMBER).send("1\n").expect("File: ").send("values.yaml\n");
+    let declined = from_file(walk(&world)).expect(MORE).send("n\n").expect(BRING).send("y\n");
+    let declined = declined.expect("to store it: phalanx-secrets import demo --from-vault").run();
+    assert_eq!(declined.code, Some(1), "{}", declined.screen);
+    assert!(!declined.screen.contains("Remove from Vault"), "{}", declined.screen);
+    let taken = walk(&world).expect("to import? [y/N] ").send("y\n").expect(NUMBER).send("3\n");
+    taken.expect("Vault holds what demo needs.").run().success();
+    assert_eq!(world.value("pull-secret", ".dockerconfigjson"), document);
+    world.audit(&[]).success();
+}
+
 /// What stands in a file alone is never called superfluous, and what is not
 /// committed not done.
 #[test]

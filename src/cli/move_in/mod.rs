@@ -345,7 +345,8 @@ impl Walk<'_> {
         let ui = self.context.ui;
         // What a sync does not change by itself is what no spec names. No spec
         // names a pull secret either, and one may be in use.
-        let delete: &[&str] = match self.missing()?.pull_secret {
+        let has_no_pull_secret = self.missing()?.pull_secret;
+        let delete: &[&str] = match has_no_pull_secret {
             true => &["--delete", "--exclude", PULL_SECRET],
             false => &["--delete"],
         };
@@ -357,6 +358,13 @@ impl Walk<'_> {
         for (options, question) in syncs {
             if exit != Exit::Findings {
                 break;
+            }
+            let is_last = !options.is_empty();
+            if is_last && has_no_pull_secret && self.is_in_line_but_for_a_pull_secret()? {
+                let import = ["import", self.name, "--from-vault"];
+                let import = self.command(&[&import, &self.server[..]].concat());
+                ui.hint(&format!("Vault alone has a pull secret; to store it: {import}"));
+                return Ok(exit);
             }
             ui.heading("\nWhat a sync would do:");
             let sync = [&["sync", self.name], options, &self.server].concat();
@@ -374,7 +382,7 @@ impl Walk<'_> {
                 return Ok(exit);
             }
             // It was asked just now.
-            let yes: &[&str] = if options.is_empty() { &[] } else { &["--yes"] };
+            let yes: &[&str] = if is_last { &["--yes"] } else { &[] };
             if let Err(error) = self.step(&[&sync[..], yes].concat()) {
                 ui.error(&error);
                 return Ok(error.exit);
@@ -385,6 +393,13 @@ impl Walk<'_> {
             ui.heading(&format!("Vault holds what {} needs.", self.name));
         }
         Ok(exit)
+    }
+
+    /// Whether Vault differs in a pull secret alone, so that there is nothing
+    /// else to remove.
+    fn is_in_line_but_for_a_pull_secret(&self) -> Result<bool, CliError> {
+        let audit = [&self.audit_words()[..], &["--exclude", PULL_SECRET]].concat();
+        Ok(self.step(&audit)? == Exit::Done)
     }
 
     /// Audits, again where that failed and the person wants it.
