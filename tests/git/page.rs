@@ -2,7 +2,7 @@
 //! the page.
 
 use crate::support::cli::Sandbox;
-use crate::support::openbao::{OpenBao, shared, unique_prefix};
+use crate::support::openbao::{shared, unique_prefix};
 use crate::support::standalone::Repository;
 use crate::support::story::{self, Reader};
 
@@ -64,8 +64,8 @@ fn every_command_of_the_page_does_what_it_says() {
     team.run(&["recipients", "remove", "bob"]);
     team.commit_as("Alice", "Let Bob go");
 
-    let mut reader =
-        Reader::new(&sandbox, team.repository.root()).has("VAULT_TOKEN", OpenBao::ROOT_TOKEN);
+    let mut reader = Reader::new(&sandbox, team.repository.root())
+        .has("VAULT_TOKEN", &story::sync_token(server, &prefix));
     let failed = story::is_true(
         "docs/git.md",
         8,

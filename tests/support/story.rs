@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::cli::{Command, Sandbox, make_executable};
+use super::openbao::OpenBao;
 use super::terminal::at_terminal;
 
 /// Runs every command in the `console` blocks of a document, and asserts that
@@ -242,6 +243,22 @@ pub fn copy_of_this_repository(sandbox: &Sandbox) -> PathBuf {
         sandbox.program("cp", ["-R"]).args([&folder, &copy]).run().success();
     }
     copy
+}
+
+/// A token with exactly the policy that docs/vault.md documents for `sync`, at
+/// another place.
+pub fn sync_token(server: &OpenBao, prefix: &str) -> String {
+    let blocks = blocks("docs/vault.md", "hcl");
+    let policy =
+        blocks.iter().find(|block| block.starts_with("# phalanx-sync-idfdev.hcl")).unwrap();
+    let (mount, path) = prefix.split_once('/').unwrap();
+    let policy = ["data", "metadata"].iter().fold(policy.clone(), |policy, area| {
+        policy.replace(&format!("secret/{area}/phalanx/idfdev"), &format!("{mount}/{area}/{path}"))
+    });
+    assert!(!policy.contains("/phalanx/idfdev/"), "{policy}");
+    let name = prefix.replace('/', "-");
+    server.create_policy(&name, &policy);
+    server.create_token(&[&name])
 }
 
 /// The code blocks of a page in a language, without their fences.

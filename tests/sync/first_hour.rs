@@ -2,7 +2,7 @@
 //! print what stands below it.
 
 use crate::support::cli::{Sandbox, make_executable};
-use crate::support::openbao::{OpenBao, shared, unique_prefix};
+use crate::support::openbao::{shared, unique_prefix};
 use crate::support::standalone::Repository;
 use crate::support::story;
 use crate::support::terminal::at_terminal;
@@ -42,6 +42,7 @@ app-key:
 fn the_first_hour_in_the_documentation_is_true() {
     let sandbox = Sandbox::new();
     let (server, prefix) = (shared(), unique_prefix("first-hour"));
+    let token = story::sync_token(server, &prefix);
     let seed = Repository::phalanx(&sandbox, "seed")
         .environment("minikube", server.url(), &prefix, &["argocd", "mobu"])
         .application("argocd", ARGOCD)
@@ -74,7 +75,7 @@ fn the_first_hour_in_the_documentation_is_true() {
             let program = story::shell(&sandbox, command, &folder)
                 .env("USER", "alice")
                 .env("EDITOR", "my-editor")
-                .env("VAULT_TOKEN", OpenBao::ROOT_TOKEN);
+                .env("VAULT_TOKEN", &token);
             let (text, code) = match answers {
                 [] => {
                     let output = program.run();

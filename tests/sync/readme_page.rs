@@ -2,7 +2,7 @@
 //! Phalanx checkout of Alice's, to which Bob adds a value.
 
 use crate::support::cli::Sandbox;
-use crate::support::openbao::{OpenBao, shared, unique_prefix};
+use crate::support::openbao::{shared, unique_prefix};
 use crate::support::standalone::Repository;
 use crate::support::story::{self, Reader};
 
@@ -81,7 +81,7 @@ fn every_command_of_the_page_does_what_it_says() {
     let mut alice = Reader::new(&sandbox, own)
         .has("USER", "alice")
         .has("CLIENT_SECRET", "the secret of the client")
-        .knows("VAULT_TOKEN", OpenBao::ROOT_TOKEN)
+        .knows("VAULT_TOKEN", &story::sync_token(server, &prefix))
         .reads(VAULT, server.url());
     let mut bob = Reader::new(&sandbox, &bobs)
         .has("HOME", bob_is.to_str().unwrap())

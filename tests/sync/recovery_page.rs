@@ -39,7 +39,7 @@ fn every_command_of_the_page_does_what_it_says() {
         .committed();
     let run = |arguments: &[&str], input: &str| {
         let command = sandbox.command(arguments).current_dir(&repository).stdin(input);
-        command.env("VAULT_TOKEN", servers.now().root_token()).run().success()
+        command.env("VAULT_TOKEN", servers.token(servers.now())).run().success()
     };
     run(&["set", "idfdev", "gafaelfawr", "ldap-password", "--commit"], "from outside");
     run(&["sync", "idfdev"], "");
@@ -68,12 +68,12 @@ fn every_command_of_the_page_does_what_it_says() {
             let (now, scratch) = (servers.now(), &servers.scratch);
             let line = command
                 .replace(SCRATCH, scratch.url())
-                .replace("VAULT_TOKEN=drill", &format!("VAULT_TOKEN={}", scratch.root_token()));
+                .replace("VAULT_TOKEN=drill", &format!("VAULT_TOKEN={}", servers.token(scratch)));
             let output = story::shell(&sandbox, &line, repository.root())
                 .env("VAULT_ADDR", now.url())
                 .env("BAO_ADDR", now.url())
-                .env("BAO_TOKEN", now.root_token())
-                .env("VAULT_TOKEN", now.root_token())
+                .env("BAO_TOKEN", servers.token(now))
+                .env("VAULT_TOKEN", servers.token(now))
                 .run();
             let text = output.stdout().replace(scratch.url(), SCRATCH).replace(now.url(), VAULT);
             (story::redact(&text), output.code())
@@ -85,9 +85,17 @@ fn every_command_of_the_page_does_what_it_says() {
     assert_eq!(held(servers.now()), before.unwrap(), "after the loss");
 }
 
+/// What whoever administers a server may do, without being root.
+const ADMINISTRATORS: &str = r#"
+path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }
+"#;
+
 /// The servers of the page.
 struct Servers {
     real: OpenBao,
+    /// Who administers the real one and the new one. The scratch server knows
+    /// neither, so that no token passes for another's.
+    administrators: [String; 2],
     scratch: OpenBao,
     /// What comes in place of the real one: it has no mount yet.
     new: OpenBao,
@@ -98,7 +106,21 @@ impl Servers {
     fn start() -> Self {
         let [real, scratch, new] = [OpenBao::start(), OpenBao::start(), OpenBao::start()];
         new.root("DELETE", "sys/mounts/secret", None);
-        Self { real, scratch, new, is_lost: Cell::new(false) }
+        let administrators = [&real, &new].map(|server| {
+            server.create_policy("administrators", ADMINISTRATORS);
+            server.create_token(&["administrators"])
+        });
+        Self { real, administrators, scratch, new, is_lost: Cell::new(false) }
+    }
+
+    /// The token for a server.
+    fn token<'a>(&'a self, server: &OpenBao) -> &'a str {
+        let [real, new] = &self.administrators;
+        match server.url() {
+            url if url == self.real.url() => real,
+            url if url == self.new.url() => new,
+            _ => OpenBao::ROOT_TOKEN,
+        }
     }
 
     /// The one that is the environment's.

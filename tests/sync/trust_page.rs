@@ -2,7 +2,7 @@
 //! one that is not.
 
 use crate::support::cli::Sandbox;
-use crate::support::openbao::{OpenBao, shared, unique_prefix};
+use crate::support::openbao::{shared, unique_prefix};
 use crate::support::standalone::Repository;
 use crate::support::story::{self, Reader};
 
@@ -40,12 +40,12 @@ fn every_command_of_the_page_does_what_it_says() {
     git(&["add", "--all"]);
     git(&["-c", author, "-c", "user.email=mallory@example.org", "commit", "-q", "-m", "Help"]);
 
-    let mut reader =
-        Reader::new(&sandbox, repository.root()).has("VAULT_TOKEN", OpenBao::ROOT_TOKEN);
+    let token = story::sync_token(server, &prefix);
+    let mut reader = Reader::new(&sandbox, repository.root()).has("VAULT_TOKEN", &token);
     let sync = |trusted: &str| {
         let sync = ["sync", "idfdev", "--trust-root", trusted];
         let sync = sandbox.command(sync).current_dir(&repository);
-        sync.env("VAULT_TOKEN", OpenBao::ROOT_TOKEN).run().success();
+        sync.env("VAULT_TOKEN", &token).run().success();
     };
     let failed = story::is_true(
         "docs/trust.md",
