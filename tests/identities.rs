@@ -719,6 +719,64 @@ fn a_private_key_in_the_place_of_a_path_is_not_repeated() {
     ");
 }
 
+/// The forms that a key takes on its way into a variable, whole and damaged.
+fn forms(key: &str) -> Vec<String> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    let key = key.trim_end();
+    let line = key.lines().last().unwrap();
+    let half = key.len() / 2;
+    vec![
+        STANDARD.encode(key),
+        STANDARD.encode(format!("{key}\n")),
+        URL_SAFE_NO_PAD.encode(key),
+        key.lines().skip(1).map(|line| format!("{line}\n")).collect(),
+        key[1..].to_owned(),
+        key[5..].to_owned(),
+        key[half..].to_owned(),
+        key[..half].to_owned(),
+        format!("'{key}'"),
+        format!("\"{line}\""),
+        format!("KEY={line}"),
+        key.replace('\n', " "),
+        key.replace('\n', "\\n"),
+        key.replace('\n', ""),
+        line.to_lowercase(),
+    ]
+}
+
+/// Whether any sixteen characters of a key's own are in a text.
+fn shows(text: &str, key: &str) -> bool {
+    let pieces = key.split_whitespace().filter(|word| word.is_ascii() && word.len() >= 24);
+    let mut windows = pieces.flat_map(|word| (0..=word.len() - 16).map(|at| &word[at..at + 16]));
+    windows.any(|piece| text.contains(piece) && !piece.starts_with("AGE-"))
+}
+
+#[test]
+fn no_form_of_a_key_is_repeated_whatever_source_it_is_given_to() {
+    let store = locked();
+    let ssh = store.sandbox.ssh_key("own");
+    let age = line_of(&store.alice);
+    // Of a kind that the program does not know, with another's letters.
+    let hybrid = age.replacen("AGE-SECRET-KEY-1", "AGE-SECRET-KEY-PQ-1", 1);
+    let plugin = age.replacen("AGE-SECRET-KEY-1", "AGE-PLUGIN-NONE-1", 1);
+    let mut count = 0;
+    for key in [&age, &hybrid, &plugin, &text_of(&ssh)] {
+        for form in forms(key) {
+            let variables = ["PHALANX_SECRETS_IDENTITY", "SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE"];
+            let by_variable = variables.map(|name| get(&store).env(name, &form));
+            for command in by_variable.into_iter().chain([get(&store).args([&format!("-i{form}")])])
+            {
+                let output = command.run();
+                let told = format!("{}{}", output.stdout(), output.stderr());
+                assert!(!shows(&told, &form) && !shows(&told, key), "{form}\n{output:?}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 200, "{count}");
+}
+
 /// A private key pasted where the public one belongs.
 #[test]
 fn a_private_key_in_a_holders_file_is_refused_and_not_repeated() {

@@ -23,6 +23,7 @@
 //! - [`first_hour`]: what the documentation tells a newcomer.
 //! - [`move_in`]: from where values were kept before.
 //! - [`encoded`], [`run`]: what else reaches Vault, and what comes from there.
+//! - [`sizes`]: how large a value may be.
 //! - [`variables`]: how Vault is reached.
 //! - [`vault_page`]: what the documentation tells of policies and tokens.
 //! - [`access`], [`faults`], [`tokens`]: what a token may do, and all that may
@@ -77,6 +78,7 @@ mod renamed;
 mod revisions;
 mod run;
 mod side_by_side;
+mod sizes;
 mod static_values;
 mod tokens;
 mod trust;
