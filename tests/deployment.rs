@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::support::cli::{Output, Sandbox, copy_program};
 use crate::support::notice;
-use crate::support::openbao::{OpenBao, shared, unique_prefix};
+use crate::support::openbao::{shared, unique_prefix};
 use crate::support::standalone::Repository;
+use crate::support::story;
 
 /// Every command line of the program in an example.
 fn command_lines(example: &Value, found: &mut Vec<Vec<String>>) {
@@ -150,6 +151,7 @@ fn the_jobs_run_as_the_user_of_their_pod() {
         .application("app", "secrets.made.generate.type = 'password'\n")
         .committed();
     let commit = sandbox.git_in(&repository, ["rev-parse", "HEAD"]);
+    let token = story::sync_token(server, &prefix);
     sandbox.git(["clone", "--quiet", "--bare", "origin", "origin.git"]);
     // The images' folders are everybody's to read.
     let program = sandbox.root().join("phalanx-secrets");
@@ -162,8 +164,8 @@ fn the_jobs_run_as_the_user_of_their_pod() {
     for (example, findings) in [("presync-job.yaml", 0), ("cronjob.yaml", 1)] {
         let text = fs::read_to_string(examples.join(example)).unwrap();
         let example: Value = serde_saphyr::from_str(&text).unwrap();
-        let job = example["spec"].get("jobTemplate").unwrap_or(&example);
-        let pod = &job["spec"]["template"]["spec"];
+        let spec = example["spec"].get("jobTemplate").unwrap_or(&example);
+        let pod = &spec["spec"]["template"]["spec"];
         assert_eq!(pod["securityContext"]["runAsUser"], USER);
         let origin = sandbox.work().join("origin.git");
         let world = Pod::new(&sandbox, origin);
@@ -177,7 +179,7 @@ fn the_jobs_run_as_the_user_of_their_pod() {
             ("PHALANX_SECRETS_TRUST_ROOT", &commit),
             ("VAULT_AUTH_METHOD", ""),
             ("VAULT_AUTH_ROLE", ""),
-            ("VAULT_TOKEN", OpenBao::ROOT_TOKEN),
+            ("VAULT_TOKEN", &token),
         ];
         if findings == 1 {
             server.put(&prefix, "stranger", serde_json::json!({ "a": "b" }));
@@ -185,5 +187,23 @@ fn the_jobs_run_as_the_user_of_their_pod() {
         world.run(&program, &Container(&pod["containers"][0]), &here).fails_with(findings);
         fs::remove_dir_all(&world.volume).unwrap();
     }
+    assert!(server.value(&prefix, "app", "made").is_some());
+
+    // The workflow, in what `actions/checkout` leaves.
+    let text = fs::read_to_string(examples.join("github-workflow.yaml")).unwrap();
+    let workflow: Value = serde_saphyr::from_str(&text).unwrap();
+    let steps = workflow["jobs"]["sync"]["steps"].as_array().unwrap();
+    let lines = steps.iter().filter_map(|step| step["run"].as_str());
+    let lines: Vec<&str> = lines.filter(|line| line.starts_with("phalanx-secrets ")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    sandbox.git(["clone", "--quiet", "origin", "checkout"]);
+    let entry = format!("{}/app", prefix.replacen('/', "/metadata/", 1));
+    server.root("DELETE", &entry, None);
+    story::shell(&sandbox, lines[0], &sandbox.work().join("checkout"))
+        .env("PHALANX_SECRETS_IDENTITY", sandbox.read(&job.path))
+        .env("PHALANX_SECRETS_TRUST_ROOT", &commit)
+        .env("VAULT_TOKEN", &token)
+        .run()
+        .success();
     assert!(server.value(&prefix, "app", "made").is_some());
 }

@@ -63,6 +63,11 @@ fn every_command_of_the_page_does_what_it_says() {
     let administrator = administrator.unwrap();
     let (_, own) = server.request("GET", "auth/token/lookup-self", &administrator, None);
     assert_eq!(own["data"]["policies"], json!(["default", "phalanx-admin-idfdev"]));
+    // Again, so that the older ones are revoked.
+    for command in ["create-read-approle", "create-read-token", "create-write-token", "audit"] {
+        let run = sandbox.command(["vault", command, "idfdev"]).current_dir(&repository);
+        run.env("VAULT_TOKEN", &administrator).run().success();
+    }
     for neighbour in ["idfint", "longer"] {
         for command in ["create-read-approle", "create-read-token", "create-write-token", "audit"] {
             let run = sandbox.command(["vault", command, neighbour]).current_dir(&repository);
