@@ -9,6 +9,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::curve::{is_ed25519_key, is_x25519_key};
 use super::private_key::find_private_key;
 
 /// A public key, in canonical form: what two spellings of one key share.
@@ -51,6 +52,12 @@ pub enum InvalidRecipient {
     /// An RSA key longer than any in use.
     #[error("this ssh-rsa key has more than 4096 bits")]
     LongRsa,
+    /// A key that nobody can have.
+    #[error(
+        "this is no key of anybody: what is sealed to it everybody can open, or it is written in \
+         an odd form"
+    )]
+    Point,
     /// Anything else.
     #[error("this is neither an age recipient (age1…) nor an SSH public key")]
     Unknown,
@@ -118,7 +125,11 @@ impl FromStr for Recipient {
         }
         if text.to_ascii_lowercase().starts_with("age1") {
             if let Ok(native) = text.parse::<age::x25519::Recipient>() {
-                return Ok(Self(native.to_string()));
+                let native = native.to_string();
+                return match bech32::decode(&native).map(|(_, point)| point.try_into()) {
+                    Ok(Ok(point)) if is_x25519_key(&point) => Ok(Self(native)),
+                    _ => Err(InvalidRecipient::Point),
+                };
             }
             if let Ok(plugin) = text.parse::<age::plugin::Recipient>() {
                 return Ok(Self(plugin.to_string()));
@@ -127,13 +138,27 @@ impl FromStr for Recipient {
         }
         use age::ssh::ParseRecipientKeyError as Ssh;
         match text.parse::<age::ssh::Recipient>() {
-            Ok(ssh) => Ok(Self(ssh.to_string())),
+            Ok(ssh) => {
+                let ssh = ssh.to_string();
+                match is_ssh_point(&ssh) {
+                    Some(false) => Err(InvalidRecipient::Point),
+                    _ => Ok(Self(ssh)),
+                }
+            }
             Err(Ssh::Unsupported(kind)) => Err(InvalidRecipient::UnsupportedSsh(kind)),
             Err(Ssh::RsaModulusTooSmall) => Err(InvalidRecipient::WeakRsa),
             Err(Ssh::RsaModulusTooLarge) => Err(InvalidRecipient::LongRsa),
             Err(_) => Err(InvalidRecipient::Unknown),
         }
     }
+}
+
+/// Whether an ssh-ed25519 key is one; `None` of other types.
+fn is_ssh_point(key: &str) -> Option<bool> {
+    let wire = STANDARD.decode(key.strip_prefix("ssh-ed25519 ")?).unwrap_or_default();
+    // The type and the point, each after its length in four bytes.
+    let point = wire.get(4 + "ssh-ed25519".len() + 4..).unwrap_or_default();
+    Some(point.try_into().is_ok_and(|point| is_ed25519_key(&point)))
 }
 
 impl fmt::Display for Recipient {

@@ -8,12 +8,13 @@ use std::collections::HashSet;
 use std::io::{Read, Write};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::{DecryptError, Decryptor, EncryptError, Encryptor};
+use age::{DecryptError, EncryptError, Encryptor};
 use age_core::format::{FileKey, Stanza};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::header::Header;
+use super::header_gate::read_header;
 use super::identities::Identities;
 use super::paths::bound_path;
 use super::recipient::RecipientSet;
@@ -37,6 +38,9 @@ pub enum OpenError {
     /// It is not an age file, or only part of one.
     #[error("it is not a whole age file: it was truncated or overwritten")]
     Malformed,
+    /// It has a header longer than any that is made.
+    #[error("its header is longer than that of any sealed value (1,024 stanzas, 1 MiB)")]
+    HeaderTooLong,
     /// It is an age file in the other form.
     #[error("it is a binary age file, and the store keeps armored ones")]
     Binary,
@@ -188,17 +192,8 @@ impl age::Identity for HeaderReader {
     }
 }
 
-/// Reads the header of an armored file.
-fn read_header(file: &[u8]) -> Result<Decryptor<impl Read>, OpenError> {
-    // The reader would take this form too. The store keeps text alone, so that
-    // git never has to guess and a file has one form.
-    if file.starts_with(b"age-encryption.org/") {
-        return Err(OpenError::Binary);
-    }
-    Decryptor::new_buffered(ArmoredReader::new(file)).map_err(open_error)
-}
-
-fn open_error(error: DecryptError) -> OpenError {
+/// What an error of the age library says of a file.
+pub(super) fn open_error(error: DecryptError) -> OpenError {
     match error {
         DecryptError::InvalidMac => OpenError::Tampered("its header"),
         DecryptError::DecryptionFailed => OpenError::Tampered("its header"),

@@ -7,6 +7,8 @@ use ssh_key::PublicKey;
 use ssh_key::public::{EcdsaPublicKey, KeyData};
 use thiserror::Error;
 
+use super::curve::is_ed25519_key;
+
 /// The fewest bits of an RSA key that signs.
 const MIN_RSA_BITS: usize = 2048;
 
@@ -28,6 +30,9 @@ pub enum InvalidSigningKey {
     /// A key of a type whose signatures are not verified here.
     #[error("signatures by keys of type {0} cannot be verified here")]
     Unsupported(String),
+    /// A key that nobody can have.
+    #[error("this is no key of anybody: everybody can make signatures by it")]
+    Point,
     /// An RSA key that is too short to be safe.
     #[error("this ssh-rsa key has fewer than 2048 bits")]
     WeakRsa,
@@ -37,6 +42,12 @@ impl SigningKey {
     /// A key as the SSH library has it.
     pub(crate) fn from_data(key: &KeyData) -> Result<Self, InvalidSigningKey> {
         match key {
+            KeyData::Ed25519(key) if !is_ed25519_key(&key.0) => {
+                return Err(InvalidSigningKey::Point);
+            }
+            KeyData::SkEd25519(key) if !is_ed25519_key(&key.public_key().0) => {
+                return Err(InvalidSigningKey::Point);
+            }
             KeyData::Ed25519(_)
             | KeyData::SkEd25519(_)
             | KeyData::SkEcdsaSha2NistP256(_)

@@ -341,3 +341,28 @@ fn an_edited_path_does_not_open_at_its_new_place() {
     let refused = open(&edited, &id("token"), &person.identities).unwrap_err();
     assert!(matches!(refused, OpenError::Tampered(_)), "{refused:?}");
 }
+
+/// The age library would take seconds for a header of 50 kB, and no file of the
+/// store has one.
+#[test]
+fn a_header_beyond_all_limits_is_refused_before_it_is_parsed() {
+    let store = SmallStore::new();
+    store.set("app", "password", VALUE);
+    let (header, payload) = dismantle(&store.bytes(FILE));
+    let (stanzas, mac) = header.rsplit_once("---").unwrap();
+    for (stanza, count) in [("-> x\n\n", 2_000), ("-> x y\n", 1), ("-> x\n\n", 900)] {
+        let long = "A".repeat(64) + "\n";
+        let body = if count == 1 { long.repeat(20_000) } else { String::new() };
+        let header = format!("{stanzas}{}{body}---{mac}", stanza.repeat(count));
+        store.write(FILE, assemble(&header, &payload));
+        let get = store.run(["get", "demo", "app", "password"]).hides(VALUE).fails_with(3);
+        let check = store.run(["check", "demo"]).fails_with(1);
+        if count == 900 {
+            // Below the limit, it is a header like others, that was changed.
+            assert!(get.stderr().contains("does not verify"), "{get:?}");
+            continue;
+        }
+        assert!(get.stderr().contains("its header is longer than"), "{get:?}");
+        assert!(check.stdout().contains("its header is longer than"), "{check:?}");
+    }
+}
