@@ -18,8 +18,8 @@ const MOUNT: &str = "approle";
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It takes a token that may write policies and AppRoles. The older SecretIDs are \
-    revoked once the\nnew one has been seen to work. To have the operator in the cluster use \
+    after_help = "It takes an administrator's token; docs/vault.md has the policy for it. The older \
+    SecretIDs are\nrevoked once the new one has been seen to work. To have the operator in the cluster use \
     it:\n  phalanx-secrets vault create-read-approle ENV --as-secret vault-credentials | \
     kubectl apply -f -"
 )]

@@ -10,8 +10,8 @@ use crate::vault::{CreatedToken, VaultClient, read_policy};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "For clusters whose Vault Secrets Operator is set to authMethod: token; all others \
-    take the AppRole.\nIt takes a token that may write policies, make tokens and list their \
-    accessors. The older read\ntokens are revoked once the new one has been seen to work."
+    take the AppRole.\nIt takes an administrator's token; docs/vault.md has the policy for it. \
+    The older read tokens\nare revoked once the new one has been seen to work."
 )]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -14,8 +14,8 @@ use crate::vault::{CreatedToken, VaultClient, write_policy};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It takes a token that may write policies, make tokens and list their accessors. \
-    The older write\ntokens are revoked once the new one has been seen to work."
+    after_help = "It takes an administrator's token; docs/vault.md has the policy for it. The older \
+    write tokens\nare revoked once the new one has been seen to work."
 )]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -159,3 +159,26 @@ fn a_token_that_vault_does_not_describe_is_left_out() {
     assert_eq!(run.stdout(), "");
     assert!(run.stderr().contains("cannot look up a token"), "{run:?}");
 }
+
+/// One who may list the AppRoles, and read that of one environment.
+#[test]
+fn the_approles_of_others_need_not_be_read() {
+    let world = world("one-role");
+    let other = super::super::World::at(&format!("{}-other", world.prefix), &[("app", super::APP)]);
+    drop(other.create(&["create-read-approle", "demo"]));
+    let (_, last) = world.names();
+    let all =
+        r#"path "auth/approle/role/*" { capabilities = ["create", "read", "update", "list"] }"#;
+    let one = format!(
+        "path \"auth/approle/role\" {{ capabilities = [\"list\"] }}\n\
+         path \"auth/approle/role/{last}\" {{ capabilities = [\"read\"] }}\n"
+    );
+    let policy = ADMINISTRATOR.replace("CREATE", WITH_SUDO).replace(all, &one);
+    assert!(policy.contains(&one));
+    let name = format!("one-role-of-{last}");
+    world.server.create_policy(&name, &policy);
+    let token = world.server.create_token(&[&name]);
+    let audit = world.command(&["vault", "audit", "demo"]).env("VAULT_TOKEN", &token).run();
+    let audit = audit.fails_with(1);
+    assert!(audit.stdout().contains(&format!("No read AppRole ({last})")), "{audit:?}");
+}
