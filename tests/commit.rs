@@ -332,3 +332,20 @@ fn repositories_of_every_shape_are_committed_to() {
     run(&module.join("inner/store"), "password", "seven");
     assert_eq!(git(&["rev-parse", "HEAD"]), before);
 }
+
+/// What cannot be read afterwards keeps nothing from being committed.
+#[test]
+fn a_change_of_holders_is_committed_whatever_is_wrong_with_specs() {
+    let store = committed();
+    let bob = store.sandbox.age_identity("bob").recipient;
+    store.set("app", "token", "x");
+    let add = ["recipients", "add", "bob", "--access", "demo", "--key", &bob, "--commit"];
+    store.run(add).success();
+    store.write("secrets/applications/app.toml", "[secrets.token\n");
+    let output = store.run(["recipients", "remove", "bob", "--commit"]).fails_with(3);
+    assert!(output.stderr().contains("secrets/applications/app.toml"), "{output:?}");
+    assert!(output.stderr().contains("the change is made"), "{output:?}");
+    assert_eq!(store.git(&["log", "-1", "--format=%s"]).trim_end(), "recipients: remove bob");
+    let status = store.git(&["status", "--porcelain"]);
+    assert_eq!(status.trim_end(), " M secrets/applications/app.toml");
+}

@@ -2,7 +2,9 @@
 //! space: no value is lost, no file is left that nobody can open, and running
 //! it again does the rest.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -16,7 +18,7 @@ use rand::RngExt as _;
 use crate::support::cli::Sandbox;
 use crate::support::keys::Key;
 use crate::support::notice;
-use crate::support::small_store::files_below;
+use crate::support::small_store::{SmallStore, files_below};
 use crate::support::standalone::Repository;
 
 const APPLICATIONS: usize = 20;
@@ -333,4 +335,28 @@ fn changes_at_the_same_time_wait_for_each_other() {
     });
     let get = large.sandbox.command(["get", "demo", application, key]);
     assert_eq!(get.current_dir(&large.root).run().success().stdout(), "new 19");
+}
+
+/// Git and editors put another file in the place of `store.toml`.
+#[test]
+fn a_settings_file_that_is_replaced_does_not_let_another_command_in() {
+    let store = SmallStore::new();
+    store.set("app", "token", "one");
+    let folder = fs::File::open(store.root.join("secrets")).unwrap();
+    folder.lock().unwrap();
+    let settings = store.root.join("secrets/store.toml");
+    fs::write(settings.with_extension("new"), fs::read(&settings).unwrap()).unwrap();
+    fs::rename(settings.with_extension("new"), &settings).unwrap();
+    let is_free = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let set = store.command(["set", "demo", "app", "token"]).stdin("two").run().success();
+            assert!(set.stderr().contains("waiting for it"), "{set:?}");
+            assert!(is_free.load(Ordering::SeqCst));
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        is_free.store(true, Ordering::SeqCst);
+        drop(folder);
+    });
+    assert_eq!(store.get("app", "token"), b"two");
 }

@@ -553,3 +553,20 @@ fn a_value_that_git_ignores_is_stored_and_said_to_be_in_no_commit() {
                    hold what is stored there\n";
     assert!(output.stderr().contains(warning), "{output:?}");
 }
+
+/// A file system takes names of 255 bytes.
+#[test]
+fn a_key_whose_file_no_system_takes_is_refused_as_a_name() {
+    let store = SmallStore::new();
+    for (letter, longest) in [("k", 200), ("\u{f8}", 41), ("\u{4e2d}", 27)] {
+        let set = |key: &str| {
+            let set = ["set", "demo", "app", key, "--allow-unknown"];
+            store.command(set).stdin("x").run()
+        };
+        let key = letter.repeat(longest);
+        set(&key).success();
+        assert_eq!(store.get("app", &key), b"x");
+        let output = set(&letter.repeat(longest + 1)).fails_with(2);
+        assert!(output.stderr().contains("longer than"), "{output:?}");
+    }
+}

@@ -208,12 +208,13 @@ fn from_vault(
     environment: &Environment,
     context: &Context<'_>,
 ) -> Result<Secrets, CliError> {
+    // Whoever may read one application may not read the others.
     let read = async |vault: &VaultClient| {
-        Ok(vault.read_environment([&args.application], &BTreeSet::new()).await?)
+        vault.check_mount().await?;
+        Ok(vault.read_entry(&args.application).await?)
     };
-    let current = args.server.with_vault(Credentials::Entries, environment, context, read)?;
-    let entry = current.entries.get(&args.application).and_then(|entry| entry.data.as_ref());
-    let Some(data) = entry else {
+    let entry = args.server.with_vault(Credentials::Entries, environment, context, read)?;
+    let Some(data) = &entry.data else {
         return Err(CliError::store(format!("Vault holds nothing for {}", args.application))
             .hint(format!("fill it with: phalanx-secrets sync {}", environment.name)));
     };

@@ -10,10 +10,12 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// The longest name accepted, in bytes. Percent-encoded threefold and with a
-/// suffix it still fits the 255 bytes that file systems allow, for the names
-/// that are in use.
+/// The longest name accepted, in bytes.
 const MAX_LENGTH: usize = 200;
+
+/// The longest name of a key in the form that its file has, in bytes: with a
+/// suffix it fits the 255 that file systems allow.
+const MAX_ENCODED: usize = 250;
 
 /// A name that does not follow its rules.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -62,7 +64,18 @@ fn check_key(name: &str) -> Result<(), &'static str> {
     if name.trim() != name {
         return Err("it must not begin or end with white space");
     }
+    if encoded_length(name) > MAX_ENCODED {
+        return Err("its file's name would be longer than file systems allow");
+    }
     Ok(())
+}
+
+/// The length of a key's name where it is percent-encoded, as in the name of
+/// its file: `store::file_stem` says which bytes are.
+fn encoded_length(name: &str) -> usize {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+=@,".contains(&byte);
+    let plain: usize = name.bytes().map(|byte| if is_plain(byte) { 1 } else { 3 }).sum();
+    plain + if name.starts_with('.') { 2 } else { 0 }
 }
 
 fn check_length(name: &str) -> Result<(), &'static str> {

@@ -2,7 +2,8 @@
 //!
 //! A command that seals a value again has read it before: what another one
 //! wrote in between would be lost. So whatever changes the store holds a lock
-//! on `store.toml` from its first look to its last write. The lock goes with
+//! on the folder `secrets` and on `store.toml` from its first look to its last
+//! write. The lock goes with
 //! the process, however that ends, and leaves nothing behind.
 
 use std::collections::BTreeSet;
@@ -40,7 +41,27 @@ pub struct ValueChange<'a> {
 pub struct LockedStore {
     store: Store,
     touched: Mutex<BTreeSet<String>>,
-    _lock: Option<File>,
+    _locks: Vec<File>,
+}
+
+/// Locks a file or folder; `None` where nothing can be locked there. While
+/// another process has it, `waiting` is called once and this one waits.
+fn lock(file: File, waiting: &mut Option<impl FnOnce()>) -> Result<Option<File>, StoreError> {
+    let locked = match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            if let Some(waiting) = waiting.take() {
+                waiting();
+            }
+            file.lock()
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+        Ok(()) => Ok(()),
+    };
+    match locked {
+        Ok(()) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(source) => Err(StoreError::Lock { source }),
+    }
 }
 
 impl LockedStore {
@@ -59,28 +80,21 @@ impl LockedStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::Lock { source }),
         };
-        let locked = match file.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                waiting();
-                file.lock()
-            }
-            Err(TryLockError::Error(error)) => Err(error),
-            Ok(()) => Ok(()),
-        };
-        let lock = match locked {
-            Ok(()) => Some(file),
-            // Nothing is locked where nothing can be.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => None,
-            Err(source) => return Err(StoreError::Lock { source }),
-        };
-        if lock.is_some() {
+        let mut waiting = Some(waiting);
+        // Git and editors put another file in the place of this one, which then
+        // is not the one that is locked; the folder stays. Some network file
+        // systems lock no folder.
+        let folder = File::open(root.join(SECRETS)).map(|folder| lock(folder, &mut waiting));
+        let folder = folder.ok().and_then(Result::ok).flatten();
+        let locks: Vec<File> = folder.into_iter().chain(lock(file, &mut waiting)?).collect();
+        if !locks.is_empty() {
             // Nobody else is writing, so these are what interrupted ones left.
             remove_leftovers(root, SECRETS)?;
             remove_leftovers(root, RECIPIENTS)?;
         }
         // Only now: it may have changed while this waited.
         let store = Store::open(tree)?;
-        Ok(store.map(|store| Self { store, touched: Mutex::default(), _lock: lock }))
+        Ok(store.map(|store| Self { store, touched: Mutex::default(), _locks: locks }))
     }
 
     /// Seals a new value to those who may read the secret, and puts it in its

@@ -36,9 +36,9 @@ use judge::Case;
 pub use judgement::{Behind, Diverged, Drift, DriftChange, Judgement, Relation};
 pub use ownership::{Foreign, NotOurs, Owner};
 
-use crate::model::{ApplicationName, Environment, Kind};
+use crate::model::{ApplicationName, Environment, Kind, SecretValue};
 use crate::plan::{Deletion, EntryChange, Guard, Plan, TooMuch, plan};
-use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, mint, resolve};
+use crate::resolve::{Inputs, MintError, Minted, Policy, Problem, Resolved, Values, mint, resolve};
 use crate::static_values::StaticValues;
 use crate::trust::{RolledBack, VerifiedHistory};
 use crate::vault::{CurrentSecrets, Lacking, MountLimits, VaultClient, VaultError};
@@ -238,10 +238,10 @@ impl Sync<'_> {
     ///
     /// # Errors
     /// The first step that fails. What was written before it is complete.
-    pub async fn run(
+    pub async fn run<R: CryptoRng + 'static>(
         &self,
         mut current: CurrentSecrets,
-        random: &mut impl CryptoRng,
+        random: fn() -> R,
         clock: impl Fn() -> Timestamp,
         mut observe: impl FnMut(Event<'_>),
     ) -> Result<Plan, SyncError> {
@@ -300,8 +300,9 @@ impl Sync<'_> {
                 }
             }
             observe(Event::Generating);
-            let values = mint(&resolved, &mut minted, random, clock())?;
-            let pull_secret = resolved.pull_secret.as_ref();
+            let (values, pull_secret);
+            (values, pull_secret, minted) = generate(resolved, minted, random, clock()).await?;
+            let pull_secret = pull_secret.as_ref();
             let observe_written = |event: Event<'_>| {
                 if let Event::Written(application, change) = &event {
                     done.add(application, change);
@@ -350,6 +351,24 @@ impl Sync<'_> {
                 policy: self.vault.needed_policy(self.deletion != Deletion::Nothing),
             }),
         }
+    }
+}
+
+/// Makes every pending value beside the thread that waits for Vault: a hash or a
+/// key takes so long that the requests of other environments would time out.
+async fn generate<R: CryptoRng + 'static>(
+    resolved: Resolved,
+    mut minted: Minted,
+    random: fn() -> R,
+    now: Timestamp,
+) -> Result<(Values, Option<SecretValue>, Minted), SyncError> {
+    let work = move || {
+        let values = mint(&resolved, &mut minted, &mut random(), now)?;
+        Ok((values, resolved.pull_secret, minted))
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(generated) => generated,
+        Err(error) => std::panic::resume_unwind(Box::new(error)),
     }
 }
 

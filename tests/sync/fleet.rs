@@ -166,3 +166,22 @@ fn requests_are_held_back() {
     // no sooner than this.
     assert!(began.elapsed() >= Duration::from_millis(790), "{:?}", began.elapsed());
 }
+
+/// Each hash takes a second or so, in which the other environments are waited
+/// for as before.
+#[test]
+fn what_one_environment_generates_keeps_no_other_waiting() {
+    let hashes: String = (0..3)
+        .map(|number| {
+            format!(
+                "secrets.p{number}.generate.type = 'password'\nsecrets.h{number}.generate = \
+                 {{ type = 'bcrypt-password-hash', source = 'p{number}' }}\n"
+            )
+        })
+        .collect();
+    let world = World::new("fleet-hashes", &[("app", &hashes)]);
+    world.add_environment("one", world.server.url());
+    world.add_environment("two", world.server.url());
+    let sync = world.command(&["sync", "--all"]).env("VAULT_CLIENT_TIMEOUT", "3");
+    sync.env("VAULT_MAX_RETRIES", "0").run().success();
+}

@@ -103,20 +103,24 @@ impl Change {
         if !commit.is_wanted() {
             context.ui.hint("commit secrets/ and recipients/ together");
         }
-        if let Some(withdrawal) = withdrawal {
+        let exposed = withdrawal.map(|withdrawal| {
             let only = Withdrawals::from_iter([withdrawal]);
-            let exposed = Exposed::find(
-                &store,
-                &after,
-                &only,
-                &FormerHolders::unknown(),
-                &context.checkout,
-                |_| true,
-            )?;
-            print_exposed(&exposed, context.ui)?;
+            let former = FormerHolders::unknown();
+            Exposed::find(&store, &after, &only, &former, &context.checkout, |_| true)
+        });
+        // What is written is committed, whatever the list below comes to.
+        let touched = store.into_touched();
+        let told = match &exposed {
+            Some(Ok(exposed)) => print_exposed(exposed, context.ui),
+            _ => Ok(()),
+        };
+        commit.end(touched, &format!("recipients: {}", self.summary), context.ui)?;
+        told?;
+        match exposed {
+            Some(Err(error)) => Err(CliError::from(error)
+                .hint("the change is made; what is exposed is listed by: phalanx-secrets exposed")),
+            _ => Ok(Exit::Done),
         }
-        commit.end(store.into_touched(), &format!("recipients: {}", self.summary), context.ui)?;
-        Ok(Exit::Done)
     }
 
     /// Refuses to leave an environment without a holder, and to lock the

@@ -370,8 +370,7 @@ async fn bring_in_line(
                 );
             }),
         };
-        let outcome =
-            sync.run(read.unwrap_or(current), &mut rand::rng(), Timestamp::now, observe).await;
+        let outcome = sync.run(read.unwrap_or(current), rand::rng, Timestamp::now, observe).await;
         printed?;
         let done = outcome.map_err(|error: SyncError| CliError::sync(error, name))?;
         return Ok(Some(Done { plan: done, judgement, foreign, refused }));
