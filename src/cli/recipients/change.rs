@@ -117,7 +117,7 @@ impl Change {
         commit.end(touched, &format!("recipients: {}", self.summary), context.ui)?;
         told?;
         match exposed {
-            Some(Err(error)) => Err(CliError::from(error)
+            Some(Err(error)) => Err(error
                 .hint("the change is made; what is exposed is listed by: phalanx-secrets exposed")),
             _ => Ok(Exit::Done),
         }
