@@ -248,9 +248,7 @@ pub fn copy_of_this_repository(sandbox: &Sandbox) -> PathBuf {
 /// A token with exactly the policy that docs/vault.md documents for `sync`, at
 /// another place.
 pub fn sync_token(server: &OpenBao, prefix: &str) -> String {
-    let blocks = blocks("docs/vault.md", "hcl");
-    let policy =
-        blocks.iter().find(|block| block.starts_with("# phalanx-sync-idfdev.hcl")).unwrap();
+    let policy = policy("docs/vault.md", "phalanx-sync-idfdev.hcl");
     let (mount, path) = prefix.split_once('/').unwrap();
     let policy = ["data", "metadata"].iter().fold(policy.clone(), |policy, area| {
         policy.replace(&format!("secret/{area}/phalanx/idfdev"), &format!("{mount}/{area}/{path}"))
@@ -259,6 +257,12 @@ pub fn sync_token(server: &OpenBao, prefix: &str) -> String {
     let name = prefix.replace('/', "-");
     server.create_policy(&name, &policy);
     server.create_token(&[&name])
+}
+
+/// The policy that a page has as a file of this name.
+pub fn policy(page: &str, name: &str) -> String {
+    let mut blocks = blocks(page, "hcl").into_iter();
+    blocks.find(|block| block.starts_with(&format!("# {name}\n"))).unwrap()
 }
 
 /// The code blocks of a page in a language, without their fences.

@@ -10,6 +10,7 @@ use crate::support::openbao::OpenBao;
 use crate::support::standalone::Repository;
 use crate::support::story;
 
+const PAGE: &str = "docs/old-installer.md";
 const OLD: &str = "secret/k8s_operator/data-dev.lsst.cloud";
 const NEW: &str = "secret/phalanx/idfdev";
 
@@ -75,13 +76,17 @@ fn every_command_of_the_page_does_what_it_says() {
     }
     connect.vault("RSP-Vault", items());
 
+    for (page, name) in [("docs/vault.md", "phalanx-sync-idfdev"), (PAGE, "phalanx-move-idfdev")] {
+        server.create_policy(name, &story::policy(page, &format!("{name}.hcl")));
+    }
+    let token = server.create_token(&["phalanx-sync-idfdev", "phalanx-move-idfdev"]);
     let failed = story::is_true(
-        "docs/old-installer.md",
+        PAGE,
         7,
         |line| line.strip_prefix("$ "),
         |command, _| {
             let output = story::shell(&sandbox, command, repository.root())
-                .env("VAULT_TOKEN", server.root_token())
+                .env("VAULT_TOKEN", &token)
                 .env("OP_CONNECT_TOKEN", TOKEN)
                 .run();
             (story::redact(output.stdout()), output.code())
