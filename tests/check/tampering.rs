@@ -22,6 +22,8 @@ const OTHER: &str = "secrets/demo/app/token.age";
 struct World {
     sandbox: Sandbox,
     root: PathBuf,
+    /// Its holders stay the same.
+    store: Store,
     identities: Identities,
 }
 
@@ -49,7 +51,8 @@ impl World {
         let root = repository.root().to_owned();
         let source = IdentitySource::File { path: alice.path, named_by: "a test" };
         let identities = Identities::load(&[source]).unwrap();
-        let world = Self { sandbox, root, identities };
+        let store = Store::open(&Tree::new(&root)).unwrap().unwrap();
+        let world = Self { sandbox, root, store, identities };
         world.set("password", "the value of one");
         world.set("token", "the value of the other");
         world
@@ -71,9 +74,8 @@ impl World {
     /// The files that are named, without and with a key.
     fn files(&self) -> [Vec<String>; 2] {
         let tree = Tree::new(&self.root);
-        let store = Store::open(&tree).unwrap().unwrap();
         [None, Some(&self.identities)].map(|identities| {
-            let (layout, store) = (Layout::Standalone, Some(&store));
+            let (layout, store) = (Layout::Standalone, Some(&self.store));
             let report = Check {
                 tree: &tree,
                 layout,
