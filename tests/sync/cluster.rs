@@ -106,7 +106,9 @@ fn a_leader_that_dies_loses_nothing() {
         }
         // The next run makes the remaining writes, and no other lands.
         let door = Proxy::before(cluster.addresses(), |_| None);
-        sync(&door.url).success();
+        // On a machine that is busy, a new leader may take longer than it waits.
+        let mut again = (0..5).map(|_| sync(&door.url));
+        again.find(|output| output.code() == 0).expect("the cluster comes back").success();
         let after = cluster.entries(&world.prefix);
         assert_eq!(after.len(), APPLICATIONS);
         for (name, value) in made(&before) {

@@ -101,12 +101,14 @@ fn several_environments_are_asked_about_one_by_one() {
     world.server.put(&second, "unknown", serde_json::json!({ "x": "y" }));
     // The end of the input is a no for both.
     at_terminal(world.command(&["sync", "--all", "--delete"]), &[]);
-    let command = world.command(&["sync", "--all", "--delete"]);
-    let screen = at_terminal(command, &["n", "y"]);
-    assert_eq!(screen.code, 0, "{screen:?}");
-    assert!(world.server.read(&world.prefix, "unknown").is_some(), "{screen:?}");
-    assert!(world.server.read(&second, "unknown").is_none(), "{screen:?}");
-    assert!(screen.text.contains("not written"), "{screen:?}");
+    // What is typed before a question is no answer to it.
+    let walk = Walk::through(world.command(&["sync", "--all", "--delete"]));
+    let walk = walk.expect("Write this to demo in Vault? [y/N] ").send("n\n");
+    let walk = walk.expect("Write this to second in Vault? [y/N] ").pause(0.5).send("y\n");
+    let walked = walk.run().success();
+    assert!(world.server.read(&world.prefix, "unknown").is_some(), "{walked:?}");
+    assert!(world.server.read(&second, "unknown").is_none(), "{walked:?}");
+    assert!(walked.screen.contains("not written"), "{walked:?}");
 }
 
 #[test]
@@ -115,10 +117,16 @@ fn what_changed_while_it_was_asked_is_shown_again() {
     world.server.put(&world.prefix, "unknown", serde_json::json!({ "x": "y" }));
     let (server, prefix) = (world.server, world.prefix.clone());
     let walk = Walk::through(world.command(&["sync", "demo", "--delete"])).expect("[y/N] ");
-    // Long enough for somebody else to come.
-    let walk = walk.pause(1.5).send("y\n");
+    // Long enough for somebody else to come, who does so once it was read.
+    let walk = walk.pause(3.0).send("y\n");
+    let watch = server.watch(&prefix);
+    let is_read = move || watch.requests().iter().any(|one| one.path.ends_with("/unknown"));
+    let prefix = world.prefix.clone();
     let other = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(900));
+        while !is_read() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
         server.put(&prefix, "more", serde_json::json!({ "x": "y" }));
     });
     let walked = walk.run();
