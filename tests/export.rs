@@ -370,7 +370,7 @@ fn documents_that_are_none_are_refused_and_not_repeated() {
 #[test]
 fn an_environment_that_is_not_there_is_refused() {
     let store = SmallStore::new();
-    let output = store.run(["export", "dmo"]).fails_with(3);
+    let output = store.run(["export", "dmo"]).fails_with(2);
     assert_snapshot!(store.stderr(&output), @r"
     Error: there is no environment dmo: secrets/environments/dmo.toml does not exist
     Hint: did you mean demo?

@@ -96,7 +96,7 @@ fn store_files_that_are_wrong_are_named_with_the_line() {
 #[test]
 fn names_that_nothing_is_called_are_refused_with_the_nearest() {
     let store = SmallStore::new();
-    let output = store.run(["get", "dmo", "app", "password"]).fails_with(3);
+    let output = store.run(["get", "dmo", "app", "password"]).fails_with(2);
     assert_snapshot!(store.stderr(&output), @r"
     Error: there is no environment dmo: secrets/environments/dmo.toml does not exist
     Hint: did you mean demo?

@@ -56,7 +56,7 @@ fn import(store: &SmallStore, yaml: &str, options: &[&str]) -> Output {
 
 #[track_caller]
 fn refused(store: &SmallStore, yaml: &str, options: &[&str]) -> String {
-    refused_with(store, yaml, options, 3)
+    refused_with(store, yaml, options, 2)
 }
 
 #[track_caller]
@@ -440,7 +440,7 @@ fn values_that_nobody_could_read_are_refused() {
     let store = SmallStore::new();
     store.holder("alice", &[&store.alice.recipient], &["demo/app"]);
     // That of `app` could be sealed, and is not.
-    let stderr = refused(&store, COMPLETE, &[]);
+    let stderr = refused_with(&store, COMPLETE, &[], 3);
     assert_snapshot!(stderr.trim_start_matches(NEW).trim_start_matches(UNSEEN), @r#"
     Error: demo/other/shared cannot be sealed: no holder in recipients/ has access to it
     Hint: give a holder access, by a line such as: access = ["demo"]
@@ -452,7 +452,7 @@ fn stored_values_that_do_not_open_are_replaced_on_demand_alone() {
     let store = SmallStore::new();
     import(&store, COMPLETE, &[]).success();
     let store = store.without_own_identity();
-    let stderr = refused(&store, COMPLETE, &[]);
+    let stderr = refused_with(&store, COMPLETE, &[], 3);
     assert_snapshot!(stderr, @"
     Error: 10 stored values cannot be opened
       • secrets/demo/app/%2Edockerconfigjson.age: none of the identities at hand can open it
@@ -492,7 +492,7 @@ fn a_contributor_can_import_what_is_new() {
 #[test]
 fn an_environment_that_is_not_there_is_refused() {
     let store = SmallStore::new();
-    let output = store.command(["import", "dmo", "-"]).stdin(COMPLETE).run().fails_with(3);
+    let output = store.command(["import", "dmo", "-"]).stdin(COMPLETE).run().fails_with(2);
     assert_snapshot!(store.stderr(&output), @r"
     Error: there is no environment dmo: secrets/environments/dmo.toml does not exist
     Hint: did you mean demo?
@@ -503,7 +503,7 @@ fn an_environment_that_is_not_there_is_refused() {
 fn a_file_that_is_no_text_is_refused() {
     let store = SmallStore::new();
     let path = store.sandbox.write("static.yaml", b"applications: \xff\n");
-    let output = store.command(["import", "demo"]).args([path]).run().fails_with(3);
+    let output = store.command(["import", "demo"]).args([path]).run().fails_with(2);
     assert_snapshot!(store.stderr(&output), @"
     Error: [SANDBOX]/work/static.yaml is not UTF-8 text
     Hint: is it a static-secrets YAML file? One that is encrypted must be opened first

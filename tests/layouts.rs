@@ -221,7 +221,7 @@ fn an_environment_is_suggested_or_all_are_named() {
         .environment("summit", URL, "secret/summit", &[])
         .environment("base", URL, "secret/base", &[]);
     let hint = |name: &str| {
-        let output = sandbox.run_in(&repository, ["list", name]).fails_with(3);
+        let output = sandbox.run_in(&repository, ["list", name]).fails_with(2);
         output.stderr().lines().last().unwrap().to_owned()
     };
     assert_eq!(hint("sumit"), "Hint: did you mean summit?");

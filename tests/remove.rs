@@ -61,7 +61,7 @@ fn a_value_that_is_not_stored_is_refused() {
     Hint: did you mean password?
     Hint: see what there is with: phalanx-secrets list demo
     ");
-    let output = store.run(["remove", "dmo", "app", "password", "--yes"]).fails_with(3);
+    let output = store.run(["remove", "dmo", "app", "password", "--yes"]).fails_with(2);
     assert_snapshot!(store.stderr(&output), @"
     Error: there is no environment dmo: secrets/environments/dmo.toml does not exist
     Hint: did you mean demo?
@@ -127,7 +127,7 @@ fn all_of_an_application_goes_or_all_of_an_environment() {
     std::fs::remove_file(store.root.join("secrets/environments/demo.toml")).unwrap();
     store.run(["remove", "demo", "--yes"]).success();
     assert!(!store.root.join("secrets/demo").exists());
-    store.run(["remove", "demo", "--yes"]).fails_with(3);
+    store.run(["remove", "demo", "--yes"]).fails_with(2);
 }
 
 #[test]

@@ -246,7 +246,7 @@ fn what_no_spec_asks_for_is_refused_with_the_nearest() {
     Hint: did you mean other?
     Hint: to store it all the same, for a spec that is yet to come, pass --allow-unknown
     ");
-    let output = store.command(["set", "dem", "app", "password"]).stdin("x").run().fails_with(3);
+    let output = store.command(["set", "dem", "app", "password"]).stdin("x").run().fails_with(2);
     assert_snapshot!(store.stderr(&output), @r"
     Error: there is no environment dem: secrets/environments/dem.toml does not exist
     Hint: did you mean demo?

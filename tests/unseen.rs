@@ -108,7 +108,7 @@ fn an_import_says_what_set_says() {
     };
     let output = import("|\n        hunter2").success();
     assert!(output.stderr().contains("app password is one line and ends with"), "{output:?}");
-    let refused = import("ENC[AES256_GCM,data:x,type:str]").fails_with(3);
+    let refused = import("ENC[AES256_GCM,data:x,type:str]").fails_with(2);
     assert!(refused.stderr().contains("demo/app/password (by sops)"), "{refused:?}");
     assert_eq!(store.get("app", "password"), b"hunter2\n");
 }
@@ -186,10 +186,10 @@ fn a_file_in_another_encoding_is_named_for_it() {
     let yaml = "applications:\n  app:\n    password: {value: x}\n";
     let import = |bytes: &[u8]| store.command(["import", "demo", "-"]).stdin(bytes).run();
     for bytes in [utf16(yaml), little(yaml)] {
-        assert!(import(&bytes).fails_with(3).stderr().contains("is in UTF-16, not UTF-8"));
+        assert!(import(&bytes).fails_with(2).stderr().contains("is in UTF-16, not UTF-8"));
     }
     let output =
-        import(format!("{yaml}\u{feff}    token: {{value: y}}\n").as_bytes()).fails_with(3);
+        import(format!("{yaml}\u{feff}    token: {{value: y}}\n").as_bytes()).fails_with(2);
     assert!(
         output.stderr().contains("line 4: the line begins with a byte order mark"),
         "{output:?}"

@@ -99,8 +99,13 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
         report.findings.retain(|finding| !is_missing(finding.kind));
     }
 
+    // Whoever asked for it knows nothing more than without it.
+    let opens_none =
+        report.findings.is_empty() && report.unopened > 0 && report.unopened == report.values;
     let ui = context.ui;
-    if args.json {
+    if opens_none {
+        // What is printed then is the error.
+    } else if args.json {
         ui.json(&report.findings.iter().map(Row::of).collect::<Vec<_>>())?;
     } else {
         let settings = store.map(|store| &store.settings);
@@ -146,8 +151,7 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
             names.join(" ")
         ));
     }
-    if report.findings.is_empty() && report.unopened > 0 && report.unopened == report.values {
-        // Whoever asked for it knows nothing more than without it.
+    if opens_none {
         return Err(CliError::store(format!(
             "none of the identities at hand opens any of the {}",
             count(report.values, "value")

@@ -7,7 +7,10 @@ use crate::model::{Environment, EnvironmentName, SecretId, SecretValue, VaultLoc
 use crate::shell::quoted;
 use crate::static_values::WRITE_TOKEN_KEY;
 use crate::store::{Contents, Identities};
-use crate::vault::{Login, Named, Proof, VaultClient, VaultToken, is_same_server, is_unprotected};
+use crate::vault::{
+    Login, Named, Proof, SetupError, VaultClient, VaultError, VaultToken, is_same_server,
+    is_unprotected,
+};
 
 /// Which server.
 #[derive(Debug, clap::Args)]
@@ -94,19 +97,31 @@ impl ServerArgs {
         }
         if context.fleet.has_several_servers && !names(context, &location.url)? {
             let token = stored()?.ok_or_else(|| no_token_of_its_own(&location.url))?;
-            return Ok(VaultClient::new(&location, read_token(of_store(token))?, &settings)?);
+            let token = read_token(of_store(token), Exit::Store)?;
+            return VaultClient::new(&location, token, &settings)
+                .map_err(|error| self.failed(error));
         }
         self.check_address(&location.url, context)?;
         match login(&location.url, context).await? {
             Some(login) => {
                 context.ui.detail("Token: that of a login");
-                Ok(logins::log_in(&location, &login, &settings).await?)
+                let client = logins::log_in(&location, &login, &settings).await;
+                client.map_err(|error| self.failed(error))
             }
             None => {
                 let token = token(credentials, stored, &location.url, context)?;
-                Ok(VaultClient::new(&location, token, &settings)?)
+                VaultClient::new(&location, token, &settings).map_err(|error| self.failed(error))
             }
         }
+    }
+
+    /// Why there is no client. A URL that was given is another's fault than the
+    /// environment's.
+    fn failed(&self, error: VaultError) -> CliError {
+        let is_given =
+            self.vault_url.is_some() && matches!(error, VaultError::Setup(SetupError::Url { .. }));
+        let failed = CliError::from(error);
+        if is_given { CliError { exit: Exit::Usage, ..failed } } else { failed }
     }
 
     /// Refuses to take the credentials of one server to another.
@@ -130,7 +145,7 @@ fn names(context: &Context<'_>, url: &str) -> Result<bool, CliError> {
 
 /// Why there is no token for one of several servers.
 fn no_token_of_its_own(url: &str) -> CliError {
-    CliError::new(Exit::Vault, &NoToken)
+    CliError::new(Exit::Usage, &NoToken)
         .hint(format!(
             "the environments are in several Vault servers, and a token of one is not sent to the \
              others: VAULT_TOKEN and logins are for the server in VAULT_ADDR, which is not {url}"
@@ -150,18 +165,18 @@ fn token(
     context: &Context<'_>,
 ) -> Result<VaultToken, CliError> {
     let token = match context.settings.vault_token()? {
-        Some(token) => Some(token),
+        Some(token) => Some((token, Exit::Usage)),
         None => match stored()? {
-            Some(token) => Some(of_store(token)),
-            None => context.settings.vault_token_file(server)?,
+            Some(token) => Some((of_store(token), Exit::Store)),
+            None => context.settings.vault_token_file(server)?.map(|token| (token, Exit::Usage)),
         },
     };
     match token {
-        Some(token) => {
+        Some((token, exit)) => {
             context.ui.detail(&format!("Token: {}", token.name));
-            read_token(token)
+            read_token(token, exit)
         }
-        None => Err(CliError::new(Exit::Vault, &NoToken).hint(match credentials {
+        None => Err(CliError::new(Exit::Usage, &NoToken).hint(match credentials {
             Credentials::Administrator => {
                 "set VAULT_TOKEN to an administrator's, log in with VAULT_AUTH_METHOD, or \
                          run vault login (or bao login)"
@@ -179,11 +194,13 @@ fn of_store(value: SecretValue) -> Named<SecretValue> {
     Named { value, name: format!("the stored {VAULT_WRITE_TOKEN} {WRITE_TOKEN_KEY}") }
 }
 
-/// A token, where it is one; otherwise it is said where it is from.
-fn read_token(token: Named<SecretValue>) -> Result<VaultToken, CliError> {
+/// A token, where it is one; otherwise it is said where it is from, and whose
+/// fault that is.
+fn read_token(token: Named<SecretValue>, exit: Exit) -> Result<VaultToken, CliError> {
     let Named { value, name } = token;
     VaultToken::try_from(value).map_err(|error| {
-        CliError::vault(format!("{name} is not a Vault token: {}", error.reason()))
+        let message = format!("{name} is not a Vault token: {}", error.reason());
+        CliError { exit, ..CliError::usage(message) }
             .hint("correct it there; or set VAULT_TOKEN, which goes before".to_owned())
     })
 }

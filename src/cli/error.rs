@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use super::exit::Exit;
 use crate::check::CheckError;
 use crate::history::HistoryError;
 use crate::layout::LayoutError;
@@ -20,41 +21,7 @@ use crate::store::{Holders, Identities, IdentityError, OpenFailure, StoreError, 
 use crate::sync::SyncError;
 use crate::tree::TreeError;
 use crate::trust::{RolledBack, TrustError};
-use crate::vault::{CiTokenError, InvalidToken, VaultError};
-
-/// The exit code of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exit {
-    /// All is done, or clean.
-    Done,
-    /// There are findings.
-    Findings,
-    /// The command line is wrong.
-    Usage,
-    /// The checkout, the store or a key is.
-    Store,
-    /// Vault did not do what was asked of it.
-    Vault,
-    /// Vault changed meanwhile, more often than it was worth trying again.
-    Changed,
-    /// The one of a process that was run.
-    OfProcess(u8),
-}
-
-impl Exit {
-    /// The code.
-    pub(super) fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Findings => 1,
-            Self::Usage => 2,
-            Self::Store => 3,
-            Self::Vault => 4,
-            Self::Changed => 5,
-            Self::OfProcess(code) => code,
-        }
-    }
-}
+use crate::vault::{CiTokenError, InvalidToken, SetupError, VaultError};
 
 /// An error as the user sees it.
 #[derive(Debug)]
@@ -64,6 +31,9 @@ pub(super) struct CliError {
     pub(super) causes: Vec<String>,
     pub(super) details: Vec<String>,
     pub(super) hints: Vec<String>,
+    /// The environment that it is about, where the command is about several or
+    /// could be.
+    pub(super) environment: Option<EnvironmentName>,
 }
 
 /// What to do about an error that has no hint of its own.
@@ -89,6 +59,11 @@ const WRONG: &str = "all that is wrong with the store is shown by: phalanx-secre
 const OF_HISTORY: [&str; 4] = ["git log", "git diff", "git show", "git checkout"];
 
 impl CliError {
+    /// The same, said of an environment.
+    pub(super) fn of_environment(self, name: &EnvironmentName) -> Self {
+        Self { environment: Some(name.clone()), ..self }
+    }
+
     /// The same with what can be done about errors of its kind, where it says
     /// nothing of its own.
     pub(super) fn with_general_hint(self) -> Self {
@@ -121,7 +96,7 @@ impl CliError {
             source = cause.source();
         }
         let (details, hints) = (Vec::new(), hint_of_system(error).into_iter().collect());
-        Self { exit, message: error.to_string(), causes, details, hints }
+        Self { exit, message: error.to_string(), causes, details, hints, environment: None }
     }
 
     /// A wrong command line.
@@ -141,7 +116,7 @@ impl CliError {
 
     fn plain(exit: Exit, message: impl Into<String>) -> Self {
         let (causes, details, hints) = (Vec::new(), Vec::new(), Vec::new());
-        Self { exit, message: message.into(), causes, details, hints }
+        Self { exit, message: message.into(), causes, details, hints, environment: None }
     }
 
     pub(super) fn hint(mut self, hint: impl IntoHint) -> Self {
@@ -308,7 +283,12 @@ impl fmt::Display for Chain<'_> {
 
 impl From<LayoutError> for CliError {
     fn from(error: LayoutError) -> Self {
-        Self::new(Exit::Store, &error).hint(error.hint())
+        let exit = match error {
+            // A name that was given, and means nothing.
+            LayoutError::UnknownEnvironment { .. } => Exit::Usage,
+            _ => Exit::Store,
+        };
+        Self::new(exit, &error).hint(error.hint())
     }
 }
 
@@ -330,7 +310,14 @@ impl From<CheckError> for CliError {
 
 impl From<RepositoryError> for CliError {
     fn from(error: RepositoryError) -> Self {
-        Self::new(Exit::Store, &error).hint(error.hint())
+        let exit = match error {
+            // A name that was given, and means nothing, or two things.
+            RepositoryError::UnknownRevision { .. } | RepositoryError::Ambiguous { .. } => {
+                Exit::Usage
+            }
+            _ => Exit::Store,
+        };
+        Self::new(exit, &error).hint(error.hint())
     }
 }
 
@@ -369,13 +356,23 @@ impl From<RolledBack> for CliError {
 
 impl From<CiTokenError> for CliError {
     fn from(error: CiTokenError) -> Self {
-        Self::new(Exit::Vault, &error)
+        let exit = match error {
+            CiTokenError::Setup(_) => Exit::Usage,
+            _ => Exit::Vault,
+        };
+        Self::new(exit, &error)
     }
 }
 
 impl From<VaultError> for CliError {
     fn from(error: VaultError) -> Self {
-        Self::new(Exit::Vault, &error).hint(error.hint())
+        let exit = match &error {
+            VaultError::Request(_) | VaultError::Setup(SetupError::Host { .. }) => Exit::Vault,
+            // That of the environment: another is refused before.
+            VaultError::Setup(SetupError::Url { .. }) => Exit::Store,
+            VaultError::Setup(_) => Exit::Usage,
+        };
+        Self::new(exit, &error).hint(error.hint())
     }
 }
 
@@ -419,6 +416,7 @@ macro_rules! from_error {
 
 from_error! {
     InvalidName => Exit::Usage,
+    // One that Vault made.
     InvalidToken => Exit::Vault,
     TreeError => Exit::Store,
     WriteError => Exit::Store,

@@ -115,7 +115,7 @@ struct Row<'a> {
     environment: &'a EnvironmentName,
     application: &'a ApplicationName,
     key: &'a KeyName,
-    #[serde(rename = "set-at", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     set_at: Option<String>,
     withdrawn: Vec<Withdrawn<'a>>,
     rotate: String,

@@ -8,6 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use super::connection::block_on;
+use super::json::Failed;
 use super::session::CompareArgs;
 use super::ui::Ui;
 use super::{CliError, Context, Exit};
@@ -63,17 +64,6 @@ pub(super) struct Outcome {
     pub(super) summary: String,
 }
 
-/// One environment that failed, in JSON.
-#[derive(Serialize)]
-struct Failed<'a> {
-    environment: &'a EnvironmentName,
-    error: &'a str,
-    causes: &'a [String],
-    details: &'a [String],
-    hints: &'a [String],
-    exit_code: u8,
-}
-
 #[derive(Serialize)]
 struct Document {
     environments: Vec<serde_json::Value>,
@@ -95,7 +85,8 @@ impl FleetArgs {
         if let ([name], false) = (self.environments.as_slice(), self.all) {
             let fleet = Fleet { throttle, ..Fleet::default() };
             let ui = context.ui;
-            let outcome = block_on(work(name, Context { fleet, ..context }))?;
+            let outcome = block_on(work(name, Context { fleet, ..context }))
+                .map_err(|error| error.of_environment(name))?;
             if let (true, Some(document)) = (is_json, &outcome.document) {
                 ui.json(document)?;
             }
@@ -145,7 +136,11 @@ impl FleetArgs {
                     ui.error(error);
                 }
                 progress.advance();
-                outcomes.push((position, outcome));
+                let of = |error: CliError| match names.get(position) {
+                    Some(name) => error.of_environment(name),
+                    None => error,
+                };
+                outcomes.push((position, outcome.map_err(of)));
             }
             outcomes.sort_by_key(|(position, _)| *position);
             Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>())
@@ -221,15 +216,7 @@ fn report(
                 (*exit, summary.as_str())
             }
             Err(error) => {
-                let failed = Failed {
-                    environment: name,
-                    error: &error.message,
-                    causes: &error.causes,
-                    details: &error.details,
-                    hints: &error.hints,
-                    exit_code: error.exit.code(),
-                };
-                documents.extend(serde_json::to_value(failed).ok());
+                documents.extend(serde_json::to_value(Failed::of(error)).ok());
                 (error.exit, "failed, see above")
             }
         };

@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> Result<Exit, CliError> {
             .hint(format!("its page is shown by: phalanx-secrets help {name}")));
     }
     let fail = |error: std::io::Error| {
-        let mut failed = CliError::usage(format!("cannot write to {}", folder.display()));
+        let mut failed = CliError::store(format!("cannot write to {}", folder.display()));
         failed.causes.push(error.to_string());
         failed.hint("name a folder that you may write to")
     };

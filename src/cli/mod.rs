@@ -18,6 +18,7 @@ mod edit;
 mod editor;
 mod error;
 mod examples;
+mod exit;
 mod export;
 mod exposed;
 mod fill;
@@ -30,6 +31,7 @@ mod ignored;
 mod import;
 mod init;
 mod input;
+mod json;
 mod last_synced;
 mod left_out;
 mod list;
@@ -79,8 +81,10 @@ use std::rc::Rc;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use checkout::{Checkout, RevisionArgs};
-use error::{CliError, Exit};
+use error::CliError;
+use exit::Exit;
 use held_back::HeldBack;
+use json::Failed;
 use settings::Settings;
 use ui::{Ui, Verbosity};
 
@@ -93,8 +97,10 @@ use crate::store::{Contents, Identities, LockedStore, StoredValue};
 #[derive(Debug, Parser)]
 #[command(name = "phalanx-secrets", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done or clean; 1 findings (audit, check, exposed); 2 usage; 3 the \
-                  store or a key; 4 Vault; 5 Vault changed meanwhile."
+    after_help = "Exit codes: 0 done or clean; 1 findings, differences, or something was left \
+                  out; 2 what was given is wrong (an option, a name, a file, a value, a variable); \
+                  3 the checkout, the store or a key; 4 Vault or another server; 5 Vault was \
+                  changed meanwhile or by hand."
 )]
 struct Cli {
     #[command(flatten)]
@@ -231,6 +237,9 @@ pub fn main() -> ExitCode {
     let cli = match Cli::parse_with_examples() {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() && json::is_asked_for() {
+                let _ = ui.json(&Failed::of(&CliError::usage(ui.first_line_of(&error))));
+            }
             ui.usage_error(&error);
             return ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { 0 });
         }
@@ -245,6 +254,10 @@ pub fn main() -> ExitCode {
                 true => error,
                 false => error.without_history(),
             };
+            if json::is_asked_for() {
+                // Nothing was printed yet: a command prints its document at its end.
+                let _ = ui.json(&Failed::of(&error));
+            }
             ui.error(&error);
             ExitCode::from(error.exit.code())
         }

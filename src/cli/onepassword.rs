@@ -103,6 +103,12 @@ pub(super) fn names(missing: &[Missing]) -> Vec<String> {
 
 impl From<OnepasswordError> for CliError {
     fn from(error: OnepasswordError) -> Self {
-        Self::new(Exit::Store, &error).hint(error.hint())
+        let exit = match error {
+            OnepasswordError::Token => Exit::Usage,
+            // That of the environment.
+            OnepasswordError::Setup(_) => Exit::Store,
+            _ => Exit::Vault,
+        };
+        Self::new(exit, &error).hint(error.hint())
     }
 }

@@ -187,7 +187,7 @@ fn usable(
     context: &Context<'_>,
 ) -> Result<StaticValues, CliError> {
     values.refuse_blank_parts().map_err(|error| {
-        CliError::store(format!("{place}: {error}"))
+        CliError::usage(format!("{place}: {error}"))
             .hint("correct it there, or leave it out; nothing was written")
     })?;
     for (application, key) in values.take_white_space() {
@@ -215,15 +215,15 @@ fn file_name(path: &Path) -> String {
 /// Reads static-secrets YAML that has a name.
 pub(super) fn parse_yaml(name: &str, bytes: &SecretValue) -> Result<StaticValues, CliError> {
     if encoding::is_utf16(bytes.expose()) {
-        return Err(CliError::store(format!("{name} is in UTF-16, not UTF-8"))
+        return Err(CliError::usage(format!("{name} is in UTF-16, not UTF-8"))
             .hint("save it as UTF-8: iconv -f UTF-16 -t UTF-8"));
     }
     let text = bytes.expose_str().ok_or_else(|| {
-        CliError::store(format!("{name} is not UTF-8 text"))
+        CliError::usage(format!("{name} is not UTF-8 text"))
             .hint("is it a static-secrets YAML file? One that is encrypted must be opened first")
     })?;
     StaticValues::from_yaml(text).map_err(|error| {
-        let mut failed = CliError::from(error);
+        let mut failed = CliError { exit: Exit::Usage, ..CliError::from(error) };
         failed.message = format!("{name}: {}", failed.message);
         failed.hint("its form is that of: phalanx-secrets static-template ENVIRONMENT".to_owned())
     })

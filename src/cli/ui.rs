@@ -209,6 +209,15 @@ impl Ui {
         self.message(CYAN, "Hint:", &text);
     }
 
+    /// What is wrong with a command line, in one line.
+    pub(super) fn first_line_of(&self, error: &clap::Error) -> String {
+        let text =
+            anstream::adapter::strip_str(&self.held_back.taken_from_usage(error)).to_string();
+        let paragraph = text.split("\n\n").next().unwrap_or_default();
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+    }
+
     /// Reports a wrong command line, or gives what is asked for instead: the
     /// help or the version.
     pub(super) fn usage_error(&self, error: &clap::Error) {

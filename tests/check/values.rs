@@ -19,7 +19,7 @@ fn a_store_in_order_needs_no_key_and_says_so() {
     ");
     assert_eq!(store.run(["check", "--json"]).success().stdout(), "[]\n");
     assert_is_clean(&store, &["demo"]);
-    let output = store.run(["check", "dmo"]).fails_with(3);
+    let output = store.run(["check", "dmo"]).fails_with(2);
     assert!(output.stderr().contains("did you mean demo?"), "{output:?}");
 }
 

@@ -225,6 +225,7 @@ impl Command {
     pub fn run(mut self) -> Output {
         let output =
             self.command.output().unwrap_or_else(|error| panic!("{:?}: {error}", self.line));
+        super::json_documents::assert_documented(&self.line, output.status.code(), &output.stdout);
         Output {
             line: self.line,
             code: output.status.code(),

@@ -3,6 +3,7 @@
 //! - [`cli`]: a [`Sandbox`](cli::Sandbox) to run the program in, with nothing
 //!   of the developer's own configuration.
 //! - [`connect`]: a 1Password Connect server.
+//! - [`json_documents`]: what `--json` prints, by its schemas.
 //! - [`memory`]: folders for editors to work in.
 //! - [`openbao`]: a real server, and another way than ours to look at it.
 //! - [`phalanx`]: the data of the real Phalanx, where it is at hand.
@@ -16,6 +17,7 @@
 pub mod age_tool;
 pub mod cli;
 pub mod connect;
+pub mod json_documents;
 pub mod keys;
 pub mod memory;
 pub mod mistakes;

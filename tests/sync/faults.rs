@@ -156,7 +156,7 @@ fn tls_with_an_authority_of_ones_own() {
     sync().env("VAULT_SKIP_VERIFY", "true").run().success();
 
     let run = sync().env("VAULT_CACERT", world.sandbox.work().join("absent.pem")).run();
-    assert_snapshot!(world.redact(run.fails_with(4).stderr()), @r"
+    assert_snapshot!(world.redact(run.fails_with(2).stderr()), @r"
     Error: cannot read the certificates of Vault's authority [SANDBOX]/work/absent.pem, which VAULT_CACERT names
     Caused by: No such file or directory (os error 2)
     Hint: correct the variable; without one for authorities, the system's own list is used
@@ -173,7 +173,7 @@ fn tls_with_an_authority_of_ones_own() {
 #[test]
 fn a_url_that_is_none() {
     let world = world("url");
-    let output = world.sync_is_refused(4, &["--vault-url", "https://bob:hunter2@vault"]);
+    let output = world.sync_is_refused(2, &["--vault-url", "https://bob:hunter2@vault"]);
     assert_snapshot!(output.hides("hunter2").stderr(), @"
     Error: the URL of the server is no use: it must not hold a user name or password
     Hint: it is what VAULT_ADDR would hold, such as https://vault.example.org:8200
@@ -193,7 +193,7 @@ fn a_name_for_the_certificate_of_ones_own() {
     // The URL has the address, and the certificate this name.
     sync("localhost").success();
     assert_eq!(server.list(&world.prefix), ["app"]);
-    sync("not a name").fails_with(4);
+    sync("not a name").fails_with(2);
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn ids_go_before_what_is_stored_and_verbose_says_which_token_is_used() {
     let output = world.logged_in(&["vault", "audit", "demo", "--verbose"], &[]).fails_with(4);
     assert!(output.stderr().contains(".vault-token"), "{output:?}");
     std::fs::remove_file(world.sandbox.home().join(".vault-token")).unwrap();
-    let output = world.logged_in(&["vault", "audit", "demo"], &[]).fails_with(4);
+    let output = world.logged_in(&["vault", "audit", "demo"], &[]).fails_with(2);
     assert!(!output.stderr().contains("vault-write-token"), "{output:?}");
 }
 

@@ -8,14 +8,14 @@ const APP: &str = "secrets.password.generate.type = 'password'";
 fn options_of_a_sync_that_name_nothing() {
     let world = World::new("names-sync", &[("nublado", APP), ("gafaelfawr", APP)]);
     for (arguments, code, meant) in [
-        (&["sync", "demoo"][..], 3, "demo"),
+        (&["sync", "demoo"][..], 2, "demo"),
         (&["sync", "demo", "--exclude", "nubaldo"], 2, "nublado"),
         (&["sync", "demo", "--regenerate=nublaod"], 2, "nublado"),
         (&["sync", "demo", "--regenerate=nublado/pasword"], 2, "nublado/password"),
         (&["sync", "demo", "--overwrite=nublado/passwort"], 2, "nublado/password"),
-        (&["check", "dmeo"], 3, "demo"),
-        (&["restore", "deom"], 3, "demo"),
-        (&["vault", "create-write-token", "demp"], 3, "demo"),
+        (&["check", "dmeo"], 2, "demo"),
+        (&["restore", "deom"], 2, "demo"),
+        (&["vault", "create-write-token", "demp"], 2, "demo"),
     ] {
         let watch = world.watch();
         let output = world.command(arguments).run().fails_with(code);

@@ -103,7 +103,7 @@ fn one_id_for_two_clients_is_an_error() {
     let file = world.sandbox.write("values.yaml", yaml);
     let file = file.to_str().unwrap();
     world.sync_is_refused(3, &["--secrets", file]);
-    let output = world.command(&["import", "demo", file, "--yes"]).run().fails_with(3);
+    let output = world.command(&["import", "demo", file, "--yes"]).run().fails_with(2);
     assert!(output.stderr().contains("\"a\" and \"x\" have the same id"), "{output:?}");
 }
 

@@ -158,7 +158,7 @@ fn a_server_that_fails_in_the_middle_leaves_vault_as_it_is() {
     use Obstacle::{Nothing, Status};
     let watch = site.world.watch();
     site.connect.next(&[Nothing, Nothing, Nothing, Status(403)]);
-    let output = site.sync(&[]).fails_with(3);
+    let output = site.sync(&[]).fails_with(4);
     assert!(output.stderr().contains("answers 403 Forbidden"), "{output:?}");
     assert_eq!(watch.writes(), []);
     let output = site.command("sync", &["demo", "--secrets", "x"]).run().fails_with(2);

@@ -171,7 +171,7 @@ fn a_file_needs_no_store_and_no_identity() {
     let output = world.sync_is_refused(3, &["--secrets", file.to_str().unwrap()]);
     assert!(output.stderr().contains("new given"), "{output:?}");
     let file = world.sandbox.write("values.yaml", "applications: [hunter2");
-    let output = world.sync_is_refused(3, &["--secrets", file.to_str().unwrap()]);
+    let output = world.sync_is_refused(2, &["--secrets", file.to_str().unwrap()]);
     output.hides("hunter2");
     world.sync_is_refused(2, &["--secrets", "absent.yaml"]);
 }

@@ -88,7 +88,7 @@ fn an_environment_without_a_file_is_in_no_known_place() {
     world.git(&["init", "--quiet"]);
     world.commit("The store");
     fs::remove_file(world.root.join("secrets/environments/demo.toml")).unwrap();
-    let output = world.command(&["remove", "demo", "--from-vault", "--yes"]).run().fails_with(3);
+    let output = world.command(&["remove", "demo", "--from-vault", "--yes"]).run().fails_with(2);
     assert!(output.stderr().contains("git log -- secrets/environments/demo.toml"), "{output:?}");
     assert!(has(&world, "app"));
     assert!(world.root.join("secrets/demo/app/given.age").exists());

@@ -183,7 +183,7 @@ fn a_part_that_is_empty_is_refused_by_name() {
         ),
     ] {
         let file = world.sandbox.write("values.yaml", yaml);
-        let output = world.sync_is_refused(3, &["--secrets", file.to_str().unwrap()]);
+        let output = world.sync_is_refused(2, &["--secrets", file.to_str().unwrap()]);
         assert!(output.hides("hunter2").stderr().contains(said), "{yaml}");
     }
 }

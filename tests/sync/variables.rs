@@ -165,7 +165,7 @@ fn authorities_are_those_of_the_first_variable_that_is_set() {
     sync(&[("REQUESTS_CA_BUNDLE", folder)]).success();
     sync(&[]).fails_with(4);
     for (name, _) in order {
-        let failed = sync(&[(name, "/none")]).fails_with(4);
+        let failed = sync(&[(name, "/none")]).fails_with(2);
         assert!(failed.stderr().contains(name), "{failed:?}");
     }
 }

@@ -231,7 +231,7 @@ fn name_as_stored(
         let named = stored.iter().find(|(_, stored)| stored.id == client.id);
         let name = named.map_or(id, |(name, _)| name.clone());
         if values.oidc_clients.insert(name.clone(), client).is_some() {
-            return Err(CliError::store(format!("two clients would be stored as {name}")).hint(
+            return Err(CliError::usage(format!("two clients would be stored as {name}")).hint(
                 format!(
                     "rename the stored one: phalanx-secrets rename {} {OIDC_CLIENTS} \
                                {name} NEW",
@@ -273,7 +273,7 @@ fn read_entry(path: &Path) -> Result<(ApplicationName, BTreeMap<String, CurrentV
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default().parse()?;
     let bytes = read_file(path)?;
     let malformed = || {
-        CliError::store(format!("{} is not a JSON object of secrets", path.display()))
+        CliError::usage(format!("{} is not a JSON object of secrets", path.display()))
             .hint("its form is that of: phalanx-secrets vault export-secrets ENVIRONMENT DIR")
     };
     let object: BTreeMap<String, &RawValue> =
@@ -319,5 +319,5 @@ fn from_sops(file: &Path, context: &Context<'_>) -> Result<Offer, CliError> {
 
 /// A value that is not what it should be, with where it is.
 fn invalid(place: impl std::fmt::Display, error: &InvalidEntry) -> CliError {
-    CliError::store(format!("{place}: {error}")).hint("correct it there; nothing was stored")
+    CliError::usage(format!("{place}: {error}")).hint("correct it there; nothing was stored")
 }

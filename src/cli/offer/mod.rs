@@ -213,7 +213,7 @@ impl Offer {
     ) -> Result<Sorted, CliError> {
         self.refuse_misplaced()?;
         let values = self.values.to_stored(&environment.name).map_err(|error| {
-            CliError::new(Exit::Store, &error).hint(format!("correct it in the {}", self.place))
+            CliError::new(Exit::Usage, &error).hint(format!("correct it in the {}", self.place))
         })?;
         self.refuse_unusable_clients()?;
         let contents = store.contents(&environment.name)?;
@@ -295,7 +295,7 @@ impl Offer {
         for application in self.values.applications.keys() {
             if RESERVED_APPLICATIONS.contains(&application.as_str()) {
                 let message = format!("the {place} has {application} among its applications");
-                return Err(CliError::store(message).hint(format!(
+                return Err(CliError::usage(message).hint(format!(
                     "that has a section of its own, {application}, beside applications"
                 )));
             }
@@ -303,7 +303,7 @@ impl Offer {
         for (registry, credentials) in &self.values.pull_secret {
             let stored = RegistryCredentials::from_plaintext(&credentials.to_plaintext());
             if stored.as_ref() != Ok(credentials) {
-                return Err(CliError::store(format!(
+                return Err(CliError::usage(format!(
                     "the credentials for registry {registry:?} are not usable: the username holds \
                      a colon, or the username or the password is empty"
                 ))
@@ -317,12 +317,12 @@ impl Offer {
     fn refuse_unusable_clients(&self) -> Result<(), CliError> {
         let hint = format!("correct it in the {}; nothing was stored", self.place);
         if let Err(error) = self.values.refuse_blank_parts() {
-            return Err(CliError::store(error.to_string()).hint(hint));
+            return Err(CliError::usage(error.to_string()).hint(hint));
         }
         if let Some([one, other]) = self.values.clients_of_one_id() {
             let message =
                 format!("the OpenID Connect clients {one:?} and {other:?} have the same id");
-            return Err(CliError::store(message).hint(hint));
+            return Err(CliError::usage(message).hint(hint));
         }
         Ok(())
     }
@@ -348,7 +348,7 @@ impl Offer {
         let place = self.place;
         let message =
             format!("the {place} has values that are encrypted already; nothing was stored");
-        Err(CliError::store(message).detail(encrypted).hint(
+        Err(CliError::usage(message).detail(encrypted).hint(
             "decrypt them first; a file of sops is read with: phalanx-secrets import ENVIRONMENT \
              --from-sops FILE",
         ))
@@ -365,7 +365,7 @@ impl Offer {
             true => "empty values",
             false => "values that are empty or white space alone",
         };
-        let error = CliError::store(format!("the {place} has {what}; nothing was stored"));
+        let error = CliError::usage(format!("the {place} has {what}; nothing was stored"));
         let hint = match self.unknown {
             None => "null stands for a value that is missing; ",
             Some(_) => "",

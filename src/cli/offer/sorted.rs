@@ -72,7 +72,7 @@ impl Sorted {
         if !self.unknown.is_empty() && !args.allow_unknown && !args.skip_unknown {
             let message = "there are values that no spec of the environment asks for; nothing was \
                            stored";
-            return Err(CliError::store(message)
+            return Err(CliError::usage(message)
                 .detail(self.unknown.iter().map(ToString::to_string))
                 .hint(
                     "store them too with --allow-unknown, or leave them out with --skip-unknown",
@@ -80,7 +80,7 @@ impl Sorted {
         }
         if !self.different.is_empty() && !args.replace {
             let message = "other values are stored for some secrets; nothing was stored";
-            return Err(CliError::store(message)
+            return Err(CliError::usage(message)
                 .detail(self.different.iter().map(|one| one.id.to_string()))
                 .hint("replace them with --replace"));
         }
