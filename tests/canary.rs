@@ -182,7 +182,7 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["vault", "create-read-token", "demo"]).code(), 0);
     assert_eq!(cases.run(&["vault", "create-write-token", "demo"]).code(), 0);
     assert_eq!(cases.run(&["vault", "create-read-approle", "demo"]).code(), 0);
-    assert_eq!(cases.run(&["vault", "create-read-approle", "none"]).code(), 3);
+    assert_eq!(cases.run(&["vault", "create-read-approle", "none"]).code(), 2);
     assert_eq!(cases.run(&["vault", "export-secrets", "demo", "out"]).code(), 0);
     std::fs::remove_dir_all(cases.store.root.join("out")).unwrap();
     assert_eq!(cases.run(&["vault", "export-secrets", "demo", "/proc/none"]).code(), 3);
@@ -269,7 +269,7 @@ fn a_marked_secret_appears_nowhere_else() {
     let json = cases.store.write("in/app.json", format!("{{\"password\": \"{canary}\"}}"));
     assert_eq!(cases.run(&["import", "demo", "in", "-y"]).code(), 0);
     cases.store.write("in/app.json", format!("{{\"password\": \"{canary}"));
-    assert_eq!(cases.run(&["import", "demo", "in", "-y"]).code(), 3);
+    assert_eq!(cases.run(&["import", "demo", "in", "-y"]).code(), 2);
     std::fs::remove_file(json).unwrap();
     let file = cases.store.write("static.yaml", &yaml);
     assert_eq!(cases.run(&["import", "demo", "static.yaml", "-y"]).code(), 0);
@@ -296,7 +296,7 @@ fn a_marked_secret_appears_nowhere_else() {
     let [audit, sync] =
         ["audit", "sync"].map(|command| [command, "demo", "--from-onepassword", "-v"]);
     for refused in [&audit[..], &sync, &import] {
-        assert_eq!(cases.run_with(refused, "", &wrong_token).code(), 3);
+        assert_eq!(cases.run_with(refused, "", &wrong_token).code(), 4);
     }
     assert_eq!(cases.run_with(&audit, "", &token).code(), 1);
     assert_eq!(cases.run_with(&sync, "", &token).code(), 3);
@@ -346,7 +346,7 @@ fn a_marked_secret_appears_nowhere_else() {
         connect.vault(said, vec![item]);
         cases.store.write("secrets/environments/demo.toml", onepassword(said));
         let output = cases.run_with(&import, "", &token);
-        assert!(output.code() == 3 && output.stderr().contains(said), "{output:?}");
+        assert!(output.code() == 4 && output.stderr().contains(said), "{output:?}");
     }
     cases.store.write("secrets/environments/demo.toml", &demo);
 
@@ -358,9 +358,9 @@ fn a_marked_secret_appears_nowhere_else() {
     assert_eq!(cases.run(&["set", "demo", "app", "absent"]).code(), 2);
     assert_eq!(cases.run(&["set", "demo", "app", "token", "-f", "/dev/null"]).code(), 2);
     let other = yaml.replace(canary, &format!("{canary}-2"));
-    assert_eq!(cases.run_with(&["import", "demo", "-"], &other, &[]).code(), 3);
+    assert_eq!(cases.run_with(&["import", "demo", "-"], &other, &[]).code(), 2);
     let unknown = format!("applications: {{gone: {{key: {{value: {canary}}}}}}}\n");
-    assert_eq!(cases.run_with(&["import", "demo", "-"], &unknown, &[]).code(), 3);
+    assert_eq!(cases.run_with(&["import", "demo", "-"], &unknown, &[]).code(), 2);
     let skip = ["import", "demo", "-", "--skip-unknown"];
     assert_eq!(cases.run_with(&skip, &unknown, &[]).code(), 0);
     let allow = ["import", "demo", "-", "--allow-unknown"];
@@ -381,8 +381,8 @@ fn a_marked_secret_appears_nowhere_else() {
         format!("applications: {{app: {{token: {{value: |{canary}}}}}}}\n"),
         format!("pull-secret: {{registries: {{r: {{password: {canary}}}}}}}\n"),
     ] {
-        assert_eq!(cases.run_with(&["import", "demo", "-"], &malformed, &[]).code(), 3);
-        assert_eq!(cases.run_with(&["sync", "demo", "--secrets", "-"], &malformed, &[]).code(), 3);
+        assert_eq!(cases.run_with(&["import", "demo", "-"], &malformed, &[]).code(), 2);
+        assert_eq!(cases.run_with(&["sync", "demo", "--secrets", "-"], &malformed, &[]).code(), 2);
     }
     assert_eq!(cases.run(&["get", "demo", "app", "token", "-i", wrong]).code(), 3);
     assert_eq!(cases.run(&["sync", "demo", "-i", wrong]).code(), 3);
@@ -461,7 +461,7 @@ fn a_marked_secret_appears_nowhere_else() {
     let shown = git(&cases, &["show", "--format=fuller", "--stat", "--patch"]);
     assert!(shown.contains("set app token") && !shown.contains(canary), "{shown}");
     assert_eq!(cases.run(&["get", "demo", "app", "token", "--rev", "HEAD"]).code(), 0);
-    assert_eq!(cases.run(&["sync", "demo", "--rev", "nowhere"]).code(), 3);
+    assert_eq!(cases.run(&["sync", "demo", "--rev", "nowhere"]).code(), 2);
     assert_eq!(cases.run(&["verify", "--trust-root", &root]).code(), 3);
     for arguments in
         [&["log"][..], &["log", "demo", "app", "--json"], &["diff", &root], &["check", "--staged"]]

@@ -1,6 +1,7 @@
 //! Before what cannot be taken back, somebody at a terminal is asked.
 
 use super::World;
+use crate::support::json_documents::faults;
 use crate::support::terminal::{Walk, at_terminal};
 
 const APP: &str = "secrets.made.generate.type = 'password'";
@@ -47,6 +48,20 @@ fn what_would_be_deleted_is_shown_with_counts_and_asked_about() {
     let regenerate = ["sync", "demo", "--regenerate", "--yes"];
     let screen = at_terminal(world.command(&regenerate), &[]);
     assert!(!screen.text.contains("[y/N]") && screen.text.contains("third made"), "{screen:?}");
+}
+
+#[test]
+fn a_no_is_a_document_too() {
+    let world = synced("question-json");
+    world.server.put(&world.prefix, "unknown", serde_json::json!({ "x": "y" }));
+    let screen = at_terminal(world.command(&["sync", "demo", "--delete", "--json"]), &["no"]);
+    assert_eq!(screen.code, 0, "{screen:?}");
+    let document = &screen.text[screen.text.find('{').unwrap()..];
+    let document: serde_json::Value = serde_json::from_str(document).unwrap();
+    assert_eq!(faults("sync", &document), [""; 0], "{document:#}");
+    assert_eq!(document["changes"], serde_json::json!({}));
+    assert_eq!(document["refused"], "the question was answered with no");
+    assert!(world.server.read(&world.prefix, "unknown").is_some());
 }
 
 #[test]

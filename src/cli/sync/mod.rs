@@ -116,7 +116,7 @@ struct Document<'a> {
     /// The applications whose workloads run on old values until they are
     /// restarted.
     restart: Vec<&'a ApplicationName>,
-    /// Why the sync would be refused, or was.
+    /// Why the sync would be refused, or was: by whoever was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
     /// What was changed in Vault by hand since the last sync.
@@ -169,7 +169,16 @@ async fn sync(
     let Some(Done { plan, judgement, foreign, refused }) = outcome? else {
         context.ui.status("Nothing was written.");
         let summary = "not written".to_owned();
-        return Ok(Outcome { exit: Exit::Done, document: None, summary });
+        let document = serde_json::to_value(Document {
+            environment: name,
+            dry_run: args.dry_run,
+            restart: Vec::new(),
+            refused: Some("the question was answered with no".to_owned()),
+            changed_in_vault: &[],
+            not_ours: &[],
+            plan: &Plan::default(),
+        });
+        return Ok(Outcome { exit: Exit::Done, document: document.ok(), summary });
     };
     let refused = refused.map(|error| CliError::sync(error, name));
     progress.suspend(|| {
