@@ -570,3 +570,17 @@ fn a_key_whose_file_no_system_takes_is_refused_as_a_name() {
         assert!(output.stderr().contains("longer than"), "{output:?}");
     }
 }
+
+/// More keys than a header that is read may have.
+#[test]
+fn a_value_is_not_sealed_to_more_keys_than_could_open_it() {
+    let store = SmallStore::new();
+    store.set("app", "token", "one");
+    let key = || age::x25519::Identity::generate().to_public().to_string();
+    let keys: Vec<String> = (0..1_100).map(|_| key()).collect();
+    store.write("recipients/all.toml", format!("keys = {keys:?}\naccess = [\"demo\"]\n"));
+    let output = store.command(["set", "demo", "app", "token"]).stdin("two").run().fails_with(3);
+    assert!(output.stderr().contains("too many keys to seal to"), "{output:?}");
+    store.run(["rekey"]).fails_with(3);
+    assert_eq!(store.get("app", "token"), b"one");
+}

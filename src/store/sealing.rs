@@ -27,6 +27,9 @@ pub enum SealError {
     /// A recipient that refused.
     #[error("a recipient cannot be sealed to")]
     Recipient(#[from] EncryptError),
+    /// So many recipients that the file could not be opened again.
+    #[error("there are too many keys to seal to: more than about 1,000")]
+    TooMany,
     /// Memory that could not be written to.
     #[error("sealing failed")]
     Io(#[from] std::io::Error),
@@ -103,7 +106,10 @@ fn seal_with(
     let armored = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
     let mut writer = encryptor.wrap_output(armored)?;
     writer.write_all(value.expose())?;
-    Ok(writer.finish()?.finish()?)
+    let sealed = writer.finish()?.finish()?;
+    // What is beyond the limits of a header nobody could open.
+    let can_be_read = read_header(&sealed).is_ok();
+    if can_be_read { Ok(sealed) } else { Err(SealError::TooMany) }
 }
 
 /// Opens a sealed file, and verifies that it belongs to the secret.

@@ -13,6 +13,9 @@ use rustix::io::Errno;
 use tempfile::NamedTempFile;
 use thiserror::Error;
 
+use super::paths::{RECIPIENTS, SECRETS};
+use crate::tree::refuse_links;
+
 /// The prefix of temporary files. They are hidden, and never read.
 const TEMPORARY: &str = ".phalanx-secrets-";
 
@@ -32,7 +35,10 @@ pub struct WriteError {
 /// Whatever the file system says. The old file is then still there.
 pub fn write_file(root: &Path, file: &str, content: &[u8]) -> Result<(), WriteError> {
     let path = root.join(file);
-    let put = || prepare(&path, content)?.persist(&path).map_err(|error| error.error);
+    let put = || {
+        refuse_way_out(root, file)?;
+        prepare(&path, content)?.persist(&path).map_err(|error| error.error)
+    };
     put().map_err(|source| WriteError { verb: "write", file: file.to_owned(), source })?;
     sync_folder(&path).map_err(|source| not_synced(file, source))
 }
@@ -43,9 +49,21 @@ pub fn write_file(root: &Path, file: &str, content: &[u8]) -> Result<(), WriteEr
 /// A file that is already there, and whatever the file system says.
 pub fn write_new_file(root: &Path, file: &str, content: &[u8]) -> Result<(), WriteError> {
     let path = root.join(file);
-    let put = || prepare(&path, content)?.persist_noclobber(&path).map_err(|error| error.error);
+    let put = || {
+        refuse_way_out(root, file)?;
+        prepare(&path, content)?.persist_noclobber(&path).map_err(|error| error.error)
+    };
     put().map_err(|source| WriteError { verb: "create", file: file.to_owned(), source })?;
     sync_folder(&path).map_err(|source| not_synced(file, source))
+}
+
+/// Refuses a file of the store whose folder is a link: whoever can push could
+/// have it written anywhere.
+fn refuse_way_out(root: &Path, file: &str) -> io::Result<()> {
+    let is_of_store = [SECRETS, RECIPIENTS]
+        .iter()
+        .any(|folder| file.strip_prefix(folder).is_some_and(|below| below.starts_with('/')));
+    if is_of_store { refuse_links(root, file) } else { Ok(()) }
 }
 
 /// What is wrong where a file is in place, and perhaps not yet on disk.
@@ -77,6 +95,9 @@ pub struct FileChange {
 pub fn write_together(root: &Path, changes: &[FileChange]) -> Result<(), WriteError> {
     let fail =
         |verb, change: &FileChange, source| WriteError { verb, file: change.file.clone(), source };
+    for change in changes {
+        refuse_way_out(root, &change.file).map_err(|source| fail("write", change, source))?;
+    }
     let stage = |change: &FileChange| match &change.after {
         // The path alone: thousands of open files would be too many.
         Some(content) => prepare(&root.join(&change.file), content)
@@ -165,6 +186,7 @@ pub(crate) fn is_leftover(name: &str) -> bool {
 /// Whatever the file system says.
 pub fn remove_file(root: &Path, file: &str) -> Result<(), WriteError> {
     let remove = || {
+        refuse_way_out(root, file)?;
         let path = root.join(file);
         std::fs::remove_file(&path)?;
         // Whether that is on disk by now is no reason to call it undone.

@@ -13,8 +13,12 @@ use thiserror::Error;
 use crate::encoding;
 use crate::repo::{NotedKind, RepositoryError, Snapshot};
 
+mod disk;
 #[cfg(test)]
 mod tests;
+
+use disk::Found;
+pub(crate) use disk::refuse_links;
 
 /// The largest file that is read, in bytes: room for the largest value, sealed,
 /// which is a third larger then. A larger file is a mistake that must not
@@ -91,7 +95,10 @@ impl Tree {
     #[must_use]
     pub fn has_file(&self, path: &str) -> bool {
         match &self.0 {
-            Source::Folder(root) => root.join(path).is_file(),
+            // What is in its place in another form is reported when it is read.
+            Source::Folder(root) => {
+                matches!(disk::find(root, path), Some(Found::File | Found::Other))
+            }
             // An object that cannot be read is reported when it is read.
             Source::Snapshot(snapshot) => snapshot.has_file(path).unwrap_or(true),
         }
@@ -101,7 +108,9 @@ impl Tree {
     #[must_use]
     pub fn has_folder(&self, path: &str) -> bool {
         match &self.0 {
-            Source::Folder(root) => root.join(path).is_dir(),
+            Source::Folder(root) => {
+                matches!(disk::find(root, path), Some(Found::Folder | Found::Other))
+            }
             Source::Snapshot(snapshot) => snapshot.has_folder(path).unwrap_or(true),
         }
     }
@@ -109,11 +118,11 @@ impl Tree {
     /// The content of the file at `path`, or `None` where there is none.
     ///
     /// # Errors
-    /// A file that exists and cannot be read, or is larger than 24 MiB. In
-    /// what git has noted, a symbolic link.
+    /// A file that exists and cannot be read, is larger than 24 MiB, is no plain
+    /// file, or is reached through a symbolic link.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, TreeError> {
         let read = match &self.0 {
-            Source::Folder(root) => read_file(&root.join(path)),
+            Source::Folder(root) => disk::read(root, path),
             Source::Snapshot(snapshot) => snapshot.read(path, MAX_FILE),
         };
         read.map_err(|source| TreeError::read(path, source))
@@ -145,7 +154,7 @@ impl Tree {
     /// read.
     pub fn list(&self, path: &str) -> Result<Vec<TreeEntry>, TreeError> {
         let listed = match &self.0 {
-            Source::Folder(root) => list_folder(&root.join(path)),
+            Source::Folder(root) => disk::list(root, path),
             Source::Snapshot(snapshot) => list_snapshot(snapshot, path),
         };
         listed.map_err(|source| TreeError::read(path, source))
@@ -160,42 +169,10 @@ pub struct TreeEntry {
     /// Whether the name is not UTF-8, and so is written with escapes here, as
     /// shells read them between `$'` and `'`.
     pub is_escaped: bool,
-    /// Whether it is a folder. On disk, a link to one is, too.
+    /// Whether it is a folder.
     pub is_folder: bool,
     /// Whether it is a symbolic link, or a submodule that git has noted.
     pub is_link: bool,
-}
-
-fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::metadata(path) {
-        Ok(metadata) if metadata.len() > MAX_FILE => {
-            Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 24 MiB"))
-        }
-        Ok(_) => std::fs::read(path).map(Some),
-        Err(error) if is_absent(&error) => refuse_broken(path, error).map(|()| None),
-        Err(error) => Err(error),
-    }
-}
-
-fn list_folder(path: &Path) -> io::Result<Vec<TreeEntry>> {
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if is_absent(&error) => {
-            return refuse_broken(path, error).map(|()| Vec::new());
-        }
-        Err(error) => return Err(error),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let (name, is_escaped) = name_of(entry.file_name().as_encoded_bytes());
-        let kind = entry.file_type()?;
-        let is_link = kind.is_symlink();
-        let is_folder = if is_link { entry.path().is_dir() } else { kind.is_dir() };
-        found.push(TreeEntry { name, is_escaped, is_folder, is_link });
-    }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(found)
 }
 
 fn list_snapshot(snapshot: &Snapshot, path: &str) -> io::Result<Vec<TreeEntry>> {
@@ -233,21 +210,4 @@ fn name_of(bytes: &[u8]) -> (String, bool) {
         name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
     }
     (name, true)
-}
-
-/// Tells what is absent from what is there in another form: a link to what is
-/// not there, a file where a folder belongs. Taken for absent, either would be
-/// an empty set that nobody meant.
-fn refuse_broken(path: &Path, error: io::Error) -> io::Result<()> {
-    match path.symlink_metadata() {
-        Err(_) => Ok(()),
-        Ok(metadata) if metadata.is_symlink() => {
-            Err(io::Error::new(error.kind(), "it is a link to what is not there"))
-        }
-        Ok(_) => Err(error),
-    }
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -160,7 +160,45 @@ fn links_in_a_folder_are_told_apart_too() {
     std::os::unix::fs::symlink("a", root.join("link")).unwrap();
     let entries = Tree::new(&root).list("").unwrap();
     let link = entries.into_iter().find(|entry| entry.name == "link").unwrap();
-    assert!(link.is_link && link.is_folder);
+    assert!(link.is_link && !link.is_folder);
+}
+
+#[test]
+fn nothing_is_reached_through_a_link_and_no_device_is_read() {
+    let (_folder, root, _repository) = repository();
+    let link = |target: &str, name: &str| {
+        std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+    };
+    link("a", "folder");
+    link("a.txt", "file");
+    link("/dev/zero", "device");
+    link("nowhere", "dangling");
+    let tree = Tree::new(&root);
+    for path in ["folder/b.age", "file", "device", "dangling"] {
+        let error = tree.read(path).unwrap_err();
+        assert!(error.source.to_string().contains("it is a link"), "{path}: {error:?}");
+    }
+    assert!(tree.list("folder").is_err() && tree.list("folder/c").is_err());
+    // Not passed over as absent, either.
+    assert!(tree.has_file("file") && tree.has_folder("folder") && tree.has_file("dangling"));
+    let pipe = root.join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let error = tree.read("pipe").unwrap_err();
+    assert!(error.source.to_string().contains("no plain file"), "{error:?}");
+}
+
+#[test]
+fn nothing_of_the_store_is_written_through_a_link() {
+    let (_folder, root, _repository) = repository();
+    let outside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), root.join("secrets")).unwrap();
+    assert!(crate::store::write_file(&root, "secrets/x", b"x").is_err());
+    std::fs::remove_file(root.join("secrets")).unwrap();
+    std::fs::create_dir_all(root.join("secrets/demo")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), root.join("secrets/demo/app")).unwrap();
+    assert!(crate::store::write_file(&root, "secrets/demo/app/x.age", b"x").is_err());
+    assert!(crate::store::remove_file(&root, "secrets/demo/app/x.age").is_err());
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
 }
 
 #[test]
