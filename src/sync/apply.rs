@@ -172,6 +172,7 @@ impl Sync<'_> {
         let mut stay = current.entries.iter().filter(|(application, entry)| {
             entry.data.is_some()
                 && !plan.changes.contains_key(*application)
+                && !self.policy.exclude.contains(*application)
                 && (may_note || !is_foreign(application))
         });
         let is_remembered = stay

@@ -311,7 +311,7 @@ impl Sync<'_> {
             };
             conflicts =
                 self.apply(&plan, &current, &values, pull_secret, &mut { observe_written }).await?;
-            is_noted |= plan.changes.values().any(|change| *change != EntryChange::Delete);
+            is_noted = done.changes.values().any(|change| *change != EntryChange::Delete);
             if conflicts.is_empty() {
                 self.note_taken_over(&foreign, &plan, &current, &mut observe).await;
                 if !is_noted {

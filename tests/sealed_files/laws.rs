@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use phalanx_secrets::model::SecretValue;
+use phalanx_secrets::model::{KeyName, SecretValue};
 use phalanx_secrets::store::{OpenError, RecipientSet, ValueNote, inspect, open, seal};
 use proptest::prelude::*;
 
@@ -39,7 +39,7 @@ proptest! {
         expires in proptest::option::of(some_time()),
         key in "\\PC{1,40}",
     ) {
-        prop_assume!(key.trim() == key && key.len() <= 200);
+        prop_assume!(key.parse::<KeyName>().is_ok());
         let (value, recipients) = (SecretValue::from(value), recipients(people.iter().copied()));
         let note = ValueNote { expires, ..ValueNote::of_new_value(set_at) };
         let file = seal(&value, &id(&key), &note, &recipients).unwrap();

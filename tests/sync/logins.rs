@@ -477,3 +477,41 @@ fn a_token_from_elsewhere_outlives_a_signal() {
         assert_eq!(status, 200);
     }
 }
+
+#[test]
+fn what_was_made_and_not_handed_out_is_revoked_by_a_signal() {
+    let world = World::new("made-interrupted", &[("app", APP)]);
+    let server = world.server;
+    let variables = [("VAULT_TOKEN", OpenBao::ROOT_TOKEN)];
+    let name = world.prefix.rsplit('/').next().unwrap().to_owned();
+    let policy = format!("{}/write", world.prefix.split_once('/').unwrap().1);
+    let tokens = || {
+        let accessors = server.root("LIST", "auth/token/accessors", None);
+        let accessors = accessors["data"]["keys"].as_array().unwrap().clone();
+        let has_policy = |accessor: &Value| {
+            let body = json!({ "accessor": accessor });
+            let path = "auth/token/lookup-accessor";
+            let (_, token) = server.request("POST", path, OpenBao::ROOT_TOKEN, Some(body));
+            token["data"]["policies"].as_array().is_some_and(|all| all.contains(&json!(policy)))
+        };
+        accessors.iter().filter(|accessor| has_policy(accessor)).count()
+    };
+    // It is used once, to see whether it may read.
+    let line = ["vault", "create-write-token", "demo"];
+    let (output, signals) = interrupted(&world, &line, &variables, "/metadata/", Signal::INT);
+    assert_eq!(signals, 1, "{output:?}");
+    assert!(output.was_killed() && output.stdout().is_empty(), "{output:?}");
+    assert_eq!(tokens(), 0, "{output:?}");
+    world.command(&line).run().success();
+    assert_eq!(tokens(), 1);
+
+    crate::support::openbao::shared_with_approle();
+    let line = ["vault", "create-read-approle", "demo"];
+    let (output, signals) =
+        interrupted(&world, &line, &variables, "/auth/approle/login", Signal::TERM);
+    assert_eq!(signals, 1, "{output:?}");
+    assert!(output.was_killed() && output.stdout().is_empty(), "{output:?}");
+    let path = format!("auth/approle/role/{name}/secret-id");
+    let (status, left) = server.request("LIST", &path, OpenBao::ROOT_TOKEN, None);
+    assert_eq!(status, 404, "{left}");
+}

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 use super::kubernetes::SecretName;
 use super::python::{yaml_policies, yaml_text};
 use super::{Credentials, Target, clash, not_revoked, text_of};
-use crate::cli::{CliError, Context, Exit, logins};
+use crate::cli::logins::{self, Unproven};
+use crate::cli::{CliError, Context, Exit};
 use crate::model::{SecretValue, VaultLocation};
 use crate::vault::{
     AppRole, AppRoleSecret, Login, Proof, VaultClient, VaultError, VaultSettings, read_policy,
@@ -96,6 +97,8 @@ async fn create(
     let gone = || CliError::vault(format!("the AppRole {name} is gone again"));
     let role = vault.approle(name).await?.ok_or_else(gone)?;
     let secret = vault.create_secret_id(name).await?;
+    let unproven = Unproven::SecretId { role: name.to_owned(), accessor: secret.accessor.clone() };
+    let keeper = unproven.keep(vault, settings);
     let proven = match prove(&role_id, &secret, location, settings).await {
         Ok(()) => print(args, &role_id, &role, &secret, context),
         Err(error) => Err(error.into()),
@@ -111,6 +114,7 @@ async fn create(
         }
         return Err(failed);
     }
+    drop(keeper);
     let mut left = Vec::new();
     for accessor in &older {
         if let Err(error) = vault.revoke_secret_id(name, accessor).await {

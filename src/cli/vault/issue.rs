@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::python::{yaml_policies, yaml_text, yaml_time};
 use super::{clash, not_revoked, text_of, tokens};
+use crate::cli::logins::Unproven;
 use crate::cli::{CliError, Context, Exit};
 use crate::layout::VAULT_WRITE_TOKEN;
 use crate::model::{ApplicationName, VaultLocation};
@@ -77,6 +78,8 @@ pub(super) async fn issue(
         lifetime: &args.lifetime,
     };
     let token = vault.create_token(&new).await.map_err(|error| not_made(error, vault))?;
+    let unproven = Unproven::Token { accessor: token.accessor.clone() };
+    let keeper = unproven.keep(vault, workshop.settings);
     let proven = async {
         let description = prove(&token, purpose, workshop).await?;
         hand_out(&token, &description)?;
@@ -86,6 +89,7 @@ pub(super) async fn issue(
         Ok(description) => description,
         Err(failed) => return Err(take_back(failed, &token, purpose, workshop).await),
     };
+    drop(keeper);
     if args.revoke_others {
         older.append(&mut others);
     }
