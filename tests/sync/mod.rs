@@ -30,7 +30,7 @@
 //!   be wrong.
 //! - [`vault_commands`]: `vault audit` and its neighbours.
 //! - [`exit_codes`]: whose turn it is.
-//! - [`outages`], [`cluster`]: whatever goes wrong on the way.
+//! - [`outages`]: whatever goes wrong on the way; in [`crate::cluster`], too.
 //! - [`removed`]: what a retired application or environment leaves.
 //! - [`readme_page`]: what the documentation begins with.
 //! - [`renamed`]: an application under another name.
@@ -42,7 +42,6 @@
 
 mod access;
 mod audit;
-mod cluster;
 mod copies;
 mod deletion;
 mod drift;
@@ -66,7 +65,7 @@ mod options;
 mod outages;
 mod ownership;
 mod phalanx_data;
-mod proxy;
+pub mod proxy;
 mod pull_secret;
 mod question;
 mod races;
@@ -97,16 +96,16 @@ use crate::support::redact_paths;
 use crate::support::standalone::Repository;
 
 /// A store with one environment, `demo`, and its corner of the shared server.
-struct World {
+pub struct World {
     sandbox: Sandbox,
     root: PathBuf,
     server: &'static OpenBao,
-    prefix: String,
+    pub prefix: String,
 }
 
 impl World {
     /// Enables applications, each with the text of its TOML file.
-    fn new(name: &str, applications: &[(&str, &str)]) -> Self {
+    pub fn new(name: &str, applications: &[(&str, &str)]) -> Self {
         Self::at(&unique_prefix(name), applications)
     }
 
@@ -142,7 +141,7 @@ impl World {
     }
 
     /// Prepares to run the program in the store, as root of Vault.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         self.sandbox
             .command(arguments)
             .current_dir(&self.root)

@@ -1,4 +1,7 @@
 //! A cluster that loses its leader while a sync writes.
+//!
+//! It takes longer than any other test, and is not in `sync`, so that it is
+//! among the first to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -7,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::World;
-use super::proxy::{Fault, Proxy, Request};
 use crate::support::openbao::Cluster;
+use crate::sync::World;
+use crate::sync::proxy::{Fault, Proxy, Request};
 
 const APPLICATIONS: usize = 200;
 
