@@ -10,15 +10,13 @@ use super::connection::{Credentials, ServerArgs};
 use super::input::YES;
 use super::ownership::{self, TakeOverArgs};
 use super::provenance::Origin;
+use super::sync::shortened;
 use super::{CliError, Context, Exit, one_place, uncommitted};
 use crate::layout::LayoutError;
 use crate::model::{ApplicationName, Environment, EnvironmentName, KeyName, Kind, SecretId};
 use crate::printable::printable_name;
 use crate::store::{Contents, is_backup, sealed_path};
 use crate::vault::{CurrentSecrets, VaultClient};
-
-/// How many names a list has.
-const SHOWN: usize = 10;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -208,11 +206,12 @@ impl Args {
         let mut text = String::from("This removes");
         if !ids.is_empty() {
             let names = ids.iter().map(|id| format!("{} {}", id.application, id.key));
-            text.push_str(&format!("\n  • from the store: {}", listed(names)));
+            let names: Vec<String> = names.collect();
+            text.push_str(&format!("\n  • from the store: {}", shortened(&names)));
         }
         if !entries.is_empty() {
-            let names = entries.iter().map(|name| name.to_string());
-            text.push_str(&format!("\n  • from Vault, entries as a whole: {}", listed(names)));
+            let names: Vec<String> = entries.iter().map(|name| name.to_string()).collect();
+            text.push_str(&format!("\n  • from Vault, entries as a whole: {}", shortened(&names)));
             text.push_str("\nWhat is generated is nowhere else");
             text.push_str(match ids.iter().any(is_backup) {
                 true => ", but in the backup, which is removed as well.",
@@ -294,15 +293,4 @@ impl Args {
         current.entries.insert(application.clone(), entry);
         Ok(current)
     }
-}
-
-/// How many there are, and the first of them.
-fn listed(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.collect();
-    let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
-    let more = match names.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{} ({}{more})", names.len(), shown.join(", "))
 }

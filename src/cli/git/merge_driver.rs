@@ -68,7 +68,10 @@ pub(super) fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CliError> 
 
 /// Both sides only ever add to it.
 fn merge_withdrawals(args: &Args) -> Result<Exit, CliError> {
-    let text = |path: &Path| Ok::<_, CliError>(String::from_utf8_lossy(&read(path)?).into_owned());
+    let text = |path: &Path| {
+        String::from_utf8(read(path)?)
+            .map_err(|_| CliError::store(format!("{} is not text", Withdrawals::path())))
+    };
     let merged = Withdrawals::merge(&text(&args.ours)?, &text(&args.theirs)?)?;
     write(&args.ours, merged.as_bytes())?;
     Ok(Exit::Done)

@@ -29,6 +29,7 @@ use crate::sync::{Decision, Drift, Event, Foreign, Judgement, Sync, SyncError};
 use crate::trust::VerifiedHistory;
 use crate::vault::CurrentSecrets;
 pub(super) use drift::{refused, store_history, tell_audit};
+pub(super) use question::shortened;
 use question::{Answer, Deed};
 use selection::{overwrite, regenerate};
 use warnings::warn_of_deleted;

@@ -158,7 +158,7 @@ fn entries(count: usize) -> String {
 }
 
 /// How many there are, and the first of them.
-fn shortened(names: &[String]) -> String {
+pub(in crate::cli) fn shortened(names: &[String]) -> String {
     let shown: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
     let more = match names.len().saturating_sub(SHOWN) {
         0 => String::new(),
